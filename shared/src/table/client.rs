@@ -1,0 +1,47 @@
+//! The connection to DynamoDB.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
+use aws_smithy_http_client::{Builder, tls};
+
+use crate::config::Config;
+
+/// A connection that every table of a process shares. Opened by the first request.
+#[derive(Clone)]
+pub struct Client(pub(super) aws_sdk_dynamodb::Client);
+
+impl Client {
+    /// Reads the root certificates, which takes milliseconds: once a process.
+    pub fn new(config: &Config) -> Self {
+        let http =
+            Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
+        // A healthy DynamoDB answers in milliseconds, and a function has ten seconds: a request
+        // that hangs is given up early enough to be tried again.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(2))
+            .operation_timeout(Duration::from_secs(6))
+            .build();
+        let credentials = Credentials::new(
+            &config.access_key_id,
+            &config.secret_access_key,
+            config.session_token.clone(),
+            None,
+            "environment",
+        );
+        let mut sdk = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(config.region.clone()))
+            .credentials_provider(credentials)
+            .http_client(http)
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard())
+            // Watches the pace of downloads; answers here are at most a megabyte.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        sdk.set_endpoint_url(config.endpoint.clone());
+        Client(aws_sdk_dynamodb::Client::from_conf(sdk.build()))
+    }
+}

@@ -1,0 +1,123 @@
+//! Reading: always consistent, always of one tenant.
+
+use std::collections::HashSet;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
+use super::Table;
+use super::fault::fault;
+use super::items::read;
+use super::keys::{self, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s};
+use super::retry::Retry;
+use crate::access::Tenant;
+use crate::contact::{Contact, ContactId, Email, Tag, Tags};
+use crate::error::Error;
+
+/// How many items DynamoDB gives in one batch.
+const BATCH: usize = 100;
+
+/// What a write needs to know beforehand.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// The contact as it stands.
+    pub(super) contact: Option<Contact>,
+    /// Tags, of those asked about, that have a definition.
+    pub(super) defined: HashSet<Tag>,
+}
+
+impl Table {
+    /// The contact with this id. One request.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`], [`Error::Internal`].
+    pub async fn get(&self, tenant: &Tenant, id: ContactId) -> Result<Option<Contact>, Error> {
+        let get = self.client.0.get_item().table_name(&self.name).set_key(Some(keys::contact(tenant, id)));
+        get.consistent_read(true).send().await.map_err(fault)?.item.map(read).transpose()
+    }
+
+    /// The contacts with this address, in no order. Two requests: the index knows keys only, and
+    /// what it knows may be a moment old, so each contact is read and asked itself.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`], [`Error::Internal`].
+    pub async fn with_email(&self, tenant: &Tenant, email: &Email) -> Result<Vec<Contact>, Error> {
+        let query = self.client.0.query().table_name(&self.name).index_name(EMAIL_INDEX);
+        let mut pages = query
+            .key_condition_expression("#tenant = :tenant AND #email = :email")
+            .expression_attribute_names("#tenant", TENANT_ID)
+            .expression_attribute_names("#email", EMAIL_KEY)
+            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
+            .expression_attribute_values(":email", s(email.key()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            found.push(item.map_err(fault)?);
+        }
+        let mut contacts = self.fetch(tenant, &found).await?;
+        contacts.retain(|contact| contact.email.as_ref().is_some_and(|stored| stored.key() == email.key()));
+        Ok(contacts)
+    }
+
+    /// The contacts behind the rows of a keys-only index, in no order.
+    pub(super) async fn fetch(&self, tenant: &Tenant, rows: &[Item]) -> Result<Vec<Contact>, Error> {
+        let mut contacts = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(BATCH) {
+            let keys = rows.iter().map(primary_key).collect();
+            for item in self.batch(tenant, keys).await? {
+                contacts.push(read(item)?);
+            }
+        }
+        Ok(contacts)
+    }
+
+    /// The contact, and which of `tags` have a definition: one request for both.
+    pub(super) async fn see(&self, tenant: &Tenant, id: ContactId, tags: &Tags) -> Result<Seen, Error> {
+        if tags.is_empty() {
+            return Ok(Seen { contact: self.get(tenant, id).await?, ..Seen::default() });
+        }
+        let of_contact = keys::contact(tenant, id);
+        let mut wanted = vec![of_contact.clone()];
+        wanted.extend(tags.iter().map(|tag| keys::definition(tenant, tag)));
+        let mut seen = Seen::default();
+        for mut item in self.batch(tenant, wanted).await? {
+            if item.get(ITEM) == of_contact.get(ITEM) {
+                seen.contact = Some(read(item)?);
+            } else if let Some(name) = item.remove("name") {
+                seen.defined.insert(read_tag(name)?);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The items under `keys`, at most [`BATCH`]. What a busy table leaves out is asked for again.
+    async fn batch(&self, tenant: &Tenant, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+        debug_assert!(keys.iter().all(|key| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()))));
+        let mut items = Vec::with_capacity(keys.len());
+        let mut left = keys;
+        let mut retry = Retry::new(Error::Throttled);
+        while !left.is_empty() {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+            let wanted = wanted.map_err(|error| Error::Internal(error.to_string()))?;
+            let answer = self.client.0.batch_get_item().request_items(&self.name, wanted).send();
+            let answer = answer.await.map_err(fault)?;
+            items.extend(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
+            let rest = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
+            left = rest.map(|rest| rest.keys).unwrap_or_default();
+            if !left.is_empty() {
+                retry.pause().await?;
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// The key of the item behind a row of an index.
+fn primary_key(row: &Item) -> Item {
+    [TENANT_ID, ITEM].into_iter().filter_map(|name| Some((name.to_owned(), row.get(name)?.clone()))).collect()
+}
+
+fn read_tag(name: aws_sdk_dynamodb::types::AttributeValue) -> Result<Tag, Error> {
+    serde_dynamo::from_attribute_value(name).map_err(|error| Error::Internal(format!("reading a tag: {error}")))
+}

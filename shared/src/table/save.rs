@@ -1,0 +1,235 @@
+//! Writing: one way, and always whole.
+//!
+//! An action is: read, apply a pure rule, [`save`](Table::save), and when another was faster, start
+//! again from what that one left. A contact and its memberships are written together or not at all,
+//! on the condition that the contact is still the one the rule was applied to.
+
+use std::collections::HashSet;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+
+use super::Table;
+use super::fault::{fault, is_throttling};
+use super::items::{self, labels, read};
+use super::keys::{self, ITEM, Item, Label};
+use super::read::Seen;
+use super::retry::Retry;
+use crate::access::Tenant;
+use crate::contact::{Contact, ContactId, SearchRow, Tag, Tags};
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// How many items DynamoDB writes in one transaction.
+const TRANSACTION: usize = 100;
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was no such contact before.
+    Created,
+    /// Something of it changed.
+    Updated,
+    /// Everything was as wanted already; nothing was written.
+    Unchanged,
+}
+
+/// How a single attempt ended.
+enum Saved {
+    Done,
+    /// Another writer was faster. The item as that one left it, where the refusal showed it.
+    Lost(Option<Item>),
+}
+
+impl Table {
+    /// Makes or changes the contact with this id, as `rule` makes it from what there is.
+    ///
+    /// Guesses that there is none: a new contact costs one request, an existing one two. Tags given
+    /// along cost a look beforehand, at the contact too, so that it is two either way.
+    ///
+    /// # Errors
+    /// What `rule` says; [`Error::Conflict`], [`Error::Throttled`], [`Error::Internal`].
+    pub async fn upsert<R>(
+        &self,
+        tenant: &Tenant,
+        id: ContactId,
+        tags: &Tags,
+        rule: R,
+    ) -> Result<(Contact, Outcome), Error>
+    where
+        R: Fn(Option<Contact>) -> Result<Contact, Error> + Send + Sync,
+    {
+        let seen = if tags.is_empty() { Seen::default() } else { self.see(tenant, id, tags).await? };
+        self.write(tenant, seen, rule).await
+    }
+
+    /// Changes the contact with this id as `rule` says. Two requests; one when nothing changes.
+    ///
+    /// `tags` are those the rule may add: naming them saves a request when it does.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none; otherwise as [`upsert`](Table::upsert).
+    pub async fn update<R>(
+        &self,
+        tenant: &Tenant,
+        id: ContactId,
+        tags: &Tags,
+        rule: R,
+    ) -> Result<(Contact, Outcome), Error>
+    where
+        R: Fn(Contact) -> Result<Contact, Error> + Send + Sync,
+    {
+        let seen = self.see(tenant, id, tags).await?;
+        self.write(tenant, seen, |stored| rule(stored.ok_or(Error::NotFound)?)).await
+    }
+
+    async fn write<R>(&self, tenant: &Tenant, mut seen: Seen, rule: R) -> Result<(Contact, Outcome), Error>
+    where
+        R: Fn(Option<Contact>) -> Result<Contact, Error> + Send + Sync,
+    {
+        let mut retry = Retry::new(Error::Conflict);
+        let mut first = true;
+        loop {
+            let mut new = rule(seen.contact.clone())?;
+            let outcome = match &seen.contact {
+                None => Outcome::Created,
+                Some(old) if *old == new => return Ok((new, Outcome::Unchanged)),
+                Some(old) => {
+                    new.version = old.version + 1;
+                    new.updated_at = Timestamp::now();
+                    Outcome::Updated
+                }
+            };
+            match self.save(tenant, seen.contact.as_ref(), &new, &seen.defined).await? {
+                Saved::Done => return Ok((new, outcome)),
+                Saved::Lost(Some(item)) => seen.contact = Some(read(item)?),
+                Saved::Lost(None) => seen = self.see(tenant, new.id, &new.tags).await?,
+            }
+            // Losing once may be a wrong guess; losing again is a crowd.
+            if !std::mem::take(&mut first) {
+                retry.pause().await?;
+            }
+        }
+    }
+
+    /// Writes `new` over `old`. The only function that writes contacts.
+    ///
+    /// Compares the two, and sends the cheapest request that keeps the contact and its memberships
+    /// together: one conditional put, or one transaction. `defined` are tags known to have a
+    /// definition; it may be wrong, at the price of an attempt.
+    async fn save(
+        &self,
+        tenant: &Tenant,
+        old: Option<&Contact>,
+        new: &Contact,
+        defined: &HashSet<Tag>,
+    ) -> Result<Saved, Error> {
+        let contact = self.put_over(items::contact(tenant, new)?, old)?;
+        let mut writes = self.membership_writes(tenant, old, new)?;
+        let added = new.tags.iter().filter(|tag| !old.is_some_and(|old| old.tags.contains(tag)));
+        let undefined: Vec<&Tag> = added.filter(|tag| !defined.contains(*tag)).collect();
+        if writes.is_empty() && undefined.is_empty() {
+            return self.put_alone(contact).await;
+        }
+        // A definition is written with the first contact that has the tag, and not looked at by
+        // later transactions: one that did would collide with every other that uses the tag.
+        // Those that find no room, when a whole list of tags is replaced by unknown ones, go ahead.
+        let room = TRANSACTION - 1 - writes.len();
+        let (together, ahead) = undefined.split_at(undefined.len().min(room));
+        for tag in ahead {
+            self.put_alone(self.definition(tenant, tag)?).await?;
+        }
+        for tag in together {
+            writes.push(TransactWriteItem::builder().put(self.definition(tenant, tag)?).build());
+        }
+        writes.insert(0, TransactWriteItem::builder().put(contact).build());
+        self.transact(writes).await
+    }
+
+    /// The memberships to write and to delete. Those whose row would stay as it is are left alone.
+    fn membership_writes(
+        &self,
+        tenant: &Tenant,
+        old: Option<&Contact>,
+        new: &Contact,
+    ) -> Result<Vec<TransactWriteItem>, Error> {
+        let had: Vec<Label<'_>> = old.map(labels).unwrap_or_default();
+        let has = labels(new);
+        let same_row = old.is_some_and(|old| SearchRow::from(old) == SearchRow::from(new));
+        let mut writes = Vec::new();
+        for label in has.iter().filter(|label| !same_row || !had.contains(label)) {
+            let put = self.put(items::membership(tenant, new, *label)?).build().map_err(unbuilt)?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
+        for label in had.iter().filter(|label| !has.contains(label)) {
+            let key = keys::membership(tenant, *label, new.id);
+            let delete = Delete::builder().table_name(&self.name).set_key(Some(key)).build().map_err(unbuilt)?;
+            writes.push(TransactWriteItem::builder().delete(delete).build());
+        }
+        Ok(writes)
+    }
+
+    fn put(&self, item: Item) -> PutBuilder {
+        Put::builder().table_name(&self.name).set_item(Some(item))
+    }
+
+    /// Puts a definition, on the condition that there is none.
+    fn definition(&self, tenant: &Tenant, tag: &Tag) -> Result<Put, Error> {
+        self.put_over(items::definition(tenant, tag, Timestamp::now()), None)
+    }
+
+    /// Puts an item on the condition that what is there is still `old`; a refusal shows what is
+    /// there instead.
+    fn put_over(&self, item: Item, old: Option<&Contact>) -> Result<Put, Error> {
+        let put = self.put(item).return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let put = match old {
+            None => put.condition_expression("attribute_not_exists(#item)").expression_attribute_names("#item", ITEM),
+            Some(old) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", AttributeValue::N(old.version.to_string())),
+        };
+        put.build().map_err(unbuilt)
+    }
+
+    async fn put_alone(&self, put: Put) -> Result<Saved, Error> {
+        let request = self.client.0.put_item().table_name(put.table_name).set_item(Some(put.item));
+        let request = request
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_names(put.expression_attribute_names)
+            .set_expression_attribute_values(put.expression_attribute_values)
+            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure);
+        let Err(refusal) = request.send().await else { return Ok(Saved::Done) };
+        match refusal.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(Saved::Lost(failed.item.clone())),
+            Some(PutItemError::TransactionConflictException(_)) => Ok(Saved::Lost(None)),
+            _ => Err(fault(refusal)),
+        }
+    }
+
+    /// All of it or nothing; the first write is the contact's.
+    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Saved, Error> {
+        let request = self.client.0.transact_write_items().set_transact_items(Some(writes));
+        let Err(refusal) = request.send().await else { return Ok(Saved::Done) };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = refusal.as_service_error() else {
+            return Err(fault(refusal));
+        };
+        // A reason for each write, in order; `None` where that one was not the trouble.
+        let reasons = cancelled.cancellation_reasons();
+        let codes = || reasons.iter().filter_map(|reason| reason.code()).filter(|code| *code != "None");
+        if codes().any(is_throttling) {
+            Err(Error::Throttled)
+        } else if codes().all(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict")) {
+            Ok(Saved::Lost(reasons.first().and_then(|reason| reason.item.clone())))
+        } else {
+            Err(fault(refusal))
+        }
+    }
+}
+
+/// A request that lacks a required part, which is ours to put there.
+fn unbuilt(error: aws_sdk_dynamodb::error::BuildError) -> Error {
+    Error::Internal(format!("building a request: {error}"))
+}
