@@ -8,12 +8,13 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging to standard output, at `LOG_LEVEL` (default `info`).
+/// Starts logging to standard output, at `AWS_LAMBDA_LOG_LEVEL` (default `INFO`).
 ///
 /// The level is that of this crate alone. The SDK's own logs stay at warnings, whatever is asked
 /// for: below that they show requests and answers.
 pub fn init() {
-    let level = std::env::var("LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let level =
+        std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let ours = Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), level);
     let json = fmt::layer().json().flatten_event(true).with_span_list(false).with_target(false);
     // Fails where a subscriber is set already; then that one logs.

@@ -25,6 +25,11 @@ impl Client {
             .operation_attempt_timeout(Duration::from_secs(2))
             .operation_timeout(Duration::from_secs(6))
             .build();
+        // The SDK's own first pause is up to a second, a hundred times what a request takes.
+        let retries = RetryConfig::standard()
+            .with_max_attempts(4)
+            .with_initial_backoff(Duration::from_millis(50))
+            .with_max_backoff(Duration::from_secs(1));
         let credentials = Credentials::new(
             &config.access_key_id,
             &config.secret_access_key,
@@ -38,7 +43,7 @@ impl Client {
             .credentials_provider(credentials)
             .http_client(http)
             .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard())
+            .retry_config(retries)
             // Watches the pace of downloads; answers here are at most a megabyte.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         sdk.set_endpoint_url(config.endpoint.clone());

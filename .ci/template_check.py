@@ -1,0 +1,172 @@
+"""Checks template.yaml further than `sam validate` does.
+
+SAM expands it here, and cfn-lint reads the expansion, where roles and permissions have become
+visible. Then the rules of our own: faults that deploy without a word, or surface when it is late.
+"""
+
+import json
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import boto3
+from cfnlint.api import ManualArgs, lint
+from samcli.yamlhelper import yaml_parse
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+ROOT = Path(__file__).resolve().parent.parent
+REGION = "us-east-1"
+LOGS_POLICY = "AWSLambdaBasicExecutionRole"
+ENVIRONMENT = {"CONTACTS_TABLE": {"Ref": "ContactsTable"}, "ACCESS_TABLE": {"Ref": "AccessTable"}}
+
+
+def expand(template):
+    """What CloudFormation is given: SAM resources replaced by plain ones."""
+    template["Globals"]["Function"]["CodeUri"] = "s3://some-bucket/code.zip"
+    session = boto3.Session(region_name=REGION)
+    return Translator({}, Parser(), boto_session=session).translate(template, {})
+
+
+def of_type(template, kind):
+    resources = template["Resources"].items()
+    return {name: resource for name, resource in resources if resource["Type"] == kind}
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def lint_problems(template):
+    for match in lint(json.dumps(template), config=ManualArgs(regions=[REGION])):
+        yield f"{match.rule.id} {match.message[:160]} ({'/'.join(map(str, match.path or []))})"
+
+
+def binary_problems(template, binaries):
+    """Every binary is one function, and a function's names are its binary's."""
+    built = Counter()
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        binary = function.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
+        built[binary] += 1
+        if binary not in binaries:
+            yield f"{name}: no binary {binary!r} in functions/Cargo.toml"
+        if function["Properties"].get("FunctionName") != {"Fn::Sub": f"${{AWS::StackName}}-{binary}"}:
+            yield f"{name}: FunctionName is not that of {binary}"
+    for binary in binaries:
+        if built[binary] != 1:
+            yield f"{binary}: {built[binary]} functions build it"
+
+
+def function_problems(template):
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        properties = function["Properties"]
+        if properties.get("Architectures") != ["arm64"]:
+            yield f"{name}: not arm64"
+        variables = properties.get("Environment", {}).get("Variables", {})
+        if variables | ENVIRONMENT != variables:
+            yield f"{name}: is not told the tables"
+        group = groups.get(properties.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref"))
+        if not group:
+            yield f"{name}: no log group of its own"
+            continue
+        # Lambda's own naming, and proof that no two functions share a group.
+        named = "/aws/lambda/" + properties.get("FunctionName", {}).get("Fn::Sub", "")
+        if group["Properties"].get("LogGroupName") != {"Fn::Sub": named}:
+            yield f"{name}: its log group is not named {named}"
+        if not group["Properties"].get("RetentionInDays"):
+            yield f"{name}: its logs are kept for ever"
+
+
+def permission_problems(template):
+    """Grants name actions and resources one by one, never Scan, and reach indexes that exist."""
+    tables = of_type(template, "AWS::DynamoDB::Table")
+    indexes = {
+        f"${{{table}.Arn}}/index/{index['IndexName']}"
+        for table, resource in tables.items()
+        for index in resource["Properties"].get("GlobalSecondaryIndexes", [])
+    }
+    queried = set()
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        role = template["Resources"][function["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+        for policy in role.get("ManagedPolicyArns", []):
+            if not str(policy).endswith(LOGS_POLICY):
+                yield f"{name}: managed policy {policy}"
+        granted = set()
+        for policy in role.get("Policies", []):
+            for statement in as_list(policy["PolicyDocument"]["Statement"]):
+                if statement.get("Effect") != "Allow" or {"NotAction", "NotResource"} & statement.keys():
+                    yield f"{name}: a statement that is no plain grant"
+                    continue
+                actions = as_list(statement["Action"])
+                resources = as_list(statement["Resource"])
+                for action in actions:
+                    if "*" in action or action == "dynamodb:Scan":
+                        yield f"{name}: may {action}"
+                for resource in resources:
+                    if isinstance(resource, str) or "*" in str(resource):
+                        yield f"{name}: grants on {resource}, not on one resource of this template"
+                    index = resource.get("Fn::Sub", "") if isinstance(resource, dict) else ""
+                    if "/index/" in index:
+                        queried.add(index)
+                        if index not in indexes:
+                            yield f"{name}: no index {index}"
+                        if actions != ["dynamodb:Query"]:
+                            yield f"{name}: more than Query on {index}"
+                granted |= {(action, str(resource)) for action in actions for resource in resources}
+        # Any call reads the caller's token, and the contacts.
+        for table in tables:
+            if ("dynamodb:GetItem", str({"Fn::GetAtt": [table, "Arn"]})) not in granted:
+                yield f"{name}: may not read {table}"
+    for index in sorted(indexes - queried):
+        yield f"{index}: no function may query it"
+
+
+def table_problems(template):
+    """Tables outlive mistakes, and keys are what DynamoDB takes: cfn-lint passes any KeyType."""
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        properties = table["Properties"]
+        if {table.get("DeletionPolicy"), table.get("UpdateReplacePolicy")} != {"Retain"}:
+            yield f"{name}: not retained"
+        if properties.get("DeletionProtectionEnabled") is not True:
+            yield f"{name}: one call may delete it"
+        if properties.get("BillingMode") != "PAY_PER_REQUEST":
+            yield f"{name}: not on demand"
+        if properties.get("TimeToLiveSpecification") != {"AttributeName": "expires_at", "Enabled": True}:
+            yield f"{name}: no time to live on expires_at"
+        if not properties.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+            yield f"{name}: no point-in-time recovery"
+        for keyed in [properties, *properties.get("GlobalSecondaryIndexes", [])]:
+            kinds = [key["KeyType"] for key in keyed["KeySchema"]]
+            if kinds != sorted(kinds) or not {"HASH"} <= set(kinds) <= {"HASH", "RANGE"}:
+                yield f"{name}: key types {kinds} in {keyed.get('IndexName', 'the table')}"
+    contacts = template["Resources"]["ContactsTable"]["Properties"]
+    if contacts.get("StreamSpecification", {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
+        yield "ContactsTable: no stream of new and old images"
+
+
+def main(path):
+    try:
+        template = expand(yaml_parse(path.read_text()))
+    except InvalidDocumentException as refusal:
+        print(*(cause.message for cause in refusal.causes), sep="\n")
+        return True
+    cargo = tomllib.loads((ROOT / "functions/Cargo.toml").read_text())
+    problems = [
+        *lint_problems(template),
+        *binary_problems(template, [binary["name"] for binary in cargo["bin"]]),
+        *function_problems(template),
+        *permission_problems(template),
+        *table_problems(template),
+    ]
+    for problem in problems:
+        print(problem)
+    functions = len(of_type(template, "AWS::Lambda::Function"))
+    print(f"{path.name}: {functions} functions, {len(problems)} problems")
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "template.yaml"))

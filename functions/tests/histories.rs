@@ -1,0 +1,203 @@
+//! Random histories of writes, interleaved, refused and cut short: afterwards the memberships of
+//! every contact are its tags, every index row is what the contact says, and no write that was
+//! answered is missing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contacts::access::Tenant;
+use contacts::contact::{Contact, Phone, Source, Tags};
+use contacts::table::Search;
+use contacts::time::Timestamp;
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use crate::support::{Bundle, Fault, Tap};
+
+/// One write, by one of several writers.
+#[derive(Debug, Clone)]
+struct Write {
+    phone: usize,
+    name: Option<String>,
+    email: Option<&'static str>,
+    tags: Option<&'static str>,
+    message: bool,
+}
+
+/// How many requests of a history may go wrong.
+const FAULTS: usize = 24;
+
+const PHONES: [&str; 4] = ["+14155550101", "+5511987654321", "+551187654321", "+4915112345678"];
+
+fn write() -> impl Strategy<Value = Write> {
+    let name = prop::option::of("[A-Za-zÉé ]{1,12}x");
+    let email = prop::option::of(prop::sample::select(vec!["a@example.com", "B@example.com", "a+1@example.com"]));
+    let tags = prop::option::of(prop::sample::select(vec!["", "a", "a,b", "b,c,d", "*", "*+,a#b", "#"]));
+    (0..PHONES.len(), name, email, tags, any::<bool>()).prop_map(|(phone, name, email, tags, message)| Write {
+        phone,
+        name,
+        email,
+        tags,
+        message,
+    })
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        6 => Just(Fault::None),
+        1 => Just(Fault::Throttled),
+        1 => Just(Fault::Conflict),
+        1 => Just(Fault::Lost),
+        1 => Just(Fault::AnswerLost),
+    ]
+}
+
+#[test]
+fn memberships_are_tags_whatever_happens() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (bundle, tap, _engine) = runtime.block_on(Bundle::tapped());
+    let tenants = AtomicUsize::new(0);
+    let histories = prop::collection::vec(prop::collection::vec(write(), 1..6), 1..5);
+    let config = ProptestConfig { cases: 40, ..ProptestConfig::default() };
+    let outcome =
+        TestRunner::new(config).run(&(histories, prop::collection::vec(fault(), 0..FAULTS)), |(writers, faults)| {
+            let token = format!("token-{}", tenants.fetch_add(1, Ordering::Relaxed));
+            runtime.block_on(history(&bundle, &tap, &token, &writers, faults));
+            Ok(())
+        });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+async fn history(bundle: &Bundle, tap: &Tap, token: &str, writers: &[Vec<Write>], faults: Vec<Fault>) {
+    tap.plan(|_| Fault::None);
+    let record = contacts::access::TenantRecord::new(token, token);
+    bundle.access.grant(token, &crate::support::grant(Some(record), None)).await.unwrap();
+    let tenant = &bundle.tenant(token).await;
+    let mut faults = faults.into_iter();
+    tap.plan(move |_| faults.next().unwrap_or(Fault::None));
+
+    // Messages counted by writes that were answered, and by those that may have been applied.
+    let counted = Mutex::new(BTreeMap::<String, (u64, u64)>::new());
+    let counted = &counted;
+    join_all(writers.iter().map(|writes| async move {
+        for write in writes {
+            let answered = apply(bundle, tenant, write).await;
+            let id = tenant.contact_id(&phone(write)).to_string();
+            let mut counted = counted.lock().unwrap();
+            let (sure, possible) = counted.entry(id).or_default();
+            *sure += u64::from(answered && write.message);
+            *possible += u64::from(write.message);
+        }
+    }))
+    .await;
+    tap.plan(|_| Fault::None);
+    check(bundle, tenant, &counted.lock().unwrap()).await;
+}
+
+fn phone(write: &Write) -> Phone {
+    PHONES[write.phone].parse().unwrap()
+}
+
+/// Whether the write was answered.
+async fn apply(bundle: &Bundle, tenant: &Tenant, write: &Write) -> bool {
+    let phone = phone(write);
+    let id = tenant.contact_id(&phone);
+    let tags: Option<Tags> = write.tags.map(|tags| tags.parse().unwrap());
+    let naming = tags.clone().unwrap_or_default();
+    let written = bundle.table.upsert(tenant, id, &naming, |stored| {
+        let new = || Contact::new(id, phone.clone(), Source::Api, Timestamp::now());
+        let mut contact = stored.unwrap_or_else(new);
+        contact.name = write.name.as_ref().map(|name| name.parse().unwrap()).or(contact.name);
+        contact.email = write.email.map(|email| email.parse().unwrap()).or(contact.email);
+        contact.tags = tags.clone().unwrap_or(contact.tags);
+        if write.message {
+            contact.total_messages += 1;
+            contact.last_message_at = Some(Timestamp::now());
+        }
+        Ok(contact)
+    });
+    written.await.is_ok()
+}
+
+async fn check(bundle: &Bundle, tenant: &Tenant, counted: &BTreeMap<String, (u64, u64)>) {
+    let items = partition(bundle, tenant).await;
+    let text = |item: &HashMap<String, AttributeValue>, name: &str| item[name].as_s().unwrap().clone();
+    let mut expected = Vec::new();
+    let mut contacts = 0;
+    for item in items.iter().filter(|item| text(item, "item").starts_with("contact#")) {
+        contacts += 1;
+        let id = text(item, "id");
+        assert_eq!(text(item, "item"), format!("contact#{id}"));
+        assert_eq!(text(item, "tag"), "*");
+        let messages: u64 = item["total_messages"].as_n().unwrap().parse().unwrap();
+        let (sure, possible) = counted[&id];
+        // An answer that was lost leaves open whether its write counted, and then it may be tried again.
+        assert!((sure..=possible + FAULTS as u64).contains(&messages), "{messages} of {sure} to {possible}");
+
+        let mut labels: Vec<String> =
+            item["tags"].as_l().unwrap().iter().map(|tag| tag.as_s().unwrap().clone()).collect();
+        for tag in &labels {
+            let definition = format!("tagdef#{tag}");
+            assert!(items.iter().any(|item| text(item, "item") == definition), "{definition}");
+        }
+        for label in &mut labels {
+            if label.starts_with('*') {
+                label.insert(0, '*');
+            }
+        }
+        if item.get("email").is_some_and(|email| email.as_s().unwrap().contains("+1")) {
+            labels.push("*+".into());
+        }
+        for label in labels {
+            let row = [
+                "phone",
+                "name",
+                "email",
+                "source",
+                "tags",
+                "last_message_at",
+                "created_at",
+                "search_text",
+                "active_at",
+            ];
+            let row = row.map(|name| item.get(name).cloned());
+            expected.push((format!("tag#{label}#{id}"), label, format!("{row:?}")));
+        }
+    }
+    let mut memberships: Vec<(String, String, String)> = items
+        .iter()
+        .filter(|item| text(item, "item").starts_with("tag#"))
+        .map(|item| {
+            let row = [
+                "phone",
+                "name",
+                "email",
+                "source",
+                "tags",
+                "last_message_at",
+                "created_at",
+                "search_text",
+                "active_at",
+            ];
+            let row = row.map(|name| item.get(name).cloned());
+            (text(item, "item"), text(item, "tag"), format!("{row:?}"))
+        })
+        .collect();
+    expected.sort();
+    memberships.sort();
+    assert_eq!(memberships, expected);
+    assert_eq!(bundle.table.search(tenant, &Search::default()).await.unwrap().len(), contacts);
+}
+
+/// Everything the tenant has, as DynamoDB holds it.
+async fn partition(bundle: &Bundle, tenant: &Tenant) -> Vec<HashMap<String, AttributeValue>> {
+    let query = bundle.dynamodb().query().table_name("ContactsTable").consistent_read(true);
+    let query = query.key_condition_expression("tenant_id = :tenant");
+    let query = query.expression_attribute_values(":tenant", AttributeValue::S(tenant.id().to_string()));
+    query.send().await.unwrap().items.unwrap()
+}

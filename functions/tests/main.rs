@@ -1,0 +1,15 @@
+//! The bundle from outside: real executables, real events, a real engine. One file per endpoint,
+//! and one for each promise that is about more than one of them.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by panicking")]
+
+mod access;
+mod bad_input;
+mod cost;
+mod create_contact;
+mod get_contact;
+mod histories;
+mod search_contacts;
+mod support;
+mod together;
+mod update_contact;
