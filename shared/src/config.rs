@@ -26,11 +26,21 @@ pub struct Config {
 pub struct Missing(&'static str);
 
 impl Config {
-    /// Reads the environment.
+    /// Reads the environment of this process.
     ///
     /// # Errors
     /// [`Missing`], naming the first variable that is.
     pub fn from_env() -> Result<Self, Missing> {
+        Self::read(|name| env::var(name).ok())
+    }
+
+    /// Reads an environment. An empty variable is a missing one.
+    ///
+    /// # Errors
+    /// [`Missing`], naming the first variable that is.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Missing> {
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        let need = |name| set(name).ok_or(Missing(name));
         Ok(Config {
             contacts_table: need("CONTACTS_TABLE")?,
             access_table: need("ACCESS_TABLE")?,
@@ -43,10 +53,18 @@ impl Config {
     }
 }
 
-fn need(name: &'static str) -> Result<String, Missing> {
-    set(name).ok_or(Missing(name))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn set(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
+    #[test]
+    fn what_is_missing_is_named() {
+        let all = |name: &str| Some(format!("the {name}"));
+        assert_eq!(Config::read(all).unwrap().contacts_table, "the CONTACTS_TABLE");
+        for missing in ["CONTACTS_TABLE", "ACCESS_TABLE", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            let empty = |name: &str| if name == missing { Some(String::new()) } else { all(name) };
+            let Err(error) = Config::read(empty) else { panic!("{missing}") };
+            assert_eq!(error.to_string(), format!("the environment variable {missing} is not set"));
+        }
+    }
 }

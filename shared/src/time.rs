@@ -12,24 +12,37 @@ use serde::{Deserialize, Serialize};
 /// time order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Timestamp(i64);
+pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
     /// This second.
     pub fn now() -> Self {
-        Timestamp(jiff::Timestamp::now().as_second())
+        Self::to_the_second(jiff::Timestamp::now())
+    }
+
+    /// So many seconds after 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// When that is no year from -9999 to 9999.
+    pub fn from_second(second: i64) -> Result<Self, jiff::Error> {
+        jiff::Timestamp::from_second(second).map(Timestamp)
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
     pub fn as_second(self) -> i64 {
-        self.0
+        self.0.as_second()
+    }
+
+    /// Without the fraction, towards the past.
+    fn to_the_second(time: jiff::Timestamp) -> Self {
+        let fraction = jiff::SignedDuration::from_nanos(time.as_nanosecond().rem_euclid(1_000_000_000) as i64);
+        Timestamp(time.checked_sub(fraction).unwrap_or(time))
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = jiff::Timestamp::from_second(self.0).map_err(|_| fmt::Error)?;
-        write!(f, "{}", time.strftime("%Y-%m-%dT%H:%M:%S+00:00"))
+        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%S+00:00"))
     }
 }
 
@@ -38,8 +51,7 @@ impl FromStr for Timestamp {
 
     /// Takes any RFC 3339 time with an offset; fractions of a second are dropped.
     fn from_str(text: &str) -> Result<Self, jiff::Error> {
-        let time: jiff::Timestamp = text.parse()?;
-        Ok(Timestamp(time.as_nanosecond().div_euclid(1_000_000_000) as i64))
+        text.parse().map(Self::to_the_second)
     }
 }
 

@@ -1,0 +1,136 @@
+//! Demo data: what makes the first request of a newcomer work, and their first search show something.
+//!
+//! | token | user | tenant |
+//! |---|---|---|
+//! | `demo-token` | 1 | `demo` |
+//! | `acme-token` | 2 | `acme` |
+//! | `orphan-token` | 3 | none |
+
+use std::collections::BTreeMap;
+
+use contacts::access::{Access, Grant, Tenant, TenantRecord, User};
+use contacts::config::Config;
+use contacts::contact::{Contact, Metadata, Phone, Source, fold};
+use contacts::table::{AccessTable, Client, Table};
+use contacts::time::Timestamp;
+
+use super::Error;
+
+/// How much of it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demo {
+    /// Nothing.
+    None,
+    /// Tokens and tenants.
+    Identities,
+    /// Those, and contacts in the tenant `demo` of a store that had no demo data before.
+    Contacts,
+}
+
+const GIVEN: [&str; 18] = [
+    "Amélie", "João", "Sofía", "Priya", "Omar", "Chloé", "Mateo", "Yuki", "Ngozi", "Łukasz", "Zoë", "Beatriz", "Ivan",
+    "Aïcha", "Håkon", "Maria", "Jane", "Tiago",
+];
+const FAMILY: [&str; 14] = [
+    "Smith",
+    "García",
+    "Silva",
+    "Müller",
+    "Dubois",
+    "Okafor",
+    "Sato",
+    "Kowalski",
+    "O'Neil",
+    "Andersson",
+    "Rossi",
+    "Souza",
+    "Novák",
+    "Ben Ali",
+];
+const TAGS: [&str; 7] = ["", "vip", "fr-FR", "newsletter", "vip, newsletter", "beta-testers", "wholesale, pt-BR"];
+const SOURCES: [Source; 5] = [Source::Api, Source::Shopify, Source::Widget, Source::CsvImport, Source::Manual];
+/// Numbers nobody has, from ranges kept for fiction; two digits are to come.
+const NUMBERS: [&str; 4] = ["+121255501", "+4477009001", "+336399812", "+613570101"];
+const CONTACTS: u64 = 36;
+/// 2026-01-01T00:00:00Z; everybody came after.
+const SINCE: i64 = 1_767_225_600;
+const DAY: i64 = 86_400;
+
+/// Whatever went wrong; the user is shown its text.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Writes the demo data, where functions with this environment find it. The tables exist, and
+/// nobody can call yet.
+pub(super) async fn prepare(demo: Demo, environment: &BTreeMap<String, String>) -> Result<(), Error> {
+    match demo {
+        Demo::None => Ok(()),
+        demo => write(demo, environment).await.map_err(|failure| Error::Demo(failure.to_string())),
+    }
+}
+
+async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let config = Config::read(|name| environment.get(name).cloned())?;
+    let client = Client::new(&config);
+    let access = Access::new(AccessTable::new(client.clone(), config.access_table));
+    let table = Table::new(client, config.contacts_table);
+    let of_its_own = |name| Some(TenantRecord::new(name, name));
+    identity(&access, 2, "acme", of_its_own("acme")).await?;
+    identity(&access, 3, "orphan", None).await?;
+    let fresh = identity(&access, 1, "demo", of_its_own("demo")).await?;
+    match access.authenticate("demo-token").await?.tenant {
+        Some(tenant) if fresh && demo == Demo::Contacts => contacts(&table, &tenant).await,
+        _ => Ok(()),
+    }
+}
+
+/// Makes the token of that name work, unless it does already; says whether it did not.
+async fn identity(access: &Access, id: u64, name: &str, tenant: Option<TenantRecord>) -> Result<bool, contacts::Error> {
+    let token = format!("{name}-token");
+    match access.authenticate(&token).await {
+        Err(contacts::Error::Unauthenticated) => {}
+        other => return other.map(|_| false),
+    }
+    let user = User { id, email: format!("{name}@example.com"), name: None };
+    access.grant(&token, &Grant { user, tenant, expires_at: None }).await?;
+    Ok(true)
+}
+
+async fn contacts(table: &Table, tenant: &Tenant) -> Result<(), Failure> {
+    // The same people every time.
+    let mut random = fastrand::Rng::with_seed(CONTACTS);
+    for n in 0..CONTACTS {
+        let contact = person(&mut random, tenant, n)?;
+        let made = |stored: Option<Contact>| Ok(stored.unwrap_or_else(|| contact.clone()));
+        table.upsert(tenant, contact.id, &contact.tags, made).await?;
+    }
+    Ok(())
+}
+
+/// A made-up person; `n` keeps their numbers apart.
+fn person(random: &mut fastrand::Rng, tenant: &Tenant, n: u64) -> Result<Contact, Failure> {
+    let phone: Phone = format!("{}{n:02}", NUMBERS[random.usize(..NUMBERS.len())]).parse()?;
+    let (given, family) = (GIVEN[random.usize(..GIVEN.len())], FAMILY[random.usize(..FAMILY.len())]);
+    let created = SINCE + random.i64(0..90 * DAY);
+    let source = SOURCES[random.usize(..SOURCES.len())];
+    let mut contact = Contact::new(tenant.contact_id(&phone), phone, source, Timestamp::from_second(created)?);
+    contact.name = Some(format!("{given} {family}").parse()?);
+    if random.u8(..3) > 0 {
+        let mailbox: String = fold(&format!("{given}.{family}")).replace([' ', '\''], "");
+        contact.email = Some(format!("{mailbox}@example.com").parse()?);
+    }
+    contact.tags = TAGS[random.usize(..TAGS.len())].parse()?;
+    if random.u8(..4) > 0 {
+        contact.opted_in_at = Some(contact.created_at);
+        contact.last_message_at = Some(Timestamp::from_second(created + random.i64(DAY..200 * DAY))?);
+        contact.total_messages = random.u64(1..60);
+    }
+    if n == 0 {
+        // The person the documentation looks for.
+        contact.name = Some("Jane Smith".parse()?);
+        contact.tags = "vip".parse()?;
+    }
+    if source == Source::Shopify {
+        contact.metadata = Metadata::parse(&format!("{{\"shopify_id\":\"{}\"}}", 10_000 + n))?;
+    }
+    Ok(contact)
+}

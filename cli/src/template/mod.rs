@@ -1,0 +1,152 @@
+//! What the local stack takes from `template.yaml`: tables, functions and their routes.
+//!
+//! The template is the one description of the system. AWS deploys it and the local stack reads it,
+//! so a wrong index or a wrong route breaks at the desk and not after a deployment. What it can't
+//! act on it refuses, naming the place: a function that runs here with half its configuration
+//! would be worse than none.
+
+mod function;
+mod resolve;
+mod table;
+mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use function::FunctionProperties;
+use resolve::Names;
+
+pub use function::{Function, Route};
+pub use table::{AttributeDefinition, Index, KeyElement, Projection, Stream, Table, TimeToLive};
+
+/// Why a template can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file can't be read.
+    #[error("can't read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file isn't YAML.
+    #[error("template: {0}")]
+    Syntax(String),
+    /// Something in it is missing, wrong, or beyond the local stack.
+    #[error("template: {place}: {reason}")]
+    Invalid {
+        /// Logical id of the resource.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The part of a SAM template that runs locally.
+#[derive(Debug)]
+pub struct Template {
+    /// Every `AWS::DynamoDB::Table`.
+    pub tables: Vec<Table>,
+    /// Every `AWS::Serverless::Function`.
+    pub functions: Vec<Function>,
+}
+
+/// The template as written, as far as it is of interest.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document {
+    #[serde(default)]
+    globals: Globals,
+    #[serde(default)]
+    parameters: BTreeMap<String, Value>,
+    resources: BTreeMap<String, Resource>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Globals {
+    #[serde(default)]
+    function: FunctionProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Resource {
+    r#type: String,
+    #[serde(default)]
+    properties: Value,
+    #[serde(default)]
+    metadata: Value,
+}
+
+impl Template {
+    /// Reads a template from a file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Self::parse(&text)
+    }
+
+    /// Reads a template.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let document = yaml::parse(text).map_err(Error::Syntax)?;
+        let document: Document = serde_json::from_value(document).map_err(|error| Error::Syntax(error.to_string()))?;
+
+        let mut tables = Vec::new();
+        for (id, resource) in of_type(&document, "AWS::DynamoDB::Table") {
+            tables.push(Table::from_resource(id, resource).map_err(at(id))?);
+        }
+        let names = Names::new(&tables, &document.parameters);
+        let mut functions = Vec::new();
+        for (id, resource) in of_type(&document, "AWS::Serverless::Function") {
+            let function = Function::from_resource(id, resource, &document.globals.function, &names);
+            functions.push(function.map_err(at(id))?);
+        }
+        check_unique(&functions)?;
+        Ok(Self { tables, functions })
+    }
+}
+
+fn of_type<'a>(document: &'a Document, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Resource)> {
+    let resources = document.resources.iter();
+    resources.filter(move |(_, resource)| resource.r#type == kind)
+}
+
+fn at(id: &str) -> impl FnOnce(String) -> Error {
+    |reason| Error::Invalid { place: id.to_owned(), reason }
+}
+
+/// Deserializes properties; what is missing or of the wrong type is named.
+fn properties<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+    T::deserialize(value).map_err(|error| error.to_string())
+}
+
+/// Two functions can't share a route, nor an executable: its name is theirs.
+fn check_unique(functions: &[Function]) -> Result<(), Error> {
+    let (mut binaries, mut routes) = (BTreeSet::new(), BTreeSet::new());
+    for function in functions {
+        if !binaries.insert(&function.binary) {
+            let reason = format!("another function has the executable `{}` already", function.binary);
+            return Err(at(&function.logical_id)(reason));
+        }
+        for route in &function.routes {
+            // `/{a}` and `/{b}` are the same route.
+            let shape = |part: &str| match part.strip_prefix('{') {
+                Some(name) => format!("{{{}", if name.ends_with("+}") { "+}" } else { "}" }),
+                None => part.to_owned(),
+            };
+            let key = route.key();
+            if !routes.insert(key.split('/').map(shape).collect::<Vec<_>>()) {
+                return Err(at(&function.logical_id)(format!("the route `{key}` exists twice")));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

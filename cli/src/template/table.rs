@@ -1,0 +1,101 @@
+//! Tables, as a template describes them.
+
+use serde::Deserialize;
+
+use super::{Resource, properties};
+
+/// A table, its properties named as CloudFormation and DynamoDB name them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Table {
+    /// The resource's name within the template.
+    #[serde(skip)]
+    pub logical_id: String,
+    /// `TableName` if it is a plain string, else the logical id.
+    #[serde(skip)]
+    pub name: String,
+    /// Attributes that are part of a key, with their types.
+    pub attribute_definitions: Vec<AttributeDefinition>,
+    /// The table's own key.
+    pub key_schema: Vec<KeyElement>,
+    /// Its secondary indexes.
+    #[serde(default)]
+    pub global_secondary_indexes: Vec<Index>,
+    /// Its stream, if it has one.
+    pub stream_specification: Option<Stream>,
+    /// The attribute after which items expire.
+    pub time_to_live_specification: Option<TimeToLive>,
+}
+
+/// A key attribute and its type: `S`, `N` or `B`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AttributeDefinition {
+    /// The attribute.
+    pub attribute_name: String,
+    /// Its type.
+    pub attribute_type: String,
+}
+
+/// An attribute's part in a key: `HASH` or `RANGE`. An index may have several of either.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KeyElement {
+    /// The attribute.
+    pub attribute_name: String,
+    /// Its part.
+    pub key_type: String,
+}
+
+/// A global secondary index.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Index {
+    /// Its name.
+    pub index_name: String,
+    /// Its key.
+    pub key_schema: Vec<KeyElement>,
+    /// What it carries beside the keys.
+    pub projection: Projection,
+}
+
+/// The attributes an index carries.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Projection {
+    /// `KEYS_ONLY`, `INCLUDE` or `ALL`.
+    pub projection_type: String,
+    /// The attributes of `INCLUDE`.
+    #[serde(default)]
+    pub non_key_attributes: Vec<String>,
+}
+
+/// A table's stream.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Stream {
+    /// Which images a record holds.
+    pub stream_view_type: String,
+}
+
+/// A table's expiry.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TimeToLive {
+    /// The attribute, in seconds since 1970.
+    pub attribute_name: String,
+    /// Whether items expire at all.
+    pub enabled: bool,
+}
+
+impl Table {
+    pub(super) fn from_resource(id: &str, resource: &Resource) -> Result<Self, String> {
+        if resource.properties.get("LocalSecondaryIndexes").is_some() {
+            return Err("the local stack has no local secondary indexes".into());
+        }
+        let mut table: Self = properties(&resource.properties)?;
+        table.logical_id = id.to_owned();
+        table.name = resource.properties["TableName"].as_str().unwrap_or(id).to_owned();
+        Ok(table)
+    }
+}
