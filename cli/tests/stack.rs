@@ -251,7 +251,10 @@ async fn stopping_ends_processes_and_collects_their_output() {
     let pid = parsed(&echo(&stack, json!({})).await)["pid"].clone();
     let (url, client) = (format!("{}/echo/a?sleep=1900", stack.url()), Client::new());
     let running = tokio::spawn(async move { client.get(url).send().await.map(|answer| answer.status()) });
-    sleep(Duration::from_millis(200)).await;
+    // The function says so when a call has reached it.
+    while logs.lines().len() < 2 {
+        tokio::task::yield_now().await;
+    }
 
     stack.stop().await;
     assert!(!Path::new(&format!("/proc/{pid}")).exists());

@@ -9,6 +9,7 @@ mod cost;
 mod create_contact;
 mod get_contact;
 mod histories;
+mod invariants;
 mod search_contacts;
 mod support;
 mod together;

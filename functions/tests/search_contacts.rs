@@ -50,7 +50,7 @@ async fn what_was_just_written_is_found() {
         let phone = format!("+1415555{round:04}");
         let tag = format!("tag {round}");
         let id = bundle.call("create-contact", json!({ "phone": phone, "tags": tag })).await.id();
-        assert_eq!(bundle.call("search-contacts", json!({ "tag": tag })).await.each("id"), [id.clone()]);
+        assert_eq!(bundle.call("search-contacts", json!({ "tag": tag })).await.each("id"), [id.as_str()]);
         bundle.call("update-contact", json!({ "phone": phone, "tags": "other", "name": format!("N{round}") })).await;
         assert_eq!(bundle.call("search-contacts", json!({ "tag": tag })).await.body, "[]");
         assert_eq!(

@@ -127,6 +127,7 @@ fn person(random: &mut fastrand::Rng, tenant: &Tenant, n: u64) -> Result<Contact
     if n == 0 {
         // The person the documentation looks for.
         contact.name = Some("Jane Smith".parse()?);
+        contact.email = Some("jane.smith@example.com".parse()?);
         contact.tags = "vip".parse()?;
     }
     if source == Source::Shopify {

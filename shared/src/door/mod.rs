@@ -3,7 +3,7 @@
 //!
 //! | door | event | tenant from |
 //! |---|---|---|
-//! | [`http`] | API Gateway: HTTP API, function URL, REST API | bearer token |
+//! | `http` | API Gateway: HTTP API, function URL, REST API | bearer token |
 
 mod fields;
 mod http;

@@ -5,30 +5,33 @@ use aws_sdk_dynamodb::operation::RequestId;
 
 use crate::error::Error;
 
-/// A request that failed for a reason no action handles itself.
+/// A request that failed for a reason no action handles itself; `request` names it in the log.
 ///
 /// Throttling stays throttling: the caller is told to come back, and when.
-pub(super) fn fault<E>(error: SdkError<E>) -> Error
+pub(super) fn fault<E>(request: &'static str) -> impl FnOnce(SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + RequestId,
 {
-    let kind = match &error {
-        SdkError::ConstructionFailure(_) => "the request could not be built",
-        SdkError::TimeoutError(_) => "the request timed out",
-        SdkError::DispatchFailure(_) => "the connection failed",
-        SdkError::ResponseError(_) => "the answer could not be read",
-        _ => "the request was refused",
-    };
-    let Some(service) = error.as_service_error() else {
-        return Error::Internal(format!("DynamoDB: {kind}"));
-    };
-    match service.code() {
-        Some(code) if is_throttling(code) => Error::Throttled,
-        code => Error::Internal(format!(
-            "DynamoDB: {kind}: {} (request {})",
-            code.unwrap_or("no code"),
-            service.request_id().unwrap_or("unknown"),
-        )),
+    move |error| {
+        let kind = match &error {
+            SdkError::ConstructionFailure(_) => "could not be built",
+            SdkError::TimeoutError(_) => "timed out",
+            SdkError::DispatchFailure(_) => "found no connection",
+            SdkError::ResponseError(_) => "had no readable answer",
+            _ => "was refused",
+        };
+        // Codes and ids only: the text of a refusal may quote what was sent.
+        match error.as_service_error() {
+            None => Error::Internal(format!("{request} {kind}")),
+            Some(refusal) => match refusal.code() {
+                Some(code) if is_throttling(code) => Error::Throttled,
+                code => Error::Internal(format!(
+                    "{request} {kind}: {} (request {})",
+                    code.unwrap_or("no code"),
+                    refusal.request_id().unwrap_or("unknown"),
+                )),
+            },
+        }
     }
 }
 

@@ -32,7 +32,7 @@ impl Table {
     /// [`Error::Throttled`], [`Error::Internal`].
     pub async fn get(&self, tenant: &Tenant, id: ContactId) -> Result<Option<Contact>, Error> {
         let get = self.client.0.get_item().table_name(&self.name).set_key(Some(keys::contact(tenant, id)));
-        get.consistent_read(true).send().await.map_err(fault)?.item.map(read).transpose()
+        get.consistent_read(true).send().await.map_err(fault("GetItem of a contact"))?.item.map(read).transpose()
     }
 
     /// The contacts with this address, in no order. Two requests: the index knows keys only, and
@@ -53,7 +53,7 @@ impl Table {
             .send();
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {
-            found.push(item.map_err(fault)?);
+            found.push(item.map_err(fault("Query of index email"))?);
         }
         let mut contacts = self.fetch(tenant, &found).await?;
         contacts.retain(|contact| contact.email.as_ref().is_some_and(|stored| stored.key() == email.key()));
@@ -101,7 +101,7 @@ impl Table {
             let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
             let wanted = wanted.map_err(|error| Error::Internal(error.to_string()))?;
             let answer = self.client.0.batch_get_item().request_items(&self.name, wanted).send();
-            let answer = answer.await.map_err(fault)?;
+            let answer = answer.await.map_err(fault("BatchGetItem"))?;
             items.extend(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
             let rest = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
             left = rest.map(|rest| rest.keys).unwrap_or_default();

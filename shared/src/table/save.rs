@@ -205,7 +205,7 @@ impl Table {
         match refusal.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(Saved::Lost(failed.item.clone())),
             Some(PutItemError::TransactionConflictException(_)) => Ok(Saved::Lost(None)),
-            _ => Err(fault(refusal)),
+            _ => Err(fault("PutItem")(refusal)),
         }
     }
 
@@ -214,7 +214,7 @@ impl Table {
         let request = self.client.0.transact_write_items().set_transact_items(Some(writes));
         let Err(refusal) = request.send().await else { return Ok(Saved::Done) };
         let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = refusal.as_service_error() else {
-            return Err(fault(refusal));
+            return Err(fault("TransactWriteItems")(refusal));
         };
         // A reason for each write, in order; `None` where that one was not the trouble.
         let reasons = cancelled.cancellation_reasons();
@@ -224,7 +224,7 @@ impl Table {
         } else if codes().all(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict")) {
             Ok(Saved::Lost(reasons.first().and_then(|reason| reason.item.clone())))
         } else {
-            Err(fault(refusal))
+            Err(fault("TransactWriteItems")(refusal))
         }
     }
 }

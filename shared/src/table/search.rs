@@ -105,7 +105,7 @@ impl Table {
             .limit(FEW)
             .send()
             .await
-            .map_err(fault)?;
+            .map_err(fault("Query of index phone"))?;
         if page.last_evaluated_key.is_some() {
             return Ok(None);
         }
@@ -123,7 +123,8 @@ impl Table {
         let mut rows = Vec::new();
         loop {
             // A page counts what was looked at, not what was found: a short one is not the last.
-            let page = request.clone().limit(page_size).set_exclusive_start_key(from).send().await.map_err(fault)?;
+            let page = request.clone().limit(page_size).set_exclusive_start_key(from).send().await;
+            let page = page.map_err(fault("Query of index tag"))?;
             for item in page.items.unwrap_or_default() {
                 rows.push(read(item)?);
             }
