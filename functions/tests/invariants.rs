@@ -28,7 +28,7 @@ fn sources(dir: &str) -> Vec<Source> {
             });
         }
     }
-    assert!(sources.len() > 3, "{dir}");
+    assert!(!sources.is_empty(), "{dir}");
     sources
 }
 
@@ -80,10 +80,9 @@ fn every_call_of_the_table_takes_a_tenant() {
     let rooms = ["shared/src/table/read.rs", "shared/src/table/save.rs", "shared/src/table/search.rs"];
     let mut calls = 0;
     for source in deployed().filter(|source| rooms.contains(&source.path.as_str())) {
-        for (at, _) in source.code.match_indices("pub async fn").chain(source.code.match_indices("pub(super) async fn"))
-        {
-            let signature = &source.code[at..at + source.code[at..].find(')').unwrap()];
-            let signature = &signature[signature.find("fn").unwrap()..];
+        let public = ["pub async fn ", "pub(super) async fn "];
+        for signature in public.iter().flat_map(|start| source.code.split(start).skip(1)) {
+            let signature = &signature[..signature.find(" {\n").unwrap()];
             assert!(signature.contains("tenant: &Tenant"), "{}: {signature}", source.path);
             calls += 1;
         }
