@@ -6,7 +6,8 @@
 //! | `phone` | one of the three | international format, any spelling |
 //! | `email` | one of the three | address, in any case |
 //!
-//! Of several contacts with one address the oldest is meant. Answers 404 when there is none.
+//! Of several contacts with one address the oldest is meant; an address is known a moment after it
+//! was written, id and phone at once. Answers 404 when there is none.
 
 use contacts::access::Tenant;
 use contacts::contact::{Contact, ContactId, Email, Metadata, Name, Phone, Source, Tags};

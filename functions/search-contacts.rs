@@ -7,7 +7,8 @@
 //! | `email` | | a whole address, in any case |
 //!
 //! All that is given must match; without any, the answer is the 50 most recently active. Never
-//! more than 50, as a bare array. However many contacts there are, each that matches is found.
+//! more than 50, as a bare array. However many contacts there are, each that matches is found; one
+//! that was written this moment may take another to show, as DynamoDB's indexes do.
 
 use contacts::access::Tenant;
 use contacts::contact::SearchRow;

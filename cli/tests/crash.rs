@@ -26,12 +26,14 @@ impl Dev {
     async fn start(data: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_carnet"));
         command.args(["dev", "--port", "0", "--empty", "--data"]).arg(data);
-        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null());
+        let errors = std::fs::File::create(data.join("errors")).expect("a file");
+        command.process_group(0).stdout(Stdio::piped()).stderr(errors);
         let mut command = tokio::process::Command::from(command);
         let mut child = command.kill_on_drop(true).spawn().expect("carnet starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let line = lines.next_line().await.expect("readable").expect("a line");
-        let url = line.strip_prefix("ready ").unwrap_or_else(|| panic!("not ready: {line}")).to_owned();
+        let line = lines.next_line().await.expect("readable").unwrap_or_default();
+        let errors = || std::fs::read_to_string(data.join("errors")).unwrap_or_default();
+        let url = line.strip_prefix("ready ").unwrap_or_else(|| panic!("not ready: {line}{}", errors())).to_owned();
         Self { child, url }
     }
 

@@ -84,7 +84,7 @@ async fn of_several_with_one_address_the_oldest() {
     assert_eq!(Some(found), oldest.into_iter().min());
 }
 
-/// The index of addresses forgets an address the moment it is changed.
+/// An address that was changed or cleared finds nobody.
 #[tokio::test]
 async fn by_an_address_no_longer_theirs() {
     let bundle = Bundle::start().await;

@@ -7,6 +7,8 @@ mod access;
 mod bad_input;
 mod cost;
 mod create_contact;
+mod events;
+mod faults;
 mod get_contact;
 mod histories;
 mod invariants;

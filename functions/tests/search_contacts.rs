@@ -42,7 +42,7 @@ async fn nothing_there() {
     bundle.call_raw("search-contacts", "").await.is(200, "[]");
 }
 
-/// Created or changed, then found, every time.
+/// Created or changed, then found, every time. (Here the index never lags; see `faults`.)
 #[tokio::test]
 async fn what_was_just_written_is_found() {
     let bundle = Bundle::start().await;

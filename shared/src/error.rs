@@ -5,7 +5,7 @@
 //!   together: [`Error::Rule`], in the contract's words; the body is no JSON object: [`Error::Malformed`];
 //! - what is asked for is not there, or is another tenant's: [`Error::NotFound`];
 //! - others keep writing the same contact: [`Error::Conflict`]; the table asks for patience:
-//!   [`Error::Throttled`];
+//!   [`Error::Throttled`]; there is no time left: [`Error::TimedOut`];
 //! - anything a caller can do nothing about: [`Error::Internal`], whose cause is logged and never
 //!   shown.
 //!
@@ -40,6 +40,9 @@ pub enum Error {
     /// The table takes no more requests for now.
     #[error("the table is throttled")]
     Throttled,
+    /// There was no time left to finish; what was to be written may have been, or not.
+    #[error("the call ran out of time")]
+    TimedOut,
     /// Ours to mend. The text is for the log.
     #[error("{0}")]
     Internal(String),

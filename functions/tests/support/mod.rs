@@ -6,9 +6,9 @@ mod reply;
 mod tap;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use carnet::stack::{LogLines, Logs, Options, Stack, Store};
+use carnet::stack::{LogLines, Logs, Options, Outcome, Stack, Store};
 use contacts::access::{Access, Grant, Tenant, TenantRecord, User};
 use contacts::config::Config;
 use contacts::contact::{Contact, Phone, Source, Tags};
@@ -29,7 +29,7 @@ pub struct Bundle {
 }
 
 /// The functions, as cargo built them for these tests.
-fn binaries() -> BTreeMap<String, std::path::PathBuf> {
+fn binaries() -> BTreeMap<String, PathBuf> {
     [
         ("create-contact", env!("CARGO_BIN_EXE_create-contact")),
         ("get-contact", env!("CARGO_BIN_EXE_get-contact")),
@@ -43,22 +43,27 @@ fn binaries() -> BTreeMap<String, std::path::PathBuf> {
 impl Bundle {
     /// On an engine in memory.
     pub async fn start() -> Self {
-        Self::on(Store::Memory).await
+        Self::with(Options::new(template(), binaries())).await
     }
 
     /// On an engine in memory, with a tap between it and the functions. Keep the first stack: it
     /// is the engine.
     pub async fn tapped() -> (Self, Tap, Stack) {
-        let engine = Stack::start(options(Store::Memory)).await.unwrap();
+        Self::tapped_with(template()).await
+    }
+
+    /// The same, with another template.
+    pub async fn tapped_with(template: PathBuf) -> (Self, Tap, Stack) {
+        let engine = Stack::start(Options::new(&template, binaries())).await.unwrap();
         let tap = Tap::start(engine.dynamodb_url()).await;
-        let bundle = Self::on(Store::Url(tap.url())).await;
+        let options = Options { store: Store::Url(tap.url()), ..Options::new(template, binaries()) };
+        let bundle = Self::with(options).await;
         tap.forget();
         (bundle, tap, engine)
     }
 
-    async fn on(store: Store) -> Self {
+    async fn with(mut options: Options) -> Self {
         let log = LogLines::default();
-        let mut options = options(store);
         options.logs = Logs::Collect(log.clone());
         let stack = Stack::start(options).await.unwrap();
         let client = Client::new(&config(&stack));
@@ -95,6 +100,11 @@ impl Bundle {
             request = request.header(*name, *value);
         }
         Reply::read(request.send().await.unwrap()).await
+    }
+
+    /// Calls a function as an AWS service does, with any event.
+    pub async fn invoke(&self, function: &str, event: Value) -> Outcome {
+        self.stack.invoke(function, event.to_string()).await.unwrap()
     }
 
     /// The tenant behind a token.
@@ -137,11 +147,9 @@ pub fn grant(tenant: Option<TenantRecord>, expires_at: Option<i64>) -> Grant {
     Grant { user: User { id: 1, email: "user@example.com".into(), name: None }, tenant, expires_at }
 }
 
-fn options(store: Store) -> Options {
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let mut options = Options::new(template, binaries());
-    options.store = store;
-    options
+/// The template that is deployed.
+pub fn template() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
 }
 
 fn config(stack: &Stack) -> Config {

@@ -1,5 +1,6 @@
 //! A tap on the line between the functions and DynamoDB: counts what goes through, and breaks it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -16,8 +17,16 @@ pub enum Fault {
     None,
     /// Refused: too many requests.
     Throttled,
-    /// A transaction is refused because another is under way.
+    /// A write is refused because another transaction is under way.
     Conflict,
+    /// A transaction is refused because of too many requests; nothing else is.
+    Busy,
+    /// A batch is answered by half.
+    Half,
+    /// Answered as it was the last time, if there was one.
+    Stale,
+    /// Neither applied nor answered, and the line stays open.
+    Hangs,
     /// Neither applied nor answered.
     Lost,
     /// Applied, but the answer never arrives.
@@ -39,6 +48,8 @@ struct Line {
     http: reqwest::Client,
     seen: Mutex<Vec<Seen>>,
     plan: Mutex<Plan>,
+    /// The last answer to each request.
+    answers: Mutex<HashMap<String, String>>,
 }
 
 #[derive(Clone)]
@@ -54,6 +65,7 @@ impl Tap {
             http: reqwest::Client::new(),
             seen: Mutex::default(),
             plan: Mutex::new(Box::new(|_| Fault::None)),
+            answers: Mutex::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -87,35 +99,54 @@ async fn pass(State(line): State<Arc<Line>>, headers: HeaderMap, body: Bytes) ->
     let operation = target.rsplit('.').next().unwrap().to_owned();
     let fault = (line.plan.lock().unwrap())(&operation);
     match fault {
-        Fault::None | Fault::AnswerLost => {}
+        Fault::None | Fault::AnswerLost | Fault::Half | Fault::Stale => {}
+        Fault::Busy if operation != "TransactWriteItems" => {}
+        Fault::Busy => return cancelled(&body, "ThrottlingError"),
+        Fault::Hangs => return std::future::pending().await,
         Fault::Throttled => return refusal("ThrottlingException", json!({ "message": "slow down" })),
-        Fault::Conflict if operation == "TransactWriteItems" => {
-            let reasons: Vec<Value> = transacted(&body).map(|_| json!({ "Code": "TransactionConflict" })).collect();
-            return refusal("TransactionCanceledException", json!({ "CancellationReasons": reasons }));
-        }
+        Fault::Conflict if operation == "TransactWriteItems" => return cancelled(&body, "TransactionConflict"),
         Fault::Conflict => return refusal("TransactionConflictException", json!({ "message": "busy" })),
         Fault::Lost => return cut(),
     }
     let mut request: Value = serde_json::from_slice(&body).unwrap();
     request["ReturnConsumedCapacity"] = json!("TOTAL");
-    let forward = line.http.post(&line.engine).body(request.to_string());
+    let left_out = if fault == Fault::Half { leave_out(&mut request) } else { None };
+    let asked = request.to_string();
+    let forward = line.http.post(&line.engine).body(asked.clone());
     let forward = ["authorization", "content-type", "x-amz-date", "x-amz-target"]
         .iter()
         .filter_map(|name| Some((*name, headers.get(*name)?)))
         .fold(forward, |forward, (name, value)| forward.header(name, value));
     let answer = forward.send().await.unwrap();
-    let (status, text) = (answer.status(), answer.text().await.unwrap());
+    let (status, mut text) = (answer.status(), answer.text().await.unwrap());
+    if let Some(keys) = left_out {
+        let mut answer: Value = serde_json::from_str(&text).unwrap();
+        answer["UnprocessedKeys"] = keys;
+        text = answer.to_string();
+    }
     let units = units(&serde_json::from_str(&text).unwrap_or_default());
     line.seen.lock().unwrap().push(Seen { operation, units });
     if fault == Fault::AnswerLost {
         return cut();
     }
+    let before = line.answers.lock().unwrap().insert(asked, text.clone());
+    let text = before.filter(|_| fault == Fault::Stale).unwrap_or(text);
     (status, [("content-type", "application/x-amz-json-1.0")], text).into_response()
 }
 
-fn transacted(body: &[u8]) -> impl Iterator<Item = Value> {
+/// Every write of the transaction is refused for the same reason.
+fn cancelled(body: &[u8], code: &str) -> Response {
     let request: Value = serde_json::from_slice(body).unwrap();
-    request["TransactItems"].as_array().cloned().unwrap_or_default().into_iter()
+    let reasons = vec![json!({ "Code": code }); request["TransactItems"].as_array().unwrap().len()];
+    refusal("TransactionCanceledException", json!({ "CancellationReasons": reasons }))
+}
+
+/// Takes half of the keys out of a batch, and gives them as an answer lists them.
+fn leave_out(request: &mut Value) -> Option<Value> {
+    let (table, wanted) = request["RequestItems"].as_object_mut()?.iter_mut().next()?;
+    let keys = wanted["Keys"].as_array_mut()?;
+    let left_out = keys.split_off(keys.len().div_ceil(2));
+    (!left_out.is_empty()).then(|| json!({ table: { "Keys": left_out, "ConsistentRead": true } }))
 }
 
 fn units(answer: &Value) -> f64 {

@@ -23,7 +23,7 @@ pub fn fold(text: &str) -> String {
         }
         let upper = c.to_lowercase().flat_map(char::to_uppercase);
         for lower in upper.flat_map(char::to_lowercase) {
-            // Marks above and below a letter have a combining class. Vowel signs, which make
+            // Marks on a letter have a combining class. Vowel signs of Indian scripts, which make
             // another word, have none and stay.
             decompose_canonical(lower, |part| {
                 if canonical_combining_class(part) == 0 {

@@ -48,8 +48,9 @@ impl Query {
     /// The digits, where the query can be nothing but the start of a number, or else a part of a
     /// name or address that has a `+` and a digit in it.
     pub(crate) fn start_of_number(&self) -> Option<&str> {
+        // A `+` and at most fifteen digits: what is longer starts no number.
         match self.text.as_bytes() {
-            [b'+', b'0'..=b'9', ..] => self.digits(),
+            [b'+', b'0'..=b'9', ..] => self.digits().filter(|digits| digits.len() <= 16),
             _ => None,
         }
     }

@@ -1,15 +1,21 @@
 //! HTTP, by way of API Gateway: the only place that knows statuses, headers and error bodies.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use indexmap::IndexMap;
 use lambda_http::http::{HeaderValue, Response, StatusCode, header};
-use lambda_http::{Body, Request, RequestExt};
+use lambda_http::{Body, Context, Request, RequestExt};
 use serde::Serialize;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{Action, Answer, Fields, Kind};
 use crate::access::{Access, Tenant};
 use crate::error::Error;
 use crate::table::{Outcome, Table};
+
+/// What answering takes, at the most.
+const TO_SPARE: Duration = Duration::from_millis(500);
 
 /// Ours: what a write did to the contact.
 const OUTCOME: &str = "x-contact-outcome";
@@ -20,10 +26,12 @@ pub(super) async fn answer<A: Action>(
     table: &Table,
     request: Request,
 ) -> Result<Response<Body>, lambda_http::Error> {
-    let request_id = request.lambda_context_ref().map_or("", |context| context.request_id.as_str()).to_owned();
+    let context = request.lambda_context();
+    let request_id = context.request_id.as_str();
     let span = tracing::info_span!("call", action = A::NAME, request_id, tenant_id = tracing::field::Empty);
     async {
-        let response = match call::<A>(access, table, &request).await {
+        let call = timeout(time_left(&context), call::<A>(access, table, &request));
+        let response = match call.await.unwrap_or(Err(Error::TimedOut)) {
             Ok(answer) => success(answer),
             Err(error) => failure(&error),
         };
@@ -32,6 +40,13 @@ pub(super) async fn answer<A: Action>(
     }
     .instrument(span)
     .await
+}
+
+/// How long the call may take, with enough to spare to answer it. Lambda would end the process
+/// instead, and API Gateway would answer in its own words.
+fn time_left(context: &Context) -> Duration {
+    let end = UNIX_EPOCH + Duration::from_millis(context.deadline);
+    end.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(TO_SPARE)
 }
 
 /// The order of checks is the contract's: who, which tenant, what, and only then the table.
@@ -100,7 +115,9 @@ fn failure(error: &Error) -> Response<Body> {
         }
         Error::Rule(text) => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
         Error::NotFound => (StatusCode::NOT_FOUND, rule("Contact not found")),
-        Error::Conflict | Error::Throttled => (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable.")),
+        Error::Conflict | Error::Throttled | Error::TimedOut => {
+            (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
+        }
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, both("Server Error.")),
     };
     if status.is_server_error() {

@@ -23,7 +23,7 @@ impl Client {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(2))
-            .operation_timeout(Duration::from_secs(6))
+            .operation_timeout(Duration::from_secs(4))
             .build();
         // The SDK's own first pause is up to a second, a hundred times what a request takes.
         let retries = RetryConfig::standard()

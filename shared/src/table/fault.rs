@@ -44,5 +44,6 @@ pub(super) fn is_throttling(code: &str) -> bool {
             | "ProvisionedThroughputExceededException"
             | "ProvisionedThroughputExceeded"
             | "RequestLimitExceeded"
+            | "TransactionInProgressException"
     )
 }

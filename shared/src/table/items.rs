@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::keys::{self, ACTIVE_AT, EMAIL_KEY, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, s};
+use super::keys::{self, ACTIVE_AT, EMAIL_KEY, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_ID, s};
 use crate::access::Tenant;
 use crate::contact::{Contact, SearchRow, Tag, search_text};
 use crate::error::Error;
@@ -22,15 +22,16 @@ pub(super) fn attributes<T: Serialize>(value: &T) -> Result<Item, Error> {
 
 /// The value behind an item. Attributes it does not know are for others.
 pub(super) fn read<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
-    // The error names a field and what was expected there, never what was found.
+    // The error says what a value should have been: a `Flaw`, or a type. Nothing personal.
     serde_dynamo::from_item(item).map_err(|error| Error::Internal(format!("reading an item: {error}")))
 }
 
-/// The item of a contact.
-pub(super) fn contact(tenant: &Tenant, contact: &Contact) -> Result<Item, Error> {
+/// The item of a contact, as this write makes it.
+pub(super) fn contact(tenant: &Tenant, contact: &Contact, write_id: &AttributeValue) -> Result<Item, Error> {
     let mut item = attributes(contact)?;
     item.extend(keys::contact(tenant, contact.id));
     item.extend(index_attributes(&SearchRow::from(contact), Label::Everyone));
+    item.insert(WRITE_ID.to_owned(), write_id.clone());
     item.insert(PHONE_KEY.to_owned(), s(contact.phone.as_str()));
     if let Some(email) = &contact.email {
         item.insert(EMAIL_KEY.to_owned(), s(email.key()));

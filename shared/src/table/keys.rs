@@ -16,6 +16,9 @@ pub(super) const TENANT_ID: &str = "tenant_id";
 /// Sort key of the table.
 pub(super) const ITEM: &str = "item";
 
+/// Random, another one for every call that writes a contact: tells its write from others' like it.
+pub(super) const WRITE_ID: &str = "write_id";
+
 /// Contacts by number: `(tenant_id, phone_key)`, keys only.
 pub(super) const PHONE_INDEX: &str = "phone";
 pub(super) const PHONE_KEY: &str = "phone_key";

@@ -1,13 +1,13 @@
-//! Reading: always consistent, always of one tenant.
+//! Reading contacts: of one tenant, and as they are now. Only an index may lag a moment behind.
 
 use std::collections::HashSet;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use super::Table;
 use super::fault::fault;
 use super::items::read;
-use super::keys::{self, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s};
+use super::keys::{self, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, WRITE_ID, s};
 use super::retry::Retry;
 use crate::access::Tenant;
 use crate::contact::{Contact, ContactId, Email, Tag, Tags};
@@ -21,8 +21,19 @@ const BATCH: usize = 100;
 pub(super) struct Seen {
     /// The contact as it stands.
     pub(super) contact: Option<Contact>,
+    /// Which write made it so.
+    pub(super) write_id: Option<AttributeValue>,
     /// Tags, of those asked about, that have a definition.
     pub(super) defined: HashSet<Tag>,
+}
+
+impl Seen {
+    /// The contact turns out to be this item.
+    pub(super) fn set_contact(&mut self, item: Item) -> Result<(), Error> {
+        self.write_id = item.get(WRITE_ID).cloned();
+        self.contact = Some(read(item)?);
+        Ok(())
+    }
 }
 
 impl Table {
@@ -31,8 +42,12 @@ impl Table {
     /// # Errors
     /// [`Error::Throttled`], [`Error::Internal`].
     pub async fn get(&self, tenant: &Tenant, id: ContactId) -> Result<Option<Contact>, Error> {
+        self.item(tenant, id).await?.map(read).transpose()
+    }
+
+    async fn item(&self, tenant: &Tenant, id: ContactId) -> Result<Option<Item>, Error> {
         let get = self.client.0.get_item().table_name(&self.name).set_key(Some(keys::contact(tenant, id)));
-        get.consistent_read(true).send().await.map_err(fault("GetItem of a contact"))?.item.map(read).transpose()
+        Ok(get.consistent_read(true).send().await.map_err(fault("GetItem of a contact"))?.item)
     }
 
     /// The contacts with this address, in no order. Two requests: the index knows keys only, and
@@ -75,7 +90,11 @@ impl Table {
     /// The contact, and which of `tags` have a definition: one request for both.
     pub(super) async fn see(&self, tenant: &Tenant, id: ContactId, tags: &Tags) -> Result<Seen, Error> {
         if tags.is_empty() {
-            return Ok(Seen { contact: self.get(tenant, id).await?, ..Seen::default() });
+            let mut seen = Seen::default();
+            if let Some(item) = self.item(tenant, id).await? {
+                seen.set_contact(item)?;
+            }
+            return Ok(seen);
         }
         let of_contact = keys::contact(tenant, id);
         let mut wanted = vec![of_contact.clone()];
@@ -83,7 +102,7 @@ impl Table {
         let mut seen = Seen::default();
         for mut item in self.batch(tenant, wanted).await? {
             if item.get(ITEM) == of_contact.get(ITEM) {
-                seen.contact = Some(read(item)?);
+                seen.set_contact(item)?;
             } else if let Some(name) = item.remove("name") {
                 seen.defined.insert(read_tag(name)?);
             }
@@ -96,7 +115,7 @@ impl Table {
         debug_assert!(keys.iter().all(|key| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()))));
         let mut items = Vec::with_capacity(keys.len());
         let mut left = keys;
-        let mut retry = Retry::new(Error::Throttled);
+        let mut retry = Retry::new();
         while !left.is_empty() {
             let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
             let wanted = wanted.map_err(|error| Error::Internal(error.to_string()))?;
@@ -106,7 +125,7 @@ impl Table {
             let rest = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
             left = rest.map(|rest| rest.keys).unwrap_or_default();
             if !left.is_empty() {
-                retry.pause().await?;
+                retry.pause(Error::Throttled).await?;
             }
         }
         Ok(items)
@@ -118,6 +137,6 @@ fn primary_key(row: &Item) -> Item {
     [TENANT_ID, ITEM].into_iter().filter_map(|name| Some((name.to_owned(), row.get(name)?.clone()))).collect()
 }
 
-fn read_tag(name: aws_sdk_dynamodb::types::AttributeValue) -> Result<Tag, Error> {
+fn read_tag(name: AttributeValue) -> Result<Tag, Error> {
     serde_dynamo::from_attribute_value(name).map_err(|error| Error::Internal(format!("reading a tag: {error}")))
 }

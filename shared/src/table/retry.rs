@@ -6,10 +6,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
 
-/// How long a call keeps trying. A function has ten seconds.
-const PATIENCE: Duration = Duration::from_secs(6);
-/// The first pause is at most this long, and each one after it twice as long as the last,
-const FIRST: Duration = Duration::from_millis(5);
+/// How long a call keeps trying: half of the time a function has.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The second pause is at most this long, and each one after it twice as long as the last,
+const SHORTEST: Duration = Duration::from_millis(5);
 /// up to this.
 const LONGEST: Duration = Duration::from_millis(160);
 
@@ -17,25 +17,24 @@ const LONGEST: Duration = Duration::from_millis(160);
 pub(super) struct Retry {
     until: Instant,
     longest: Duration,
-    exhausted: Option<Error>,
 }
 
 impl Retry {
-    /// Patience for a while; after it, the given error.
-    pub(super) fn new(exhausted: Error) -> Self {
-        Retry { until: Instant::now() + PATIENCE, longest: FIRST, exhausted: Some(exhausted) }
+    pub(super) fn new() -> Self {
+        Retry { until: Instant::now() + PATIENCE, longest: Duration::ZERO }
     }
 
-    /// Waits before another attempt: for a random time, so that those who collided part.
+    /// Waits before another attempt. The first time not at all: failing once may be a wrong guess.
+    /// Then for a random time, so that those who collided part.
     ///
     /// # Errors
-    /// The one given to [`new`](Retry::new), once patience has run out.
-    pub(super) async fn pause(&mut self) -> Result<(), Error> {
+    /// `otherwise`, once patience has run out.
+    pub(super) async fn pause(&mut self, otherwise: Error) -> Result<(), Error> {
         if Instant::now() >= self.until {
-            return Err(self.exhausted.take().unwrap_or(Error::Throttled));
+            return Err(otherwise);
         }
         sleep(self.longest.mul_f64(fastrand::f64())).await;
-        self.longest = LONGEST.min(self.longest * 2);
+        self.longest = (self.longest * 2).clamp(SHORTEST, LONGEST);
         Ok(())
     }
 }

@@ -4,17 +4,16 @@
 //! again from what that one left. A contact and its memberships are written together or not at all,
 //! on the condition that the contact is still the one the rule was applied to.
 
-use std::collections::HashSet;
-
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use uuid::Uuid;
 
 use super::Table;
 use super::fault::{fault, is_throttling};
-use super::items::{self, labels, read};
-use super::keys::{self, ITEM, Item, Label};
+use super::items::{self, labels};
+use super::keys::{self, ITEM, Item, Label, s};
 use super::read::Seen;
 use super::retry::Retry;
 use crate::access::Tenant;
@@ -41,6 +40,8 @@ enum Saved {
     Done,
     /// Another writer was faster. The item as that one left it, where the refusal showed it.
     Lost(Option<Item>),
+    /// The table could not take so many writes at once.
+    Busy,
 }
 
 impl Table {
@@ -48,6 +49,10 @@ impl Table {
     ///
     /// Guesses that there is none: a new contact costs one request, an existing one two. Tags given
     /// along cost a look beforehand, at the contact too, so that it is two either way.
+    ///
+    /// `rule` is applied again whenever another writer was faster. Once in a great while that is to
+    /// its own result: when DynamoDB's answer is lost and another writes before it is asked again.
+    /// What must not count twice needs an item of its own in the transaction.
     ///
     /// # Errors
     /// What `rule` says; [`Error::Conflict`], [`Error::Throttled`], [`Error::Internal`].
@@ -89,8 +94,8 @@ impl Table {
     where
         R: Fn(Option<Contact>) -> Result<Contact, Error> + Send + Sync,
     {
-        let mut retry = Retry::new(Error::Conflict);
-        let mut first = true;
+        let mut retry = Retry::new();
+        let write_id = s(Uuid::new_v4().simple().to_string());
         loop {
             let mut new = rule(seen.contact.clone())?;
             let outcome = match &seen.contact {
@@ -102,34 +107,39 @@ impl Table {
                     Outcome::Updated
                 }
             };
-            match self.save(tenant, seen.contact.as_ref(), &new, &seen.defined).await? {
+            let saved = self.save(tenant, &seen, &new, &write_id).await?;
+            let otherwise = if matches!(saved, Saved::Busy) { Error::Throttled } else { Error::Conflict };
+            match saved {
                 Saved::Done => return Ok((new, outcome)),
-                Saved::Lost(Some(item)) => seen.contact = Some(read(item)?),
+                Saved::Lost(Some(item)) => seen.set_contact(item)?,
                 Saved::Lost(None) => seen = self.see(tenant, new.id, &new.tags).await?,
+                Saved::Busy => {}
             }
-            // Losing once may be a wrong guess; losing again is a crowd.
-            if !std::mem::take(&mut first) {
-                retry.pause().await?;
+            // What is in the way is our own write: it was applied, and the answer was lost.
+            if seen.write_id.as_ref() == Some(&write_id) {
+                return Ok((seen.contact.unwrap_or(new), outcome));
             }
+            retry.pause(otherwise).await?;
         }
     }
 
-    /// Writes `new` over `old`. The only function that writes contacts.
+    /// Writes `new` over what was seen. The only function that writes contacts.
     ///
     /// Compares the two, and sends the cheapest request that keeps the contact and its memberships
-    /// together: one conditional put, or one transaction. `defined` are tags known to have a
-    /// definition; it may be wrong, at the price of an attempt.
+    /// together: one conditional put, or one transaction. That a tag was not seen defined may be
+    /// wrong, at the price of an attempt.
     async fn save(
         &self,
         tenant: &Tenant,
-        old: Option<&Contact>,
+        seen: &Seen,
         new: &Contact,
-        defined: &HashSet<Tag>,
+        write_id: &AttributeValue,
     ) -> Result<Saved, Error> {
-        let contact = self.put_over(items::contact(tenant, new)?, old)?;
+        let old = seen.contact.as_ref();
+        let contact = self.put_over(items::contact(tenant, new, write_id)?, old)?;
         let mut writes = self.membership_writes(tenant, old, new)?;
         let added = new.tags.iter().filter(|tag| !old.is_some_and(|old| old.tags.contains(tag)));
-        let undefined: Vec<&Tag> = added.filter(|tag| !defined.contains(*tag)).collect();
+        let undefined: Vec<&Tag> = added.filter(|tag| !seen.defined.contains(*tag)).collect();
         if writes.is_empty() && undefined.is_empty() {
             return self.put_alone(contact).await;
         }
@@ -139,7 +149,11 @@ impl Table {
         let room = TRANSACTION - 1 - writes.len();
         let (together, ahead) = undefined.split_at(undefined.len().min(room));
         for tag in ahead {
-            self.put_alone(self.definition(tenant, tag)?).await?;
+            // Refused because it is there is as good as written; refused otherwise is not.
+            match self.put_alone(self.definition(tenant, tag)?).await? {
+                Saved::Done | Saved::Lost(Some(_)) => {}
+                lost => return Ok(lost),
+            }
         }
         for tag in together {
             writes.push(TransactWriteItem::builder().put(self.definition(tenant, tag)?).build());
@@ -220,11 +234,11 @@ impl Table {
         let reasons = cancelled.cancellation_reasons();
         let codes = || reasons.iter().filter_map(|reason| reason.code()).filter(|code| *code != "None");
         if codes().any(is_throttling) {
-            Err(Error::Throttled)
+            Ok(Saved::Busy)
         } else if codes().all(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict")) {
             Ok(Saved::Lost(reasons.first().and_then(|reason| reason.item.clone())))
         } else {
-            Err(fault("TransactWriteItems")(refusal))
+            Err(Error::Internal(format!("TransactWriteItems was cancelled: {:?}", codes().collect::<Vec<_>>())))
         }
     }
 }
