@@ -5,6 +5,7 @@
 //!   Lambda Runtime API, an HTTP API in front. End-to-end tests use it directly.
 //! - [`dev`] is the command around it: it compiles, starts a stack and keeps it until told to stop.
 
+#![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod dev;

@@ -23,7 +23,7 @@ pub struct Args {
     /// Directory the tables are kept in [default: .carnet beside template.yaml]
     #[arg(long, value_name = "DIR", conflicts_with = "memory")]
     data: Option<PathBuf>,
-    /// Use this DynamoDB-compatible server instead of the embedded one
+    /// Use this DynamoDB-compatible server instead of the embedded one; demo data only over http
     #[arg(long, value_name = "URL", conflicts_with_all = ["memory", "data", "dynamodb_port"])]
     dynamodb_url: Option<String>,
     /// Port of the embedded DynamoDB; 0 takes any
@@ -52,6 +52,9 @@ pub enum Error {
 }
 
 /// Runs until Ctrl-C or SIGTERM, at any stage; everything started ends with it.
+///
+/// # Errors
+/// When the functions don't compile or the stack doesn't start.
 pub async fn run(args: Args) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
@@ -83,11 +86,17 @@ async fn start(args: Args) -> Result<Stack, Error> {
         (None, _) if args.memory => Store::Memory,
         (None, data) => Store::Dir(data.unwrap_or_else(|| root.join(".carnet"))),
     };
+    let demo = match &store {
+        // Tokens that everybody knows are not written where others may call.
+        Store::Url(url) if url.starts_with("https:") => Demo::None,
+        _ if args.empty => Demo::Identities,
+        _ => Demo::Contacts,
+    };
     let options = Options {
         store,
         port: args.port,
         dynamodb_port: args.dynamodb_port,
-        demo: if args.empty { Demo::Identities } else { Demo::Contacts },
+        demo,
         ..Options::new(root.join("template.yaml"), binaries)
     };
     Ok(Stack::start(options).await?)

@@ -169,6 +169,9 @@ pub struct Stack {
 
 impl Stack {
     /// Starts the engine, makes the tables, and listens. Functions start when they are called.
+    ///
+    /// # Errors
+    /// Whatever stands in the way, in a sentence for the user.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let template = Template::read(&options.template)?;
         let life = Life::default();
@@ -220,11 +223,17 @@ impl Stack {
     }
 
     /// Calls a function, by the name of its executable or its logical id, with any event.
+    ///
+    /// # Errors
+    /// [`Error::NoFunction`]; how the call itself went is in the [`Outcome`].
     pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> Result<Outcome, Error> {
         Ok(self.pool(function)?.call(event.into()).await)
     }
 
     /// How many processes of a function have been started so far.
+    ///
+    /// # Errors
+    /// [`Error::NoFunction`].
     pub fn processes(&self, function: &str) -> Result<usize, Error> {
         Ok(self.pool(function)?.started())
     }
@@ -283,6 +292,9 @@ fn bind(port: u16, option: &'static str) -> Result<std::net::TcpListener, Error>
 }
 
 /// Says whether a stack could have this port, before any work is put into starting one.
+///
+/// # Errors
+/// [`Error::PortTaken`], [`Error::Listen`].
 pub fn check_port(port: u16, option: &'static str) -> Result<(), Error> {
     bind(port, option).map(drop)
 }

@@ -86,12 +86,18 @@ struct Resource {
 
 impl Template {
     /// Reads a template from a file.
+    ///
+    /// # Errors
+    /// When the file can't be read; otherwise as [`parse`](Self::parse).
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         Self::parse(&text)
     }
 
     /// Reads a template.
+    ///
+    /// # Errors
+    /// When it is no YAML, or has something the local stack can't act on, naming the place.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let document = yaml::parse(text).map_err(Error::Syntax)?;
         let document: Document = serde_json::from_value(document).map_err(|error| Error::Syntax(error.to_string()))?;
