@@ -10,12 +10,36 @@
 //! more than 50, as a bare array. However many contacts there are, each that matches is found; one
 //! that was written this moment may take another to show, as DynamoDB's indexes do.
 
+use std::str::FromStr;
+
 use contacts::access::Tenant;
-use contacts::contact::SearchRow;
+use contacts::contact::{Email, Flaw, Query, SearchRow, Tag};
 use contacts::table::{Search, Table};
 use contacts::{Action, Answer, Error, Fields, Flawed};
 
-struct SearchContacts(Search);
+struct SearchContacts {
+    query: Option<Query>,
+    tag: Option<TagName>,
+    email: Option<Email>,
+}
+
+/// What is asked for as a tag. Any text may be; one that no tag can have is nobody's.
+enum TagName {
+    Of(Tag),
+    Nobodys,
+}
+
+impl FromStr for TagName {
+    type Err = Flaw;
+
+    fn from_str(text: &str) -> Result<Self, Flaw> {
+        match text.parse() {
+            Ok(tag) => Ok(TagName::Of(tag)),
+            Err(Flaw::Comma | Flaw::TooLong(_)) => Ok(TagName::Nobodys),
+            Err(flaw) => Err(flaw),
+        }
+    }
+}
 
 impl Action for SearchContacts {
     const NAME: &'static str = "search-contacts";
@@ -25,11 +49,17 @@ impl Action for SearchContacts {
         let query = fields.optional("query");
         let tag = fields.optional("tag");
         let email = fields.optional("email");
-        Ok(SearchContacts(Search { query: query?, tag: tag?, email: email? }))
+        Ok(SearchContacts { query: query?, tag: tag?, email: email? })
     }
 
     async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Vec<SearchRow>>, Error> {
-        Ok(Answer::found(table.search(tenant, &self.0).await?))
+        let tag = match self.tag {
+            Some(TagName::Nobodys) => return Ok(Answer::found(Vec::new())),
+            Some(TagName::Of(tag)) => Some(tag),
+            None => None,
+        };
+        let search = Search { query: self.query, tag, email: self.email };
+        Ok(Answer::found(table.search(tenant, &search).await?))
     }
 }
 

@@ -130,8 +130,7 @@ async fn fields_that_are_looked_up() {
         ("query", json!(5), "The query must be a string."),
         ("query", json!("a\0"), "The query must not contain control characters."),
         ("tag", json!(["vip"]), "The tag must be a string."),
-        ("tag", json!("a,b"), "The tag must not contain a comma."),
-        ("tag", json!("x".repeat(101)), "The tag must not be greater than 100 characters."),
+        ("tag", json!("a\0"), "The tag must not contain control characters."),
     ] {
         bundle.call("search-contacts", json!({ field: value })).await.is(422, &invalid(field, text));
     }

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, Projection, StreamSpecification,
-    TableDescription, TableStatus, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, Projection, TableDescription,
+    TableStatus, TimeToLiveSpecification,
 };
 use tokio::time;
 
@@ -45,20 +45,15 @@ fn request(client: &Client, table: &Table) -> Result<CreateTableFluentBuilder, B
             .build()
     });
     let indexes = table.global_secondary_indexes.iter().map(index).collect::<Result<Vec<_>, _>>()?;
-    let stream = table.stream_specification.as_ref().map(|stream| {
-        StreamSpecification::builder()
-            .stream_enabled(true)
-            .stream_view_type(stream.stream_view_type.as_str().into())
-            .build()
-    });
+    // Without the template's streams: nothing here reads them, and the embedded engine, which keeps
+    // their records for ever, would take longer for every write than for the one before.
     Ok(client
         .create_table()
         .table_name(&table.name)
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(attributes.collect::<Result<_, _>>()?))
         .set_key_schema(Some(keys(&table.key_schema)?))
-        .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes))
-        .set_stream_specification(stream.transpose()?))
+        .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes)))
 }
 
 fn index(index: &Index) -> Result<GlobalSecondaryIndex, BuildError> {

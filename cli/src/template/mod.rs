@@ -21,7 +21,7 @@ use function::FunctionProperties;
 use resolve::Names;
 
 pub use function::{Function, Route};
-pub use table::{AttributeDefinition, Index, KeyElement, Projection, Stream, Table, TimeToLive};
+pub use table::{AttributeDefinition, Index, KeyElement, Projection, Table, TimeToLive};
 
 /// Why a template can't be used.
 #[derive(Debug, thiserror::Error)]

@@ -21,8 +21,6 @@ pub struct Table {
     /// Its secondary indexes.
     #[serde(default)]
     pub global_secondary_indexes: Vec<Index>,
-    /// Its stream, if it has one.
-    pub stream_specification: Option<Stream>,
     /// The attribute after which items expire.
     pub time_to_live_specification: Option<TimeToLive>,
 }
@@ -68,14 +66,6 @@ pub struct Projection {
     /// The attributes of `INCLUDE`.
     #[serde(default)]
     pub non_key_attributes: Vec<String>,
-}
-
-/// A table's stream.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Stream {
-    /// Which images a record holds.
-    pub stream_view_type: String,
 }
 
 /// A table's expiry.

@@ -80,8 +80,6 @@ fn tables_keep_their_layout() {
     assert_eq!(keys(&tag.key_schema), ["tenant_id HASH", "tag HASH", "id RANGE"]);
     assert_eq!(tag.projection.projection_type, "INCLUDE");
     assert_eq!(tag.projection.non_key_attributes, ["name", "phone"]);
-    let stream = contacts.stream_specification.as_ref().unwrap();
-    assert_eq!(stream.stream_view_type, "NEW_AND_OLD_IMAGES");
     let ttl = contacts.time_to_live_specification.as_ref().unwrap();
     assert_eq!((&*ttl.attribute_name, ttl.enabled), ("expires_at", true));
 }

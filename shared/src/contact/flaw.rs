@@ -23,6 +23,8 @@ pub enum Flaw {
     TooLarge(usize),
     /// A control character, NUL included.
     Control,
+    /// Half a character (a lone surrogate), which no text can have.
+    HalfCharacter,
     /// More than this many tags on one contact.
     TooManyTags(usize),
     /// One of several tags has more than this many characters.
@@ -50,6 +52,7 @@ impl Flaw {
             Flaw::TooLong(max) => format!("The {field} must not be greater than {max} characters."),
             Flaw::TooLarge(max) => format!("The {field} must not be greater than {max} bytes."),
             Flaw::Control => format!("The {field} must not contain control characters."),
+            Flaw::HalfCharacter => format!("The {field} must not contain half characters."),
             Flaw::TooManyTags(max) => format!("The {field} must not have more than {max} items."),
             Flaw::TagTooLong(max) => {
                 format!("The {field} must not have items greater than {max} characters.")

@@ -1,5 +1,7 @@
 //! Metadata: a JSON object that is the caller's, not ours.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -24,9 +26,10 @@ impl Metadata {
     /// Reads a JSON object. An empty array counts as an empty object, which is how PHP spells it.
     ///
     /// # Errors
-    /// [`Flaw::NotObject`], [`Flaw::TooLarge`].
+    /// [`Flaw::NotObject`], [`Flaw::TooLarge`]; [`Flaw::HalfCharacter`] for what JSON can say and
+    /// many a client can't read.
     pub fn parse(json: &str) -> Result<Self, Flaw> {
-        let compact = compact(json);
+        let compact = compact(json)?;
         if compact == "[]" {
             return Ok(Self::default());
         }
@@ -85,7 +88,7 @@ fn object(json: &str) -> Result<Object, Flaw> {
 ///
 /// Works on the text, so that numbers are never read and depth never matters. What is not JSON
 /// comes out as something that is not JSON.
-fn compact(json: &str) -> String {
+fn compact(json: &str) -> Result<String, Flaw> {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.find(['"', ' ', '\t', '\n', '\r']) {
@@ -93,14 +96,14 @@ fn compact(json: &str) -> String {
         rest = &rest[at..];
         if rest.starts_with('"') {
             let (literal, after) = rest.split_at(literal_end(rest));
-            out.push_str(&unescaped(literal));
+            out.push_str(&unescaped(literal)?);
             rest = after;
         } else {
             rest = &rest[1..];
         }
     }
     out.push_str(rest);
-    out
+    Ok(out)
 }
 
 /// Where the string literal that `text` begins with ends.
@@ -117,14 +120,17 @@ fn literal_end(text: &str) -> usize {
     text.len()
 }
 
-/// A string literal in its shortest form. One that is no Unicode text (half a surrogate pair)
-/// stays as it is: it is JSON all the same.
-fn unescaped(literal: &str) -> std::borrow::Cow<'_, str> {
+/// A string literal in its shortest form.
+fn unescaped(literal: &str) -> Result<Cow<'_, str>, Flaw> {
     if !literal.contains('\\') {
-        return literal.into();
+        return Ok(literal.into());
     }
-    let shortest = serde_json::from_str::<String>(literal).and_then(|text| serde_json::to_string(&text));
-    shortest.map_or(literal.into(), Into::into)
+    match serde_json::from_str::<String>(literal) {
+        Ok(text) => serde_json::to_string(&text).map(Cow::Owned).map_err(|_| Flaw::NotObject),
+        // The only thing that can be wrong with a literal of a text that is JSON.
+        Err(_) if serde_json::from_str::<&RawValue>(literal).is_ok() => Err(Flaw::HalfCharacter),
+        Err(_) => Err(Flaw::NotObject),
+    }
 }
 
 #[cfg(test)]
@@ -147,7 +153,6 @@ mod tests {
             (r#"{"big": 123456789012345678901234567890}"#, r#"{"big":123456789012345678901234567890}"#),
             (r#"{"b": [1E5, -0, 1e400], "a": {"x y": "x  y\n"}}"#, r#"{"b":[1E5,-0,1e400],"a":{"x y":"x  y\n"}}"#),
             (r#"{"\u00e9": "\u00e9\/\"\\"}"#, r#"{"é":"é/\"\\"}"#),
-            (r#"{"half": "\ud800"}"#, r#"{"half":"\ud800"}"#),
             (r#"{"nul": "\u0000"}"#, r#"{"nul":"\u0000"}"#),
             (r#"{"a": 1, "b": 2, "a": 3}"#, r#"{"a":3,"b":2}"#),
         ] {
@@ -160,6 +165,13 @@ mod tests {
         for json in ["[1]", "1", "\"{}\"", "true", "{", "{\"a\":}", "{} {}", ""] {
             assert_eq!(Metadata::parse(json), Err(Flaw::NotObject), "{json:?}");
         }
+    }
+
+    #[test]
+    fn half_a_character_is_refused() {
+        assert_eq!(Metadata::parse(r#"{"a": "\ud83d"}"#), Err(Flaw::HalfCharacter));
+        assert_eq!(Metadata::parse(r#"{"\ude00": 1}"#), Err(Flaw::HalfCharacter));
+        assert_eq!(metadata(r#"{"a": "\ud83d\ude00"}"#).0, r#"{"a":"😀"}"#);
     }
 
     #[test]

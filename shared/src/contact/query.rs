@@ -40,9 +40,11 @@ impl Query {
         self.digits.as_deref()
     }
 
-    /// The query as a whole number, in whichever spelling.
+    /// The query as a whole number, in whichever spelling; without its `+` too, as WhatsApp
+    /// writes its ids.
     pub(crate) fn phone(&self) -> Option<Phone> {
-        self.digits().and_then(|digits| digits.parse().ok())
+        let digits = self.digits()?;
+        digits.parse().or_else(|_| format!("+{digits}").parse()).ok()
     }
 
     /// The digits, where the query can be nothing but the start of a number, or else a part of a

@@ -6,12 +6,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
 
-/// How long a call keeps trying: half of the time a function has.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a call keeps trying. Less than the ten seconds of a function; its door ends what takes
+/// longer all the same.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// The second pause is at most this long, and each one after it twice as long as the last,
 const SHORTEST: Duration = Duration::from_millis(5);
-/// up to this.
-const LONGEST: Duration = Duration::from_millis(160);
+/// up to this: a few times what a write takes. Longer pauses would leave the field to newcomers,
+/// and those who have lost most often would go on losing.
+const LONGEST: Duration = Duration::from_millis(40);
 
 /// The attempts of one call at one thing.
 pub(super) struct Retry {
