@@ -53,9 +53,8 @@ impl Action for CreateContact {
     async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Created>, Error> {
         let id = tenant.contact_id(&self.phone);
         let now = Timestamp::now();
-        let tags = self.tags.value().cloned().unwrap_or_default();
         let (contact, outcome) = table
-            .upsert(tenant, id, &tags, |stored| {
+            .upsert(tenant, id, self.tags.value(), |stored| {
                 let new = || Contact::new(id, self.phone.clone(), Source::Api, now);
                 let mut contact = stored.unwrap_or_else(new);
                 self.name.apply(&mut contact.name);

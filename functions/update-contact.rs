@@ -65,9 +65,8 @@ impl Action for UpdateContact {
             (None, Some(phone)) => tenant.contact_id(phone),
             (None, None) => return Err(Error::Rule("Neither contact_id nor phone provided")),
         };
-        let tags = self.tags.value().cloned().unwrap_or_default();
         let (contact, outcome) = table
-            .update(tenant, id, &tags, |mut contact| {
+            .update(tenant, id, self.tags.value(), |mut contact| {
                 self.name.apply(&mut contact.name);
                 self.email.apply(&mut contact.email);
                 self.tags.apply_or_default(&mut contact.tags);

@@ -111,8 +111,7 @@ async fn apply(bundle: &Bundle, tenant: &Tenant, write: &Write) -> bool {
     let phone = phone(write);
     let id = tenant.contact_id(&phone);
     let tags: Option<Tags> = write.tags.map(|tags| tags.parse().unwrap());
-    let naming = tags.clone().unwrap_or_default();
-    let written = bundle.table.upsert(tenant, id, &naming, |stored| {
+    let written = bundle.table.upsert(tenant, id, tags.as_ref(), |stored| {
         let new = || Contact::new(id, phone.clone(), Source::Api, Timestamp::now());
         let mut contact = stored.unwrap_or_else(new);
         contact.name = write.name.as_ref().map(|name| name.parse().unwrap()).or(contact.name);

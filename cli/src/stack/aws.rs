@@ -23,16 +23,13 @@ pub(super) fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{}:{ACCOUNT}:function:{name}", region())
 }
 
-/// Credentials as the variables a function gets: key, secret, and a session token if there is one.
-pub(super) fn credentials() -> Vec<(&'static str, String)> {
-    let variables = |(key, secret)| vec![("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret)];
-    match variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY")) {
-        None => variables(("local".into(), "local".into())),
-        Some(pair) => {
-            let token = variable("AWS_SESSION_TOKEN").map(|token| ("AWS_SESSION_TOKEN", token));
-            variables(pair).into_iter().chain(token).collect()
-        }
-    }
+/// The environment's credentials, or ones that no AWS would take.
+pub(super) fn credentials() -> Credentials {
+    let (key, secret, token) = match variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY")) {
+        Some((key, secret)) => (key, secret, variable("AWS_SESSION_TOKEN")),
+        None => ("local".into(), "local".into(), None),
+    };
+    Credentials::new(key, secret, token, None, "environment")
 }
 
 /// A client of the DynamoDB at `url`. TLS is set up only where it is spoken: reading the system's
@@ -43,20 +40,11 @@ pub(super) fn dynamodb(url: &str) -> Client {
     } else {
         Builder::new().build_http()
     };
-    let variables = credentials();
-    let value = |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
-    let credentials = Credentials::new(
-        value("AWS_ACCESS_KEY_ID").unwrap_or_default(),
-        value("AWS_SECRET_ACCESS_KEY").unwrap_or_default(),
-        value("AWS_SESSION_TOKEN"),
-        None,
-        "environment",
-    );
     let config = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .endpoint_url(url)
         .region(Region::new(region()))
-        .credentials_provider(credentials)
+        .credentials_provider(credentials())
         .http_client(http)
         .build();
     Client::from_conf(config)

@@ -101,7 +101,7 @@ async fn contacts(table: &Table, tenant: &Tenant) -> Result<(), Failure> {
     for n in 0..CONTACTS {
         let contact = person(&mut random, tenant, n)?;
         let made = |stored: Option<Contact>| Ok(stored.unwrap_or_else(|| contact.clone()));
-        table.upsert(tenant, contact.id, &contact.tags, made).await?;
+        table.upsert(tenant, contact.id, Some(&contact.tags), made).await?;
     }
     Ok(())
 }

@@ -13,13 +13,10 @@ use tokio::sync::oneshot;
 use tokio::{runtime, time};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Life, Store, bind};
+use super::{Error, Life, Store, bind, until_overdue};
 
 /// Items past their expiry go at this pace. The engine doesn't sweep by itself.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-
-/// How long a request may still run when the stack stops.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// Starts the engine for a store that isn't a server already, and returns its address.
 pub(super) fn start(store: &Store, port: u16, life: &Life) -> Result<String, Error> {
@@ -48,15 +45,13 @@ pub(super) fn start(store: &Store, port: u16, life: &Life) -> Result<String, Err
 async fn serve(listener: std::net::TcpListener, database: Database, stop: CancellationToken) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let serving = server::serve_with_shutdown(listener, database.clone(), stop.clone().cancelled_owned());
-    let overdue = async {
-        stop.cancelled().await;
-        time::sleep(GRACE).await;
+    let engine = async {
+        tokio::select! {
+            _ = serving => {}
+            () = sweep(&database) => {}
+        }
     };
-    tokio::select! {
-        _ = serving => {}
-        () = sweep(&database) => {}
-        () = overdue => {}
-    }
+    until_overdue(stop, engine).await;
     Ok(())
 }
 

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,21 +14,17 @@ use axum::serve::ListenerExt;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::time;
 use uuid::Uuid;
 
 use super::body::{self, FUNCTION_LIMIT, Unread};
 use super::pool::Functions;
 use super::process::Outcome;
 use super::routes::Routes;
-use super::{Error, Life, bind, event, invoke};
+use super::{Error, Life, bind, event, invoke, until_overdue};
 use crate::template::Template;
 
 /// The largest body API Gateway takes.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
-
-/// How long requests may still run when the stack stops.
-const GRACE: Duration = Duration::from_secs(1);
 
 struct Gateway {
     routes: Routes,
@@ -55,16 +50,7 @@ pub(super) fn serve(
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let stop = life.stop.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    life.tasks.spawn(async move {
-        let overdue = async {
-            stop.cancelled().await;
-            time::sleep(GRACE).await;
-        };
-        tokio::select! {
-            _ = serving.into_future() => {}
-            () = overdue => {}
-        }
-    });
+    life.tasks.spawn(until_overdue(stop, serving.into_future()));
     Ok(address)
 }
 

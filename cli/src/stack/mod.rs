@@ -34,9 +34,11 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use axum::body::Bytes;
+use tokio::time;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -263,6 +265,21 @@ impl fmt::Debug for Stack {
 struct Life {
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// How long requests may still run when the stack stops.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Serves until that ends by itself, or the stack has stopped and a while has passed.
+async fn until_overdue(stop: CancellationToken, serving: impl Future) {
+    let overdue = async {
+        stop.cancelled().await;
+        time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        _ = serving => {}
+        () = overdue => {}
+    }
 }
 
 fn functions(options: &Options, template: &Template, dynamodb_url: &str, life: &Life) -> Result<Functions, Error> {

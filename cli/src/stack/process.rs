@@ -79,6 +79,7 @@ impl Launch {
         let memory = function.memory_mb.to_string();
         let log_group = format!("/aws/lambda/{name}");
         let region = aws::region();
+        let credentials = aws::credentials();
         let fixed = [
             ("AWS_LAMBDA_FUNCTION_NAME", name.as_str()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
@@ -86,15 +87,18 @@ impl Launch {
             ("AWS_LAMBDA_LOG_GROUP_NAME", &log_group),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
             ("AWS_REGION", &region),
+            ("AWS_ACCESS_KEY_ID", credentials.access_key_id()),
+            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key()),
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url),
         ];
+        let token = credentials.session_token().map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
         // A developer's wish to see more is passed on; nothing else of this environment is.
         let wishes = ["AWS_LAMBDA_LOG_LEVEL", "RUST_BACKTRACE"].map(|name| Some((name, env::var(name).ok()?)));
 
         let mut environment = function.environment.clone();
         environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let ours = aws::credentials().into_iter().chain(wishes.into_iter().flatten());
-        environment.extend(ours.map(|(name, value)| (name.to_owned(), value)));
+        let others = token.into_iter().chain(wishes.into_iter().flatten());
+        environment.extend(others.map(|(name, value)| (name.to_owned(), value)));
         Self { name, binary: binary.to_owned(), environment, timeout: function.timeout, logs }
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use carnet::stack::{LogLines, Logs, Options, Outcome, Stack, Store};
 use contacts::access::{Access, Grant, Tenant, TenantRecord, User};
 use contacts::config::Config;
-use contacts::contact::{Contact, Phone, Source, Tags};
+use contacts::contact::{Contact, Phone, Source};
 use contacts::table::{AccessTable, Client, Table};
 use contacts::time::Timestamp;
 use serde_json::Value;
@@ -116,8 +116,7 @@ impl Bundle {
     pub async fn put(&self, tenant: &Tenant, phone: &str, change: impl Fn(&mut Contact) + Send + Sync) -> Contact {
         let phone: Phone = phone.parse().unwrap();
         let id = tenant.contact_id(&phone);
-        let tags = Tags::default();
-        let written = self.table.upsert(tenant, id, &tags, |stored| {
+        let written = self.table.upsert(tenant, id, None, |stored| {
             let new = || Contact::new(id, phone.clone(), Source::Api, Timestamp::now());
             let mut contact = stored.unwrap_or_else(new);
             change(&mut contact);

@@ -10,7 +10,7 @@ use super::flaw::{plain, text_value};
 
 /// An address shaped as RFC 5322 has it, at most 255 characters, kept as given.
 ///
-/// Nothing is looked up. Two addresses are the same when their [`key`](Email::key)s are.
+/// Nothing is looked up. Compared in lower case: [`same_as`](Email::same_as), not `==`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Email(String);
@@ -38,10 +38,16 @@ impl Email {
     /// use contacts::contact::Email;
     /// let [one, other]: [Email; 2] = ["Jane@Example.com".parse()?, "jane@example.COM".parse()?];
     /// assert_eq!(one.key(), other.key());
+    /// assert!(one.same_as(&other));
     /// # Ok::<(), contacts::contact::Flaw>(())
     /// ```
     pub fn key(&self) -> String {
         self.0.chars().flat_map(char::to_lowercase).collect()
+    }
+
+    /// Whether both are the same address.
+    pub fn same_as(&self, other: &Email) -> bool {
+        self.key() == other.key()
     }
 }
 

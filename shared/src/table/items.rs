@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::keys::{self, ACTIVE_AT, EMAIL_KEY, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_ID, s};
 use crate::access::Tenant;
-use crate::contact::{Contact, SearchRow, Tag, search_text};
+use crate::contact::{Contact, ContactId, Email, Name, SearchRow, Tag, fold, search_text};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -29,8 +29,9 @@ pub(super) fn read<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
 /// The item of a contact, as this write makes it.
 pub(super) fn contact(tenant: &Tenant, contact: &Contact, write_id: &AttributeValue) -> Result<Item, Error> {
     let mut item = attributes(contact)?;
+    item.extend(order_and_text(&SearchRow::from(contact)));
     item.extend(keys::contact(tenant, contact.id));
-    item.extend(index_attributes(&SearchRow::from(contact), Label::Everyone));
+    item.insert(TAG.to_owned(), s(Label::Everyone.text()));
     item.insert(WRITE_ID.to_owned(), write_id.clone());
     item.insert(PHONE_KEY.to_owned(), s(contact.phone.as_str()));
     if let Some(email) = &contact.email {
@@ -39,13 +40,20 @@ pub(super) fn contact(tenant: &Tenant, contact: &Contact, write_id: &AttributeVa
     Ok(item)
 }
 
-/// The item that puts a contact's search row under a label.
-pub(super) fn membership(tenant: &Tenant, contact: &Contact, label: Label<'_>) -> Result<Item, Error> {
+/// What all memberships of a contact hold: its search row, and its place in the index.
+pub(super) fn search_row(contact: &Contact) -> Result<Item, Error> {
     let row = SearchRow::from(contact);
     let mut item = attributes(&row)?;
-    item.extend(keys::membership(tenant, label, contact.id));
-    item.extend(index_attributes(&row, label));
+    item.extend(order_and_text(&row));
     Ok(item)
+}
+
+/// The item that puts a contact's search row under a label.
+pub(super) fn membership(tenant: &Tenant, id: ContactId, search_row: &Item, label: Label<'_>) -> Item {
+    let mut item = search_row.clone();
+    item.extend(keys::membership(tenant, label, id));
+    item.insert(TAG.to_owned(), s(label.text()));
+    item
 }
 
 /// The item of a tag used for the first time.
@@ -60,23 +68,23 @@ pub(super) fn definition(tenant: &Tenant, tag: &Tag, now: Timestamp) -> Item {
 /// The labels a contact has beside [`Label::Everyone`]: a membership each.
 pub(super) fn labels(contact: &Contact) -> Vec<Label<'_>> {
     let mut labels: Vec<Label<'_>> = contact.tags.iter().map(Label::Tag).collect();
-    if looks_like_number(&SearchRow::from(contact)) {
+    if looks_like_number(contact) {
         labels.push(Label::LooksLikeNumber);
     }
     labels
 }
 
-/// Whether a `+` and a digit stand in a name or address: `jane+1@example.com`.
-fn looks_like_number(row: &SearchRow) -> bool {
+/// Whether a `+` and a digit stand in a name or address: `jane+1@example.com`. A name that is the
+/// phone itself does not count: the phone index finds it.
+fn looks_like_number(contact: &Contact) -> bool {
     let is_start = |pair: &[u8]| pair[0] == b'+' && pair[1].is_ascii_digit();
-    let text = search_text(row);
-    text.lines().filter(|line| *line != row.phone.as_str()).any(|line| line.as_bytes().windows(2).any(is_start))
+    let name = contact.name.as_ref().map(Name::as_str);
+    let email = contact.email.as_ref().map(Email::as_str);
+    let texts = name.into_iter().chain(email).map(fold);
+    texts.filter(|text| text != contact.phone.as_str()).any(|text| text.as_bytes().windows(2).any(is_start))
 }
 
-fn index_attributes(row: &SearchRow, label: Label<'_>) -> [(String, AttributeValue); 3] {
-    [
-        (TAG.to_owned(), s(label.text())),
-        (ACTIVE_AT.to_owned(), s(row.active_at())),
-        (SEARCH_TEXT.to_owned(), s(search_text(row))),
-    ]
+/// What the tag index sorts and searches by.
+fn order_and_text(row: &SearchRow) -> [(String, AttributeValue); 2] {
+    [(ACTIVE_AT.to_owned(), s(row.active_at())), (SEARCH_TEXT.to_owned(), s(search_text(row)))]
 }

@@ -71,7 +71,7 @@ impl Table {
             found.push(item.map_err(fault("Query of index email"))?);
         }
         let mut contacts = self.fetch(tenant, &found).await?;
-        contacts.retain(|contact| contact.email.as_ref().is_some_and(|stored| stored.key() == email.key()));
+        contacts.retain(|contact| contact.email.as_ref().is_some_and(|stored| stored.same_as(email)));
         Ok(contacts)
     }
 
@@ -88,18 +88,17 @@ impl Table {
     }
 
     /// The contact, and which of `tags` have a definition: one request for both.
-    pub(super) async fn see(&self, tenant: &Tenant, id: ContactId, tags: &Tags) -> Result<Seen, Error> {
-        if tags.is_empty() {
-            let mut seen = Seen::default();
+    pub(super) async fn see(&self, tenant: &Tenant, id: ContactId, tags: Option<&Tags>) -> Result<Seen, Error> {
+        let mut seen = Seen::default();
+        let Some(tags) = tags.filter(|tags| !tags.is_empty()) else {
             if let Some(item) = self.item(tenant, id).await? {
                 seen.set_contact(item)?;
             }
             return Ok(seen);
-        }
+        };
         let of_contact = keys::contact(tenant, id);
         let mut wanted = vec![of_contact.clone()];
         wanted.extend(tags.iter().map(|tag| keys::definition(tenant, tag)));
-        let mut seen = Seen::default();
         for mut item in self.batch(tenant, wanted).await? {
             if item.get(ITEM) == of_contact.get(ITEM) {
                 seen.set_contact(item)?;

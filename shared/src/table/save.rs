@@ -60,13 +60,13 @@ impl Table {
         &self,
         tenant: &Tenant,
         id: ContactId,
-        tags: &Tags,
+        tags: Option<&Tags>,
         rule: R,
     ) -> Result<(Contact, Outcome), Error>
     where
         R: Fn(Option<Contact>) -> Result<Contact, Error> + Send + Sync,
     {
-        let seen = if tags.is_empty() { Seen::default() } else { self.see(tenant, id, tags).await? };
+        let seen = if tags.is_none_or(Tags::is_empty) { Seen::default() } else { self.see(tenant, id, tags).await? };
         self.write(tenant, seen, rule).await
     }
 
@@ -80,7 +80,7 @@ impl Table {
         &self,
         tenant: &Tenant,
         id: ContactId,
-        tags: &Tags,
+        tags: Option<&Tags>,
         rule: R,
     ) -> Result<(Contact, Outcome), Error>
     where
@@ -112,7 +112,7 @@ impl Table {
             match saved {
                 Saved::Done => return Ok((new, outcome)),
                 Saved::Lost(Some(item)) => seen.set_contact(item)?,
-                Saved::Lost(None) => seen = self.see(tenant, new.id, &new.tags).await?,
+                Saved::Lost(None) => seen = self.see(tenant, new.id, Some(&new.tags)).await?,
                 Saved::Busy => {}
             }
             // What is in the way is our own write: it was applied, and the answer was lost.
@@ -173,9 +173,13 @@ impl Table {
         let has = labels(new);
         let same_row = old.is_some_and(|old| SearchRow::from(old) == SearchRow::from(new));
         let mut writes = Vec::new();
-        for label in has.iter().filter(|label| !same_row || !had.contains(label)) {
-            let put = self.put(items::membership(tenant, new, *label)?).build().map_err(unbuilt)?;
-            writes.push(TransactWriteItem::builder().put(put).build());
+        let rewritten: Vec<_> = has.iter().filter(|label| !same_row || !had.contains(label)).collect();
+        if !rewritten.is_empty() {
+            let search_row = items::search_row(new)?;
+            for label in rewritten {
+                let put = self.put(items::membership(tenant, new.id, &search_row, *label)).build().map_err(unbuilt)?;
+                writes.push(TransactWriteItem::builder().put(put).build());
+            }
         }
         for label in had.iter().filter(|label| !has.contains(label)) {
             let key = keys::membership(tenant, *label, new.id);

@@ -53,7 +53,7 @@ pub struct Search {
 impl Search {
     fn finds(&self, row: &SearchRow) -> bool {
         self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag))
-            && self.email.as_ref().is_none_or(|email| row.email.as_ref().is_some_and(|e| e.key() == email.key()))
+            && self.email.as_ref().is_none_or(|email| row.email.as_ref().is_some_and(|stored| stored.same_as(email)))
             && self.query.as_ref().is_none_or(|query| query.finds(row))
     }
 }
