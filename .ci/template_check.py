@@ -20,17 +20,31 @@ from samtranslator.translator.translator import Translator
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 LOGS_POLICY = "AWSLambdaBasicExecutionRole"
-ENVIRONMENT = {"CONTACTS_TABLE": {"Ref": "ContactsTable"}, "ACCESS_TABLE": {"Ref": "AccessTable"}}
+ENVIRONMENT = {
+    "CONTACTS_TABLE": {"Ref": "ContactsTable"},
+    "ACCESS_TABLE": {"Ref": "AccessTable"},
+    "RATE_LIMIT": {"Ref": "RateLimit"},
+}
+# With these a function knows a token and logs its calls, and can't write anything else beside them.
+ACCESS = {("dynamodb:GetItem", None), ("dynamodb:UpdateItem", "calls#*")}
 
 # What each binary asks of the table of contacts, and the indexes it queries.
 READS = ("GetItem", "BatchGetItem")
 WRITES = (*READS, "PutItem", "DeleteItem")
 NEEDS = {
+    "add-tag": (WRITES, ()),
     "create-contact": (WRITES, ()),
+    "flowiq-create-contact": (WRITES, ()),
+    "flowiq-get-contact": (("GetItem",), ()),
     "get-contact": (READS, ("email",)),
+    "list-tags": (("Query",), ()),
+    "me": ((), ()),
+    "remove-tag": (WRITES, ()),
     "search-contacts": (READS, ("email", "phone", "tag")),
     "update-contact": (WRITES, ()),
 }
+# Serves the contract alone.
+NEEDS_NOTHING = ("openapi",)
 
 
 def expand(template):
@@ -90,6 +104,17 @@ def function_problems(template):
             yield f"{name}: its logs are kept for ever"
 
 
+def items(condition):
+    """The partition keys a grant is limited to, or None; any other condition as text."""
+    match condition:
+        case None:
+            return None
+        case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}, **rest} if not rest:
+            return keys
+        case other:
+            return str(other)
+
+
 def permission_problems(template):
     """Grants name actions and resources one by one, never Scan, and reach indexes that exist."""
     tables = of_type(template, "AWS::DynamoDB::Table")
@@ -125,17 +150,23 @@ def permission_problems(template):
                             yield f"{name}: no index {index}"
                         if actions != ["dynamodb:Query"]:
                             yield f"{name}: more than Query on {index}"
-                granted |= {(action, str(resource)) for action in actions for resource in resources}
+                only = items(statement.get("Condition"))
+                granted |= {(action, str(resource), only) for action in actions for resource in resources}
         # Nothing on a developer's machine refuses a request: a grant too few is noticed here.
         binary = function.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
-        actions, queries = NEEDS.get(binary, ((), ()))
-        needed = {("dynamodb:GetItem", str({"Fn::GetAtt": ["AccessTable", "Arn"]}))}
-        needed |= {(f"dynamodb:{action}", str({"Fn::GetAtt": ["ContactsTable", "Arn"]})) for action in actions}
-        needed |= {("dynamodb:Query", str({"Fn::Sub": f"${{ContactsTable.Arn}}/index/{index}"})) for index in queries}
-        for action, resource in sorted(needed - granted):
-            yield f"{name}: may not {action} on {resource}"
-        for action, resource in sorted(granted - needed):
-            yield f"{name}: has no need to {action} on {resource}"
+        if binary in NEEDS_NOTHING:
+            needed = set()
+        else:
+            actions, queries = NEEDS.get(binary, ((), ()))
+            contacts, access = (str({"Fn::GetAtt": [table, "Arn"]}) for table in ("ContactsTable", "AccessTable"))
+            index = "${{ContactsTable.Arn}}/index/{}"
+            needed = {(action, access, only) for action, only in ACCESS}
+            needed |= {(f"dynamodb:{action}", contacts, None) for action in actions}
+            needed |= {("dynamodb:Query", str({"Fn::Sub": index.format(query)}), None) for query in queries}
+        for action, resource, only in sorted(needed - granted, key=str):
+            yield f"{name}: may not {action} on {resource}, items {only or 'of any key'}"
+        for action, resource, only in sorted(granted - needed, key=str):
+            yield f"{name}: has no need to {action} on {resource}, items {only or 'of any key'}"
     for index in sorted(indexes - queried):
         yield f"{index}: no function may query it"
 

@@ -39,6 +39,7 @@ struct Created {
 
 impl Action for CreateContact {
     const NAME: &'static str = "create-contact";
+    const CHANGES: bool = true;
     type Answer = Created;
 
     fn parse(fields: &mut Fields) -> Result<Self, Flawed> {

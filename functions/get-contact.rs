@@ -41,6 +41,7 @@ struct Found {
 
 impl Action for GetContact {
     const NAME: &'static str = "get-contact";
+    const CHANGES: bool = false;
     type Answer = Found;
 
     fn parse(fields: &mut Fields) -> Result<Self, Flawed> {

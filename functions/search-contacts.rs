@@ -43,6 +43,7 @@ impl FromStr for TagName {
 
 impl Action for SearchContacts {
     const NAME: &'static str = "search-contacts";
+    const CHANGES: bool = false;
     type Answer = Vec<SearchRow>;
 
     fn parse(fields: &mut Fields) -> Result<Self, Flawed> {

@@ -40,6 +40,7 @@ struct Updated {
 
 impl Action for UpdateContact {
     const NAME: &'static str = "update-contact";
+    const CHANGES: bool = true;
     type Answer = Updated;
 
     fn parse(fields: &mut Fields) -> Result<Self, Flawed> {

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use carnet::stack::Options;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, Tap, template};
+use crate::support::{Bundle, Fault, Tap, options, template};
 
 const PHONE: &str = "+14155550123";
 
@@ -134,7 +135,7 @@ async fn no_time_left() {
     let hasty = directory.path().join("template.yaml");
     let text = std::fs::read_to_string(template()).unwrap();
     std::fs::write(&hasty, text.replace("Timeout: 10", "Timeout: 1").replace("Timeout: 29", "Timeout: 1")).unwrap();
-    let (bundle, tap, _engine) = Bundle::tapped_with(hasty).await;
+    let (bundle, tap, _engine) = Bundle::tapped_with(Options { template: hasty, ..options() }).await;
     for (action, body) in calls() {
         // A process that has opened its connection, and may then wait for an answer.
         tap.plan(|_| Fault::None);

@@ -8,6 +8,8 @@ pub struct Config {
     pub contacts_table: String,
     /// `ACCESS_TABLE`: the table of tokens.
     pub access_table: String,
+    /// `RATE_LIMIT`: how many calls a token may make in any minute; 0 is no limit.
+    pub rate_limit: u32,
     /// `AWS_REGION`, which Lambda sets.
     pub region: String,
     /// `AWS_ACCESS_KEY_ID`, which Lambda sets; the credentials outlive the process.
@@ -20,30 +22,37 @@ pub struct Config {
     pub endpoint: Option<String>,
 }
 
-/// A variable that is needed and not set.
+/// A variable that is needed, and of no use.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is not set")]
-pub struct Missing(&'static str);
+pub enum Unusable {
+    /// It is not set, or empty.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// It should be a whole number.
+    #[error("the environment variable {0} is no whole number")]
+    NoNumber(&'static str),
+}
 
 impl Config {
     /// Reads the environment of this process.
     ///
     /// # Errors
-    /// [`Missing`], naming the first variable that is.
-    pub fn from_env() -> Result<Self, Missing> {
+    /// [`Unusable`], naming the first variable that is.
+    pub fn from_env() -> Result<Self, Unusable> {
         Self::read(|name| env::var(name).ok())
     }
 
     /// Reads an environment. An empty variable is a missing one.
     ///
     /// # Errors
-    /// [`Missing`], naming the first variable that is.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Missing> {
+    /// [`Unusable`], naming the first variable that is.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Unusable> {
         let set = |name| variable(name).filter(|value| !value.is_empty());
-        let need = |name| set(name).ok_or(Missing(name));
+        let need = |name| set(name).ok_or(Unusable::Missing(name));
         Ok(Config {
             contacts_table: need("CONTACTS_TABLE")?,
             access_table: need("ACCESS_TABLE")?,
+            rate_limit: need("RATE_LIMIT")?.parse().map_err(|_| Unusable::NoNumber("RATE_LIMIT"))?,
             region: need("AWS_REGION")?,
             access_key_id: need("AWS_ACCESS_KEY_ID")?,
             secret_access_key: need("AWS_SECRET_ACCESS_KEY")?,
@@ -59,12 +68,23 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let all = |name: &str| Some(format!("the {name}"));
+        let all = |name: &str| Some(if name == "RATE_LIMIT" { "120".into() } else { format!("the {name}") });
         assert_eq!(Config::read(all).unwrap().contacts_table, "the CONTACTS_TABLE");
-        for missing in ["CONTACTS_TABLE", "ACCESS_TABLE", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        assert_eq!(Config::read(all).unwrap().rate_limit, 120);
+        let names = [
+            "CONTACTS_TABLE",
+            "ACCESS_TABLE",
+            "RATE_LIMIT",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
+        for missing in names {
             let empty = |name: &str| if name == missing { Some(String::new()) } else { all(name) };
             let Err(error) = Config::read(empty) else { panic!("{missing}") };
             assert_eq!(error.to_string(), format!("the environment variable {missing} is not set"));
         }
+        let Err(error) = Config::read(|name| Some(format!("the {name}"))) else { panic!("no number") };
+        assert_eq!(error.to_string(), "the environment variable RATE_LIMIT is no whole number");
     }
 }

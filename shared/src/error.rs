@@ -1,9 +1,13 @@
 //! What can go wrong in an action. Which one to use:
 //!
-//! - the caller is not known: [`Error::Unauthenticated`]; known, but without a tenant: [`Error::NoTenant`];
+//! - the caller is not known: [`Error::NoToken`], [`Error::Unauthenticated`]; known, but without a
+//!   tenant: [`Error::NoTenant`], or with another than it names: [`Error::OtherTenant`];
+//! - it has called too often: [`Error::TooManyCalls`];
 //! - a value is wrong: [`Error::Invalid`], naming the field; the values are right but don't go
-//!   together: [`Error::Rule`], in the contract's words; the body is no JSON object: [`Error::Malformed`];
-//! - what is asked for is not there, or is another tenant's: [`Error::NotFound`];
+//!   together: [`Error::Rule`], in the contract's words; one of them is missing:
+//!   [`Error::Missing`]; the body is no JSON object: [`Error::Malformed`];
+//! - what is asked for is not there, or is another tenant's: [`Error::NotFound`],
+//!   [`Error::NobodyAt`]; it is there, and should not be: [`Error::SomebodyAt`];
 //! - others keep writing the same contact: [`Error::Conflict`]; the table asks for patience:
 //!   [`Error::Throttled`]; there is no time left: [`Error::TimedOut`];
 //! - anything a caller can do nothing about: [`Error::Internal`], whose cause is logged and never
@@ -16,12 +20,21 @@ use crate::contact::Flaw;
 /// Why an action has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No token, or none that is valid.
+    /// No token.
+    #[error("no token was given")]
+    NoToken,
+    /// A token nobody was granted, or whose time is over.
     #[error("the caller is not known")]
     Unauthenticated,
     /// The caller's user belongs to no tenant.
     #[error("the caller has no tenant")]
     NoTenant,
+    /// The caller names a tenant that is not theirs.
+    #[error("the caller belongs to another tenant")]
+    OtherTenant,
+    /// The token has had all its calls; the next one is in so many seconds.
+    #[error("too many calls; the next one in {0} s")]
+    TooManyCalls(u64),
     /// The input is not a JSON object.
     #[error("the input is no JSON object")]
     Malformed,
@@ -31,9 +44,23 @@ pub enum Error {
     /// Valid fields that break a rule together; the text is shown.
     #[error("{0}")]
     Rule(&'static str),
+    /// A value is not given, or none of several; both texts are shown.
+    #[error("{what}")]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// No such contact in this tenant.
     #[error("contact not found")]
     NotFound,
+    /// Nobody has the number; its digits are shown to the caller, and not logged.
+    #[error("no contact has the number")]
+    NobodyAt(String),
+    /// Somebody has the number; its digits are shown to the caller, and not logged.
+    #[error("a contact has the number")]
+    SomebodyAt(String),
     /// The contact changed under every attempt to write it.
     #[error("the contact kept changing")]
     Conflict,

@@ -7,9 +7,10 @@ pub mod config;
 pub mod contact;
 pub mod door;
 pub mod error;
+pub mod openapi;
 pub mod table;
 pub mod telemetry;
 pub mod time;
 
-pub use door::{Action, Answer, Fields, Flawed, StartError, serve};
+pub use door::{Action, Answer, Dialect, Fields, Flawed, StartError, serve, serve_caller, serve_contract};
 pub use error::Error;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A moment, to the second: `2026-05-07T08:14:23+00:00`.
 ///
@@ -43,6 +43,16 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%S+00:00"))
+    }
+}
+
+/// A moment as FlowIQ shows it: `2025-12-11T10:30:00Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zulu(pub Timestamp);
+
+impl Serialize for Zulu {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.0.strftime("%Y-%m-%dT%H:%M:%SZ"))
     }
 }
 

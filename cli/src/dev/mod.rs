@@ -35,6 +35,9 @@ pub struct Args {
     /// Start without demo contacts
     #[arg(long)]
     empty: bool,
+    /// How many calls a token may make in any 60 seconds; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    rate_limit: u32,
 }
 
 /// Why the command ends without having been told to.
@@ -94,6 +97,7 @@ async fn start(args: Args) -> Result<Stack, Error> {
     };
     let options = Options {
         store,
+        parameters: [("RateLimit".to_owned(), args.rate_limit.to_string())].into(),
         port: args.port,
         dynamodb_port: args.dynamodb_port,
         demo,

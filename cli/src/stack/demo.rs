@@ -2,8 +2,8 @@
 //!
 //! | token | user | tenant |
 //! |---|---|---|
-//! | `demo-token` | 1 | `demo` |
-//! | `acme-token` | 2 | `acme` |
+//! | `demo-token`, `fiq_demo` | 1 | `demo` |
+//! | `acme-token`, `fiq_acme` | 2 | `acme` |
 //! | `orphan-token` | 3 | none |
 
 use std::collections::BTreeMap;
@@ -71,12 +71,18 @@ pub(super) async fn prepare(demo: Demo, environment: &BTreeMap<String, String>) 
 async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
     let config = Config::read(|name| environment.get(name).cloned())?;
     let client = Client::new(&config);
-    let access = Access::new(AccessTable::new(client.clone(), config.access_table));
+    let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
     let table = Table::new(client, config.contacts_table);
     let of_its_own = |name| Some(TenantRecord::new(name, name));
     identity(&access, 2, "acme", of_its_own("acme")).await?;
     identity(&access, 3, "orphan", None).await?;
     let fresh = identity(&access, 1, "demo", of_its_own("demo")).await?;
+    for name in ["demo", "acme"] {
+        // FlowIQ's key of the same user. Ids are derived with the tenant's namespace: there is one.
+        if let Some(grant) = access.granted(&format!("{name}-token")).await? {
+            access.grant(&format!("fiq_{name}"), &grant).await?;
+        }
+    }
     match access.authenticate("demo-token").await?.tenant {
         Some(tenant) if fresh && demo == Demo::Contacts => contacts(&table, &tenant).await,
         _ => Ok(()),
@@ -91,7 +97,7 @@ async fn identity(access: &Access, id: u64, name: &str, tenant: Option<TenantRec
         other => return other.map(|_| false),
     }
     let user = User { id, email: format!("{name}@example.com"), name: None };
-    access.grant(&token, &Grant { user, tenant, expires_at: None }).await?;
+    access.grant(&token, &Grant { user, tenant, rate_limit: None, expires_at: None }).await?;
     Ok(true)
 }
 

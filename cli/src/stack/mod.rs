@@ -54,6 +54,8 @@ pub use process::Outcome;
 pub struct Options {
     /// The template.
     pub template: PathBuf,
+    /// Values of its parameters, where not the defaults.
+    pub parameters: BTreeMap<String, String>,
     /// Executables of the functions, by the names the template gives them.
     pub binaries: BTreeMap<String, PathBuf>,
     /// Where the tables are.
@@ -75,6 +77,7 @@ impl Options {
     pub fn new(template: impl Into<PathBuf>, binaries: BTreeMap<String, PathBuf>) -> Self {
         Self {
             template: template.into(),
+            parameters: BTreeMap::new(),
             binaries,
             store: Store::Memory,
             port: 0,
@@ -175,7 +178,7 @@ impl Stack {
     /// # Errors
     /// Whatever stands in the way, in a sentence for the user.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let template = Template::read(&options.template)?;
+        let template = Template::read(&options.template, &options.parameters)?;
         let life = Life::default();
         let stop_on_drop = life.stop.clone().drop_guard();
 

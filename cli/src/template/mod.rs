@@ -89,18 +89,24 @@ impl Template {
     ///
     /// # Errors
     /// When the file can't be read; otherwise as [`parse`](Self::parse).
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    pub fn read(path: &Path, parameters: &BTreeMap<String, String>) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        Self::parse(&text)
+        Self::parse(&text, parameters)
     }
 
-    /// Reads a template.
+    /// Reads a template; `parameters` are given values, the others have their defaults.
     ///
     /// # Errors
-    /// When it is no YAML, or has something the local stack can't act on, naming the place.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    /// When it is no YAML, or has something the local stack can't act on, naming the place; when it
+    /// has no such parameter.
+    pub fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, Error> {
         let document = yaml::parse(text).map_err(Error::Syntax)?;
-        let document: Document = serde_json::from_value(document).map_err(|error| Error::Syntax(error.to_string()))?;
+        let mut document: Document =
+            serde_json::from_value(document).map_err(|error| Error::Syntax(error.to_string()))?;
+        for (name, value) in parameters {
+            let unknown = || at(name)("there is no such parameter".into());
+            document.parameters.get_mut(name).ok_or_else(unknown)?["Default"] = value.as_str().into();
+        }
 
         let mut tables = Vec::new();
         for (id, resource) in of_type(&document, "AWS::DynamoDB::Table") {

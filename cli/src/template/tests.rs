@@ -65,7 +65,7 @@ Resources:
 
 #[test]
 fn tables_keep_their_layout() {
-    let template = Template::parse(TEMPLATE).unwrap();
+    let template = Template::parse(TEMPLATE, &BTreeMap::new()).unwrap();
     let [access, contacts] = &template.tables[..] else {
         panic!("two tables");
     };
@@ -86,7 +86,7 @@ fn tables_keep_their_layout() {
 
 #[test]
 fn a_function_has_the_globals_under_its_own_properties() {
-    let template = Template::parse(TEMPLATE).unwrap();
+    let template = Template::parse(TEMPLATE, &BTreeMap::new()).unwrap();
     let function = &template.functions[0];
     assert_eq!(function.logical_id, "CreateContactFunction");
     assert_eq!(function.binary, "create-contact");
@@ -148,6 +148,6 @@ fn what_cannot_run_is_refused_by_name() {
         ),
     ];
     for (text, message) in cases {
-        assert_eq!(Template::parse(&text).unwrap_err().to_string(), message);
+        assert_eq!(Template::parse(&text, &BTreeMap::new()).unwrap_err().to_string(), message);
     }
 }

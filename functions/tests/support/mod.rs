@@ -2,6 +2,7 @@
 //!
 //! Every test starts one; none shares anything with another.
 
+mod contract;
 mod reply;
 mod tap;
 
@@ -19,7 +20,8 @@ use serde_json::Value;
 pub use reply::Reply;
 pub use tap::{Fault, Tap};
 
-/// A running bundle with two tenants, `demo` and `acme`, and a user without one.
+/// A running bundle with two tenants, `demo` and `acme`, each with a token and a key of FlowIQ's, and
+/// a user without one.
 pub struct Bundle {
     stack: Stack,
     http: reqwest::Client,
@@ -31,8 +33,15 @@ pub struct Bundle {
 /// The functions, as cargo built them for these tests.
 fn binaries() -> BTreeMap<String, PathBuf> {
     [
+        ("add-tag", env!("CARGO_BIN_EXE_add-tag")),
         ("create-contact", env!("CARGO_BIN_EXE_create-contact")),
+        ("flowiq-create-contact", env!("CARGO_BIN_EXE_flowiq-create-contact")),
+        ("flowiq-get-contact", env!("CARGO_BIN_EXE_flowiq-get-contact")),
         ("get-contact", env!("CARGO_BIN_EXE_get-contact")),
+        ("list-tags", env!("CARGO_BIN_EXE_list-tags")),
+        ("me", env!("CARGO_BIN_EXE_me")),
+        ("openapi", env!("CARGO_BIN_EXE_openapi")),
+        ("remove-tag", env!("CARGO_BIN_EXE_remove-tag")),
         ("search-contacts", env!("CARGO_BIN_EXE_search-contacts")),
         ("update-contact", env!("CARGO_BIN_EXE_update-contact")),
     ]
@@ -41,23 +50,27 @@ fn binaries() -> BTreeMap<String, PathBuf> {
 }
 
 impl Bundle {
-    /// On an engine in memory.
+    /// On an engine in memory, without quotas.
     pub async fn start() -> Self {
-        Self::with(Options::new(template(), binaries())).await
+        Self::with(options()).await
     }
 
-    /// On an engine in memory, with a tap between it and the functions. Keep the first stack: it
-    /// is the engine.
+    /// The same, where a token may make so many calls in any minute.
+    pub async fn limited(rate_limit: u32) -> Self {
+        Self::with(Options { parameters: rate_limited(rate_limit), ..options() }).await
+    }
+
+    /// On an engine in memory, with a tap between it and the functions. Keep the stack: it is the
+    /// engine.
     pub async fn tapped() -> (Self, Tap, Stack) {
-        Self::tapped_with(template()).await
+        Self::tapped_with(options()).await
     }
 
-    /// The same, with another template.
-    pub async fn tapped_with(template: PathBuf) -> (Self, Tap, Stack) {
-        let engine = Stack::start(Options::new(&template, binaries())).await.unwrap();
+    /// The same, with other options.
+    pub async fn tapped_with(options: Options) -> (Self, Tap, Stack) {
+        let engine = Stack::start(options.clone()).await.unwrap();
         let tap = Tap::start(engine.dynamodb_url()).await;
-        let options = Options { store: Store::Url(tap.url()), ..Options::new(template, binaries()) };
-        let bundle = Self::with(options).await;
+        let bundle = Self::with(Options { store: Store::Url(tap.url()), ..options }).await;
         tap.forget();
         (bundle, tap, engine)
     }
@@ -67,11 +80,13 @@ impl Bundle {
         options.logs = Logs::Collect(log.clone());
         let stack = Stack::start(options).await.unwrap();
         let client = Client::new(&config(&stack));
-        let access = Access::new(AccessTable::new(client.clone(), "AccessTable".into()));
+        let access = Access::new(AccessTable::new(client.clone(), "AccessTable".into()), 0);
         let table = Table::new(client, "ContactsTable".into());
         for tenant in ["demo", "acme"] {
             let tenant_record = TenantRecord::new(tenant, tenant);
-            access.grant(&format!("{tenant}-token"), &grant(Some(tenant_record), None)).await.unwrap();
+            let grant = grant(Some(tenant_record), None);
+            access.grant(&format!("{tenant}-token"), &grant).await.unwrap();
+            access.grant(&format!("fiq_{tenant}"), &grant).await.unwrap();
         }
         access.grant("orphan-token", &grant(None, None)).await.unwrap();
         Bundle { stack, http: reqwest::Client::new(), log, access, table }
@@ -94,12 +109,40 @@ impl Bundle {
 
     /// Calls an action with these headers, beside the content type.
     pub async fn send(&self, action: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
-        let url = format!("{}/api/v1/actions/{action}", self.stack.url());
-        let mut request = self.http.post(url).header("content-type", "application/json").body(body);
+        self.request("POST", &format!("/api/v1/actions/{action}"), headers, body).await
+    }
+
+    /// Asks as tenant `demo` of FlowIQ's: `GET /contact`, with these parameters beside the tenant's.
+    pub async fn find(&self, parameters: &str) -> Reply {
+        let path = format!("/contact?tenantId=demo&{parameters}");
+        self.request("GET", &path, &[("authorization", "Bearer fiq_demo")], "").await
+    }
+
+    /// Creates as tenant `demo` of FlowIQ's: `POST /contact`.
+    pub async fn post(&self, body: Value) -> Reply {
+        let authorization = [("authorization", "Bearer fiq_demo")];
+        self.request("POST", "/contact?tenantId=demo", &authorization, body.to_string()).await
+    }
+
+    /// Sends any request; the answer has to be one of the contract's.
+    pub async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Reply {
+        let url = format!("{}{path}", self.stack.url());
+        let mut request = self.http.request(method.parse().unwrap(), url).body(body);
+        if method != "GET" {
+            request = request.header("content-type", "application/json");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Reply::read(request.send().await.unwrap()).await
+        let reply = Reply::read(request.send().await.unwrap()).await;
+        contract::check(method, path, &reply);
+        reply
     }
 
     /// Calls a function as an AWS service does, with any event.
@@ -143,7 +186,16 @@ impl Bundle {
 
 /// What a token of these tests grants.
 pub fn grant(tenant: Option<TenantRecord>, expires_at: Option<i64>) -> Grant {
-    Grant { user: User { id: 1, email: "user@example.com".into(), name: None }, tenant, expires_at }
+    Grant { user: User { id: 1, email: "user@example.com".into(), name: None }, tenant, rate_limit: None, expires_at }
+}
+
+/// The template that is deployed, without quotas.
+pub fn options() -> Options {
+    Options { parameters: rate_limited(0), ..Options::new(template(), binaries()) }
+}
+
+fn rate_limited(limit: u32) -> BTreeMap<String, String> {
+    [("RateLimit".to_owned(), limit.to_string())].into()
 }
 
 /// The template that is deployed.
@@ -155,6 +207,7 @@ fn config(stack: &Stack) -> Config {
     Config {
         contacts_table: "ContactsTable".into(),
         access_table: "AccessTable".into(),
+        rate_limit: 0,
         region: "us-east-1".into(),
         access_key_id: "local".into(),
         secret_access_key: "local".into(),

@@ -6,9 +6,11 @@
 //!
 //! | item (`key`) | holds |
 //! |---|---|
-//! | `token#<SHA-256 of the token, hex>` | the user, the tenant with its namespace, the expiry |
+//! | `token#<SHA-256 of the token, hex>` | the user, the tenant with its namespace, the quota, the expiry |
+//! | `calls#<quota>#<the same SHA-256>` | when the token made its last calls |
 
 mod cache;
+mod quota;
 mod tenant;
 
 use std::fmt::Write;
@@ -16,12 +18,14 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use quota::Standing;
 pub use tenant::{Tenant, TenantId, TenantRecord};
 
 use crate::error::Error;
 use crate::table::AccessTable;
 use crate::time::Timestamp;
 use cache::Cache;
+use quota::Quota;
 
 /// A person or program that calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,9 @@ pub struct Caller {
     /// The tenant the user works in.
     pub tenant: Option<Tenant>,
     expires_at: Option<i64>,
+    rate_limit: Option<u32>,
+    /// SHA-256 of the token.
+    digest: String,
 }
 
 /// What a token is granted, as the access table holds it.
@@ -51,6 +58,9 @@ pub struct Grant {
     pub user: User,
     /// The tenant the user works in; without one the token is good for nothing but `/me`.
     pub tenant: Option<TenantRecord>,
+    /// How many calls the token may make in any minute, if not as many as any other; 0 is no limit.
+    #[serde(default)]
+    pub rate_limit: Option<u32>,
     /// Second since 1970 from which the token no longer works; DynamoDB then removes it.
     pub expires_at: Option<i64>,
 }
@@ -58,13 +68,16 @@ pub struct Grant {
 /// Tokens, and what they grant.
 pub struct Access {
     table: AccessTable,
+    rate_limit: u32,
     cache: Cache,
+    quota: Quota,
 }
 
 impl Access {
-    /// Access by the tokens in `table`.
-    pub fn new(table: AccessTable) -> Self {
-        Access { table, cache: Cache::default() }
+    /// Access by the tokens in `table`, each for `rate_limit` calls in any minute, unless its grant
+    /// says otherwise; 0 is no limit.
+    pub fn new(table: AccessTable, rate_limit: u32) -> Self {
+        Access { table, rate_limit, cache: Cache::default(), quota: Quota::default() }
     }
 
     /// The caller a token belongs to.
@@ -73,14 +86,19 @@ impl Access {
     /// [`Error::Unauthenticated`] for a token that is unknown or expired, [`Error::Throttled`],
     /// [`Error::Internal`].
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
-        let key = key(token);
-        let caller = match self.cache.get(&key) {
+        let digest = digest(token);
+        let caller = match self.cache.get(&digest) {
             Some(caller) => caller,
             None => {
-                let grant: Grant = self.table.get(&key).await?.ok_or(Error::Unauthenticated)?;
-                let tenant = grant.tenant.map(Tenant::granted);
-                let caller = Caller { user: grant.user, tenant, expires_at: grant.expires_at };
-                self.cache.put(key, caller.clone());
+                let grant: Grant = self.table.get(&key(&digest)).await?.ok_or(Error::Unauthenticated)?;
+                let caller = Caller {
+                    user: grant.user,
+                    tenant: grant.tenant.map(Tenant::granted),
+                    expires_at: grant.expires_at,
+                    rate_limit: grant.rate_limit,
+                    digest: digest.clone(),
+                };
+                self.cache.put(digest, caller.clone());
                 caller
             }
         };
@@ -90,12 +108,34 @@ impl Access {
         }
     }
 
+    /// Counts a call against the quota of its token, and says how that stands; nothing where there
+    /// is no limit. One request.
+    ///
+    /// When the log of calls can't be reached, the call goes uncounted: a contacts API that is down
+    /// because its counter is would be the worse error.
+    pub async fn count(&self, caller: &Caller) -> Option<Standing> {
+        let limit = caller.rate_limit.unwrap_or(self.rate_limit);
+        if limit == 0 {
+            return None;
+        }
+        let counted = self.quota.count(&self.table, &caller.digest, limit).await;
+        counted.inspect_err(|error| tracing::warn!(%error, "a call was not counted")).ok()
+    }
+
+    /// What a token is granted. For operators: [`authenticate`](Access::authenticate) is for callers.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`], [`Error::Internal`].
+    pub async fn granted(&self, token: &str) -> Result<Option<Grant>, Error> {
+        self.table.get(&key(&digest(token))).await
+    }
+
     /// Makes `token` work. For operators: no function has the permission.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Internal`].
     pub async fn grant(&self, token: &str, grant: &Grant) -> Result<(), Error> {
-        self.table.put(&key(token), grant).await
+        self.table.put(&key(&digest(token)), grant).await
     }
 
     /// Opens the connection to DynamoDB, by asking for something that is not there.
@@ -107,11 +147,15 @@ impl Access {
     }
 }
 
-fn key(token: &str) -> String {
-    let mut key = "token#".to_owned();
+fn key(digest: &str) -> String {
+    format!("token#{digest}")
+}
+
+fn digest(token: &str) -> String {
+    let mut digest = String::new();
     for byte in Sha256::digest(token) {
         // Writing to a string can't fail.
-        let _ = write!(key, "{byte:02x}");
+        let _ = write!(digest, "{byte:02x}");
     }
-    key
+    digest
 }

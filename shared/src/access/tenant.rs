@@ -55,6 +55,16 @@ impl Tenant {
         self.0.id
     }
 
+    /// The name people know it by.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The name it has in URLs.
+    pub fn slug(&self) -> &str {
+        &self.0.slug
+    }
+
     /// The id of the contact behind `phone`, whether there is one or not.
     pub fn contact_id(&self, phone: &Phone) -> ContactId {
         ContactId::derive(&self.0.namespace, phone)

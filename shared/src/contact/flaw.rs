@@ -17,6 +17,8 @@ pub enum Flaw {
     NotEmail,
     /// No phone number in international format.
     NotPhone,
+    /// No phone number with country code, where the `+` may be missing.
+    NotFullNumber,
     /// More than this many characters (code points).
     TooLong(usize),
     /// More than this many bytes.
@@ -49,6 +51,7 @@ impl Flaw {
             Flaw::NotUuid => format!("The {field} must be a valid UUID."),
             Flaw::NotEmail => format!("The {field} must be a valid email address."),
             Flaw::NotPhone => format!("The {field} must be in international format, starting with +."),
+            Flaw::NotFullNumber => format!("The {field} must be 10 to 15 digits, beginning with a country code."),
             Flaw::TooLong(max) => format!("The {field} must not be greater than {max} characters."),
             Flaw::TooLarge(max) => format!("The {field} must not be greater than {max} bytes."),
             Flaw::Control => format!("The {field} must not contain control characters."),

@@ -12,6 +12,7 @@ mod name;
 mod patch;
 mod phone;
 mod query;
+mod state;
 mod tag;
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,8 @@ pub use patch::Patch;
 pub use phone::Phone;
 pub use query::Query;
 pub(crate) use query::search_text;
-pub use tag::{Tag, Tags};
+pub use state::{BotStatus, State};
+pub use tag::{Tag, TagDefinition, Tags};
 
 use crate::time::Timestamp;
 
@@ -58,6 +60,9 @@ pub struct Contact {
     pub last_message_at: Option<Timestamp>,
     /// How many messages, in both directions, ever.
     pub total_messages: u64,
+    /// How the conversation stands.
+    #[serde(default, skip_serializing_if = "state::is_default")]
+    pub state: State,
     /// When the contact was made; never changes.
     pub created_at: Timestamp,
     /// When anything of it last changed.
@@ -82,9 +87,20 @@ impl Contact {
             opted_out_at: None,
             last_message_at: None,
             total_messages: 0,
+            state: State::default(),
             created_at: now,
             updated_at: now,
             version: 1,
+        }
+    }
+
+    /// Whether the person may be written to without having asked: unless they asked not to be, and
+    /// have not agreed since.
+    pub fn allows_broadcast(&self) -> bool {
+        match (self.opted_in_at, self.opted_out_at) {
+            (_, None) => true,
+            (Some(in_at), Some(out_at)) => in_at > out_at,
+            (None, Some(_)) => false,
         }
     }
 }

@@ -44,6 +44,15 @@ impl FromStr for Phone {
 }
 
 impl Phone {
+    /// A number as WhatsApp writes its ids: the `+` may be missing.
+    ///
+    /// # Errors
+    /// [`Flaw::NotPhone`], [`Flaw::Control`].
+    pub fn from_whatsapp(text: &str) -> Result<Self, Flaw> {
+        // White space may stand for the `+`: that is what a `+` in a query string arrives as.
+        text.parse().or_else(|_| format!("+{}", text.trim()).parse())
+    }
+
     /// The number without its `+`, as WhatsApp writes its ids.
     pub fn digits(&self) -> &str {
         &self.0[1..]

@@ -44,7 +44,7 @@ impl Query {
     /// writes its ids.
     pub(crate) fn phone(&self) -> Option<Phone> {
         let digits = self.digits()?;
-        digits.parse().or_else(|_| format!("+{digits}").parse()).ok()
+        Phone::from_whatsapp(digits).ok()
     }
 
     /// The digits, where the query can be nothing but the start of a number, or else a part of a
@@ -55,6 +55,11 @@ impl Query {
             [b'+', b'0'..=b'9', ..] => self.digits().filter(|digits| digits.len() <= 16),
             _ => None,
         }
+    }
+
+    /// Whether `text` contains the query.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        fold(text).contains(&self.text)
     }
 
     /// Whether the query finds this contact. The table's filter says the same in its own words.

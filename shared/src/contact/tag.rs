@@ -3,9 +3,11 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Flaw;
 use super::flaw::{plain, text_value};
+use crate::time::Timestamp;
 
 /// A tag: 1 to 100 code points, no comma, no control characters. `VIP` and `vip` are two tags.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,6 +26,17 @@ impl FromStr for Tag {
             text => Ok(Tag(text.to_owned())),
         }
     }
+}
+
+/// A tag a tenant has used, if only once: what list-tags shows, in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagDefinition {
+    /// Derived from tenant and name.
+    pub id: Uuid,
+    /// The tag.
+    pub name: Tag,
+    /// When it was first used.
+    pub created_at: Timestamp,
 }
 
 /// The tags of one contact: no repeats, at most [`Tags::MAX`], in the order they were given.
@@ -50,24 +63,42 @@ impl Tags {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Puts `tag` at the end, unless it is one of them.
+    ///
+    /// # Errors
+    /// [`Flaw::TooManyTags`] when there is no room; the tags stay as they are.
+    pub fn add(&mut self, tag: &Tag) -> Result<(), Flaw> {
+        if self.contains(tag) {
+            return Ok(());
+        }
+        if self.0.len() == Self::MAX {
+            return Err(Flaw::TooManyTags(Self::MAX));
+        }
+        self.0.push(tag.clone());
+        Ok(())
+    }
+
+    /// Takes `tag` out, if it is one of them.
+    pub fn remove(&mut self, tag: &Tag) {
+        self.0.retain(|kept| kept != tag);
+    }
+}
+
+impl From<Tag> for Tags {
+    fn from(tag: Tag) -> Self {
+        Tags(vec![tag])
+    }
 }
 
 impl TryFrom<Vec<Tag>> for Tags {
     type Error = Flaw;
 
     fn try_from(given: Vec<Tag>) -> Result<Self, Flaw> {
-        let mut tags: Vec<Tag> = Vec::new();
-        for tag in given {
-            if tags.contains(&tag) {
-                continue;
-            }
-            // Refused here and not after the loop: looking for repeats costs what is kept already.
-            if tags.len() == Self::MAX {
-                return Err(Flaw::TooManyTags(Self::MAX));
-            }
-            tags.push(tag);
-        }
-        Ok(Tags(tags))
+        let mut tags = Tags::default();
+        // Refused at the first that is too many: looking for repeats costs what is kept already.
+        given.iter().try_for_each(|tag| tags.add(tag))?;
+        Ok(tags)
     }
 }
 

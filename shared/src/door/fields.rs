@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use indexmap::IndexMap;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::contact::{Flaw, Metadata, Patch};
 use crate::error::Error;
@@ -33,6 +33,19 @@ impl Fields {
             [b'[', inside @ .., b']'] if inside.trim_ascii().is_empty() => IndexMap::new(),
             json => serde_json::from_slice(json).map_err(|_| Error::Malformed)?,
         };
+        Ok(Fields { given, flaws: Vec::new() })
+    }
+
+    /// Takes the parameters of a query, all of them text. Of several by one name the first counts.
+    ///
+    /// # Errors
+    /// [`Error::Internal`], which no text leads to.
+    pub(super) fn of_query<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
+        let mut given = IndexMap::new();
+        for (name, text) in parameters {
+            let text = to_raw_value(text).map_err(|error| Error::Internal(format!("writing a parameter: {error}")))?;
+            given.entry(name.to_owned()).or_insert(text);
+        }
         Ok(Fields { given, flaws: Vec::new() })
     }
 

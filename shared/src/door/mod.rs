@@ -4,17 +4,21 @@
 //! | door | event | tenant from |
 //! |---|---|---|
 //! | `http` | API Gateway: HTTP API, function URL, REST API | bearer token |
+//!
+//! Over HTTP an endpoint speaks one of two [dialects](Dialect): same contacts, other words.
 
 mod fields;
 mod http;
 
 use std::future::Future;
 
+use lambda_http::service_fn;
 use serde::Serialize;
 
 pub use fields::{Fields, Flawed};
+use http::Contract;
 
-use crate::access::{Access, Tenant};
+use crate::access::{Access, Caller, Tenant};
 use crate::config::Config;
 use crate::error::Error;
 use crate::table::{AccessTable, Client, Outcome, Table};
@@ -22,8 +26,14 @@ use crate::telemetry;
 
 /// What an endpoint does: the value is the parsed input of one call.
 pub trait Action: Sized + Send {
-    /// The endpoint's name, as in its path.
+    /// The endpoint's name, which is its executable's.
     const NAME: &'static str;
+
+    /// Which product's clients it is for.
+    const DIALECT: Dialect = Dialect::Qyvo;
+
+    /// Whether it may change anything: then a call is counted before it is made, not meanwhile.
+    const CHANGES: bool;
 
     /// What it answers.
     type Answer: Serialize;
@@ -38,6 +48,15 @@ pub trait Action: Sized + Send {
 
     /// Does it, for `tenant`.
     fn run(self, table: &Table, tenant: &Tenant) -> impl Future<Output = Result<Answer<Self::Answer>, Error>> + Send;
+}
+
+/// Whose wire format an endpoint speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Qyvo's actions: `POST /api/v1/actions/…`.
+    Qyvo,
+    /// FlowIQ's `/contact`: keys that begin with `fiq_`, and the tenant's slug in the query.
+    FlowIq,
 }
 
 /// The answer of an action, and what it says about the contact.
@@ -82,14 +101,42 @@ pub use lambda_http::Error as StartError;
 /// # Errors
 /// When the configuration is incomplete, or Lambda's runtime API goes away.
 pub async fn serve<A: Action>() -> Result<(), StartError> {
+    let (access, table) = start().await?;
+    lambda_http::run(service_fn(|request| http::action::<A>(&access, &table, request))).await
+}
+
+/// Serves what a token says about its caller, who may have no tenant: `about` makes the answer.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_caller<T: Serialize>(
+    name: &'static str,
+    about: impl Fn(&Caller) -> T + Send + Sync,
+) -> Result<(), StartError> {
+    let (access, _) = start().await?;
+    lambda_http::run(service_fn(|request| http::caller(name, &access, &about, request))).await
+}
+
+/// Serves the [contract's document](crate::openapi), and answers what no endpoint takes as the
+/// contract says. Needs no table, and no token.
+///
+/// # Errors
+/// When Lambda's runtime API goes away.
+pub async fn serve_contract(name: &'static str) -> Result<(), StartError> {
+    telemetry::init();
+    let contract = Contract::read()?;
+    lambda_http::run(service_fn(|request| http::unrouted(name, &contract, request))).await
+}
+
+async fn start() -> Result<(Access, Table), StartError> {
     telemetry::init();
     let config = Config::from_env()?;
     let client = Client::new(&config);
-    let access = Access::new(AccessTable::new(client.clone(), config.access_table));
+    let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
     let table = Table::new(client, config.contacts_table);
     // A call finds out by itself whether the table can be reached.
     if let Err(error) = access.warm_up().await {
         tracing::warn!(%error, "the connection could not be opened ahead");
     }
-    lambda_http::run(lambda_http::service_fn(|request| http::answer::<A>(&access, &table, request))).await
+    Ok((access, table))
 }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::keys::{self, ACTIVE_AT, EMAIL_KEY, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_ID, s};
 use crate::access::Tenant;
-use crate::contact::{Contact, ContactId, Email, Name, SearchRow, Tag, fold, search_text};
+use crate::contact::{Contact, ContactId, Email, Name, SearchRow, Tag, TagDefinition, fold, search_text};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -57,12 +57,10 @@ pub(super) fn membership(tenant: &Tenant, id: ContactId, search_row: &Item, labe
 }
 
 /// The item of a tag used for the first time.
-pub(super) fn definition(tenant: &Tenant, tag: &Tag, now: Timestamp) -> Item {
-    let mut item = keys::definition(tenant, tag);
-    item.insert("id".to_owned(), s(tenant.tag_id(tag).to_string()));
-    item.insert("name".to_owned(), s(tag.as_str()));
-    item.insert("created_at".to_owned(), s(now.to_string()));
-    item
+pub(super) fn definition(tenant: &Tenant, tag: &Tag, now: Timestamp) -> Result<Item, Error> {
+    let mut item = attributes(&TagDefinition { id: tenant.tag_id(tag), name: tag.clone(), created_at: now })?;
+    item.extend(keys::definition(tenant, tag));
+    Ok(item)
 }
 
 /// The labels a contact has beside [`Label::Everyone`]: a membership each.

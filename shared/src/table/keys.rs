@@ -16,6 +16,9 @@ pub(super) const TENANT_ID: &str = "tenant_id";
 /// Sort key of the table.
 pub(super) const ITEM: &str = "item";
 
+/// What the sort keys of definitions begin with.
+pub(super) const DEFINITION: &str = "tagdef#";
+
 /// Random, another one for every call that writes a contact: tells its write from others' like it.
 pub(super) const WRITE_ID: &str = "write_id";
 
@@ -70,7 +73,7 @@ pub(super) fn membership(tenant: &Tenant, label: Label<'_>, id: ContactId) -> It
 
 /// `tagdef#<tag>`: a tag the tenant has used.
 pub(super) fn definition(tenant: &Tenant, tag: &Tag) -> Item {
-    key(tenant, format!("tagdef#{}", tag.as_str()))
+    key(tenant, format!("{DEFINITION}{}", tag.as_str()))
 }
 
 /// A string attribute.

@@ -25,8 +25,10 @@ mod read;
 mod retry;
 mod save;
 mod search;
+mod tags;
 
 pub use access::AccessTable;
+pub(crate) use access::{Call, Logged, Room};
 pub use client::Client;
 pub use save::Outcome;
 pub use search::Search;

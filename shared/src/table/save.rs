@@ -195,7 +195,7 @@ impl Table {
 
     /// Puts a definition, on the condition that there is none.
     fn definition(&self, tenant: &Tenant, tag: &Tag) -> Result<Put, Error> {
-        self.put_over(items::definition(tenant, tag, Timestamp::now()), None)
+        self.put_over(items::definition(tenant, tag, Timestamp::now())?, None)
     }
 
     /// Puts an item on the condition that what is there is still `old`; a refusal shows what is
