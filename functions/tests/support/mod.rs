@@ -57,7 +57,7 @@ impl Bundle {
 
     /// The same, where a token may make so many calls in any minute.
     pub async fn limited(rate_limit: u32) -> Self {
-        Self::with(Options { parameters: rate_limited(rate_limit), ..options() }).await
+        Self::with(limited(rate_limit)).await
     }
 
     /// On an engine in memory, with a tap between it and the functions. Keep the stack: it is the
@@ -110,6 +110,11 @@ impl Bundle {
     /// Calls an action with these headers, beside the content type.
     pub async fn send(&self, action: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
         self.request("POST", &format!("/api/v1/actions/{action}"), headers, body).await
+    }
+
+    /// Asks whose a token is: `GET /api/v1/me`.
+    pub async fn me(&self, token: &str) -> Reply {
+        self.request("GET", "/api/v1/me", &[("authorization", &format!("Bearer {token}"))], "").await
     }
 
     /// Asks as tenant `demo` of FlowIQ's: `GET /contact`, with these parameters beside the tenant's.
@@ -191,11 +196,13 @@ pub fn grant(tenant: Option<TenantRecord>, expires_at: Option<i64>) -> Grant {
 
 /// The template that is deployed, without quotas.
 pub fn options() -> Options {
-    Options { parameters: rate_limited(0), ..Options::new(template(), binaries()) }
+    limited(0)
 }
 
-fn rate_limited(limit: u32) -> BTreeMap<String, String> {
-    [("RateLimit".to_owned(), limit.to_string())].into()
+/// The template that is deployed, where a token may make so many calls in any minute.
+pub fn limited(rate_limit: u32) -> Options {
+    let parameters = [("RateLimit".to_owned(), rate_limit.to_string())].into();
+    Options { parameters, ..Options::new(template(), binaries()) }
 }
 
 /// The template that is deployed.

@@ -101,7 +101,7 @@ pub use lambda_http::Error as StartError;
 /// # Errors
 /// When the configuration is incomplete, or Lambda's runtime API goes away.
 pub async fn serve<A: Action>() -> Result<(), StartError> {
-    let (access, table) = start().await?;
+    let (access, table) = start(A::CHANGES).await?;
     lambda_http::run(service_fn(|request| http::action::<A>(&access, &table, request))).await
 }
 
@@ -113,7 +113,7 @@ pub async fn serve_caller<T: Serialize>(
     name: &'static str,
     about: impl Fn(&Caller) -> T + Send + Sync,
 ) -> Result<(), StartError> {
-    let (access, _) = start().await?;
+    let (access, _) = start(true).await?;
     lambda_http::run(service_fn(|request| http::caller(name, &access, &about, request))).await
 }
 
@@ -128,14 +128,20 @@ pub async fn serve_contract(name: &'static str) -> Result<(), StartError> {
     lambda_http::run(service_fn(|request| http::unrouted(name, &contract, request))).await
 }
 
-async fn start() -> Result<(Access, Table), StartError> {
+/// Configured, and connected: once, or twice where a call is counted while it reads.
+async fn start(one_at_a_time: bool) -> Result<(Access, Table), StartError> {
     telemetry::init();
     let config = Config::from_env()?;
     let client = Client::new(&config);
     let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
     let table = Table::new(client, config.contacts_table);
+    let connected = if one_at_a_time || config.rate_limit == 0 {
+        access.warm_up().await
+    } else {
+        tokio::try_join!(access.warm_up(), access.warm_up()).map(drop)
+    };
     // A call finds out by itself whether the table can be reached.
-    if let Err(error) = access.warm_up().await {
+    if let Err(error) = connected {
         tracing::warn!(%error, "the connection could not be opened ahead");
     }
     Ok((access, table))
