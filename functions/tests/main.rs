@@ -5,14 +5,17 @@
 
 mod access;
 mod bad_input;
+mod common;
 mod cost;
 mod create_contact;
 mod events;
 mod faults;
+mod flowiq;
 mod get_contact;
 mod histories;
 mod invariants;
 mod quotas;
+mod qyvo;
 mod search_contacts;
 mod support;
 mod tags;

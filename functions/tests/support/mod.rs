@@ -4,6 +4,7 @@
 
 mod contract;
 mod reply;
+mod table;
 mod tap;
 
 use std::collections::BTreeMap;

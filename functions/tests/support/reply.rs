@@ -53,16 +53,18 @@ impl Reply {
     }
 
     /// The body with ids and times taken out. Both stand between quotes.
-    fn shape(&self) -> String {
+    pub fn shape(&self) -> String {
         let pieces = self.body.split('"').map(|piece| match piece {
             id if id.len() == 36 && uuid::Uuid::try_parse(id).is_ok() && id == id.to_lowercase() => "<id>",
-            time if time.len() == 25 && is_time(time) => "<time>",
+            time if is_time(time) => "<time>",
             other => other,
         });
         pieces.collect::<Vec<_>>().join("\"")
     }
 }
 
+/// Whether it is a time as one of the dialects writes it.
 fn is_time(text: &str) -> bool {
-    text.parse::<contacts::time::Timestamp>().is_ok_and(|time| time.to_string() == text)
+    let Ok(time) = text.parse::<contacts::time::Timestamp>() else { return false };
+    text == time.to_string() || text == time.to_string().replace("+00:00", "Z")
 }

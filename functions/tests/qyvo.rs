@@ -1,0 +1,237 @@
+//! The contract, section 2: Qyvo's endpoints, in its order, as their pages tell them. Each test is a
+//! story: a case finds what those before it left.
+
+use serde_json::json;
+
+use crate::support::Bundle;
+
+const NOBODY: &str = r#"{"error":"Contact not found"}"#;
+
+#[tokio::test]
+async fn create_contact() {
+    let bundle = Bundle::start().await;
+    let jane = r#"{"id":"<id>","phone":"+14155550123","name":"Jane","email":"jane@example.com","tags":["vip","fr-FR"],"created_at":"<time>"}"#;
+    let kept = r#"{"id":"<id>","phone":"+14155550123","name":"Janet","email":"jane@example.com","tags":["new"],"created_at":"<time>"}"#;
+    let cleared = r#"{"id":"<id>","phone":"+14155550123","name":null,"email":null,"tags":[],"created_at":"<time>"}"#;
+    let given = r#"{"phone":"+14155550123","name":"Jane","email":"jane@example.com","tags":"vip, fr-FR","metadata":{"a":1,"b":2}}"#;
+    bundle
+        .holds(&[
+            ("inserted: 201", "create-contact", given, 201, jane),
+            ("updated: 201 too", "create-contact", given, 201, jane),
+            (
+                "a field given replaces, one left out is kept",
+                "create-contact",
+                r#"{"phone":"+14155550123","name":"Janet","tags":"new","metadata":{"c":3}}"#,
+                201,
+                kept,
+            ),
+            (
+                "\"\" clears; what was made here has source api, and nothing of a conversation",
+                "create-contact",
+                r#"{"phone":"+14155550123","name":"","email":"","tags":""}"#,
+                201,
+                cleared,
+            ),
+            (
+                "metadata is replaced whole",
+                "get-contact",
+                r#"{"phone":"+14155550123"}"#,
+                200,
+                r#"{"id":"<id>","phone":"+14155550123","name":null,"email":null,"source":"api","locale":null,"metadata":{"c":3},"tags":[],"opted_in_at":null,"opted_out_at":null,"last_message_at":null,"total_messages":0,"created_at":"<time>"}"#,
+            ),
+        ])
+        .await;
+    for (body, outcome) in [
+        (json!({ "phone": "+14155550999", "name": "New" }), "created"),
+        (json!({ "phone": "+14155550999", "name": "Newer" }), "updated"),
+        (json!({ "phone": "+14155550999", "name": "Newer" }), "unchanged"),
+    ] {
+        bundle.call("create-contact", body).await.has("x-contact-outcome", outcome);
+    }
+}
+
+/// What create-contact never changes: id, created_at, source, consent, counters.
+#[tokio::test]
+async fn an_upsert_leaves_history_alone() {
+    let bundle = Bundle::start().await;
+    let tenant = bundle.tenant("demo-token").await;
+    let old = |contact: &mut contacts::contact::Contact| {
+        contact.source = contacts::contact::Source::CsvImport;
+        contact.locale = Some("fr".into());
+        contact.opted_in_at = "2026-01-01T00:00:00Z".parse().ok();
+        contact.opted_out_at = "2026-02-01T00:00:00Z".parse().ok();
+        contact.last_message_at = "2026-03-01T00:00:00Z".parse().ok();
+        contact.total_messages = 7;
+        contact.created_at = "2025-12-01T00:00:00Z".parse().unwrap();
+        contact.state.archived = true;
+    };
+    let before = bundle.put(&tenant, "+14155550123", old).await;
+    bundle.call("create-contact", json!({ "phone": "+14155550123", "name": "Jane" })).await;
+    let after = bundle.table.get(&tenant, before.id).await.unwrap().unwrap();
+    let named = contacts::contact::Contact {
+        name: "Jane".parse().ok(),
+        updated_at: after.updated_at,
+        version: before.version + 1,
+        ..before
+    };
+    assert_eq!(after, named);
+}
+
+#[tokio::test]
+async fn get_contact() {
+    let bundle = Bundle::start().await;
+    bundle.call("create-contact", json!({ "phone": "+14155550123", "email": "jane@example.com" })).await;
+    let jane = r#"{"id":"<id>","phone":"+14155550123","name":null,"email":"jane@example.com","source":"api","locale":null,"metadata":{},"tags":[],"opted_in_at":null,"opted_out_at":null,"last_message_at":null,"total_messages":0,"created_at":"<time>"}"#;
+    let none = r#"{"error":"None of contact_id, phone, email provided"}"#;
+    let several = r#"{"error":"Provide exactly one of contact_id, phone, email"}"#;
+    bundle
+        .holds(&[
+            ("by phone", "get-contact", r#"{"phone":"+14155550123"}"#, 200, jane),
+            ("by email, in any case", "get-contact", r#"{"email":"JANE@example.com"}"#, 200, jane),
+            ("none", "get-contact", "{}", 422, none),
+            ("none: \"\" is none", "get-contact", r#"{"phone":"","email":null}"#, 422, none),
+            ("more than one", "get-contact", r#"{"phone":"+14155550123","email":"jane@example.com"}"#, 422, several),
+            ("unknown", "get-contact", r#"{"phone":"+14155550999"}"#, 404, NOBODY),
+            ("unknown", "get-contact", r#"{"email":"nobody@example.com"}"#, 404, NOBODY),
+            ("unknown", "get-contact", r#"{"contact_id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#, 404, NOBODY),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn update_contact() {
+    let bundle = Bundle::start().await;
+    let jane = json!({ "phone": "+14155550123", "name": "Jane", "email": "jane@example.com", "tags": "vip", "metadata": { "a": 1, "b": { "x": 1 } } });
+    let id = bundle.call("create-contact", jane).await.id();
+    let answer = |name: &str, email: &str, tags: &str| {
+        format!(
+            r#"{{"id":"<id>","phone":"+14155550123","name":{name},"email":{email},"tags":{tags},"updated_at":"<time>"}}"#
+        )
+    };
+    let whole = answer(r#""Jane""#, r#""jane@example.com""#, r#"["vip"]"#);
+    let by_id = |rest: &str| format!(r#"{{"contact_id":"{id}"{rest}}}"#);
+    let neither = r#"{"error":"Neither contact_id nor phone provided"}"#;
+    bundle
+        .holds(&[
+            ("nothing given, nothing written", "update-contact", &by_id(""), 200, &whole),
+            ("contact_id decides", "update-contact", &by_id(r#","phone":"+14155550999""#), 200, &whole),
+            (
+                "metadata: shallow merge, null is stored",
+                "update-contact",
+                r#"{"phone":"+14155550123","metadata":{"b":{"y":2},"c":null}}"#,
+                200,
+                &whole,
+            ),
+            ("metadata: {} is a no-op", "update-contact", r#"{"phone":"+14155550123","metadata":{}}"#, 200, &whole),
+            ("metadata: null is a no-op", "update-contact", r#"{"phone":"+14155550123","metadata":null}"#, 200, &whole),
+            (
+                "only keys present are written; tags replace",
+                "update-contact",
+                &by_id(r#","name":"","tags":"a,b""#),
+                200,
+                &answer("null", r#""jane@example.com""#, r#"["a","b"]"#),
+            ),
+            ("\"\" clears", "update-contact", &by_id(r#","email":"","tags":"""#), 200, &answer("null", "null", "[]")),
+            ("neither key", "update-contact", r#"{"name":"Jane"}"#, 422, neither),
+            ("unknown", "update-contact", r#"{"phone":"+14155550999","name":"Jane"}"#, 404, NOBODY),
+        ])
+        .await;
+    let found = bundle.call("get-contact", json!({ "contact_id": id })).await.body;
+    assert!(found.contains(r#""metadata":{"a":1,"b":{"y":2},"c":null}"#), "{found}");
+}
+
+#[tokio::test]
+async fn search_contacts() {
+    let bundle = Bundle::start().await;
+    for (phone, name, email, tags) in [
+        ("+14155550101", "José Álvarez", "jose@example.com", "vip"),
+        ("+14155550102", "100% Jane_Smith", "jane@example.com", "vip, fr-FR"),
+        ("+5511987654321", "Bob", "", ""),
+    ] {
+        bundle.call("create-contact", json!({ "phone": phone, "name": name, "email": email, "tags": tags })).await;
+    }
+    let found = async |body: serde_json::Value| {
+        let mut found = bundle.call("search-contacts", body).await.each("phone");
+        found.sort();
+        found
+    };
+    let (jose, jane, bob) = ("+14155550101", "+14155550102", "+5511987654321");
+    for (rule, body, expected) in [
+        ("no filter", json!({}), vec![jose, jane, bob]),
+        ("\"\" is no filter", json!({ "query": "", "tag": "", "email": "" }), vec![jose, jane, bob]),
+        ("part of a name, in any case", json!({ "query": "jane_sm" }), vec![jane]),
+        ("part of a phone", json!({ "query": "555010" }), vec![jose, jane]),
+        ("part of an address", json!({ "query": "@EXAMPLE" }), vec![jose, jane]),
+        ("% is literal", json!({ "query": "%" }), vec![jane]),
+        ("_ is literal", json!({ "query": "_" }), vec![jane]),
+        ("\\ is literal", json!({ "query": "\\" }), vec![]),
+        ("accents fold", json!({ "query": "jose alv" }), vec![jose]),
+        ("numbers match without separators", json!({ "query": "+1 (415) 555-01" }), vec![jose, jane]),
+        ("one character is enough", json!({ "query": "b" }), vec![bob]),
+        ("tag: exact", json!({ "tag": "vip" }), vec![jose, jane]),
+        ("tag: exact", json!({ "tag": "VIP" }), vec![]),
+        ("tag: unknown", json!({ "tag": "nobody has it" }), vec![]),
+        ("email: exact, in any case", json!({ "email": "Jose@Example.com" }), vec![jose]),
+        ("combined with AND", json!({ "query": "example", "tag": "fr-FR" }), vec![jane]),
+        ("combined with AND", json!({ "query": "bob", "tag": "vip" }), vec![]),
+        ("combined with AND", json!({ "tag": "fr-FR", "email": "jose@example.com" }), vec![]),
+    ] {
+        assert_eq!(found(body.clone()).await, expected, "{rule}: {body}");
+    }
+    let no_address =
+        r#"{"message":"The given data was invalid.","errors":{"email":["The email must be a valid email address."]}}"#;
+    bundle.holds(&[("email: not an address", "search-contacts", r#"{"email":"jose"}"#, 422, no_address)]).await;
+}
+
+/// The rest of what is said about tags is in `tags`.
+#[tokio::test]
+async fn add_tag_remove_tag_list_tags() {
+    let bundle = Bundle::start().await;
+    bundle.call("create-contact", json!({ "phone": "+14155550123", "tags": "vip" })).await;
+    let tag = r#"{"phone":"+14155550123","tag":"new"}"#;
+    let added = r#"{"id":"<id>","phone":"+14155550123","tag_added":"new","tags":["vip","new"]}"#;
+    let removed = r#"{"id":"<id>","phone":"+14155550123","tag_removed":"new","tags":["vip"]}"#;
+    let required = r#"{"message":"The given data was invalid.","errors":{"tag":["The tag field is required."]}}"#;
+    let comma = r#"{"message":"The given data was invalid.","errors":{"tag":["The tag must not contain a comma."]}}"#;
+    let listed =
+        r#"[{"id":"<id>","name":"new","created_at":"<time>"},{"id":"<id>","name":"vip","created_at":"<time>"}]"#;
+    bundle
+        .holds(&[
+            ("added", "add-tag", tag, 200, added),
+            ("adding an attached tag", "add-tag", tag, 200, added),
+            ("removed", "remove-tag", tag, 200, removed),
+            ("removing an absent tag", "remove-tag", tag, 200, removed),
+            ("tag is required", "add-tag", r#"{"phone":"+14155550123"}"#, 422, required),
+            ("tag is required", "remove-tag", r#"{"phone":"+14155550123","tag":""}"#, 422, required),
+            ("a comma", "add-tag", r#"{"phone":"+14155550123","tag":"a,b"}"#, 422, comma),
+            ("a comma", "remove-tag", r#"{"phone":"+14155550123","tag":"a,b"}"#, 422, comma),
+            ("unknown", "add-tag", r#"{"phone":"+14155550999","tag":"new"}"#, 404, NOBODY),
+            ("unknown", "remove-tag", r#"{"phone":"+14155550999","tag":"new"}"#, 404, NOBODY),
+            ("the definition survives removal, sorted by name", "list-tags", "{}", 200, listed),
+            (
+                "part of the name",
+                "list-tags",
+                r#"{"name":"VI"}"#,
+                200,
+                r#"[{"id":"<id>","name":"vip","created_at":"<time>"}]"#,
+            ),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn me() {
+    let bundle = Bundle::start().await;
+    let known = r#"{"id":1,"email":"user@example.com","name":null,"tenant":{"id":"<id>","name":"demo"}}"#;
+    let orphan = r#"{"id":1,"email":"user@example.com","name":null,"tenant":null}"#;
+    bundle
+        .holds(&[
+            ("whose the token is", "GET /api/v1/me demo-token", "", 200, known),
+            ("without a tenant", "GET /api/v1/me orphan-token", "", 200, orphan),
+            ("wrong token", "GET /api/v1/me wrong", "", 401, r#"{"message":"Unauthenticated."}"#),
+        ])
+        .await;
+    let tenant = bundle.tenant("demo-token").await;
+    let me = bundle.ask("GET /api/v1/me demo-token", "").await.json();
+    assert_eq!(me["tenant"]["id"], json!(tenant.id()));
+}
