@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::support::{Bundle, grant};
 
-const ACTIONS: [&str; 4] = ["create-contact", "get-contact", "update-contact", "search-contacts"];
+const ACTIONS: [&str; 7] =
+    ["create-contact", "get-contact", "update-contact", "search-contacts", "add-tag", "remove-tag", "list-tags"];
 
 #[tokio::test]
 async fn without_a_token_that_works() {
@@ -58,6 +59,15 @@ async fn tenants_never_meet() {
     let whole = bundle.call("get-contact", json!({ "contact_id": id })).await.body;
 
     let acme = |action: &'static str, body| bundle.call_as("acme-token", action, body);
+    for action in ["add-tag", "remove-tag"] {
+        for by in ["contact_id", "phone"] {
+            let body = json!({ by: if by == "phone" { phone } else { &id }, "tag": "vip" });
+            acme(action, body).await.is(404, r#"{"error":"Contact not found"}"#);
+        }
+    }
+    acme("list-tags", json!({})).await.is(200, "[]");
+    let theirs = "GET /contact?tenantId=acme&phone_number=14155550123 fiq_acme";
+    assert_eq!(bundle.ask(theirs, "").await.status, 404);
     for by in [json!({ "contact_id": id }), json!({ "phone": phone }), json!({ "email": "jane@example.com" })] {
         acme("get-contact", by).await.is(404, r#"{"error":"Contact not found"}"#);
     }
@@ -92,12 +102,19 @@ async fn nothing_personal_is_logged() {
             .await;
         bundle.send(action, &[("authorization", "Bearer secrettoken")], "secretbody").await;
     }
+    bundle.me("secrettoken").await;
+    bundle.find("phone_number=14155550123").await;
+    bundle.find("phone_number=secret4155550123&whatsapp_id=4155550123").await;
+    for _ in 0..2 {
+        bundle.post(json!({ "phone_number": "4155550123", "name": "Secretname", "tags": "secrettag" })).await;
+    }
+    bundle.ask("GET /secret4155550123?secret=secret", "").await;
     let log = bundle.stop().await;
     for personal in ["secret", "Secret", "4155550123", "demo-token"] {
         assert!(!log.contains(personal), "{log}");
     }
     let answered: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(answered.len(), 12, "{log}");
+    assert_eq!(answered.len(), 7 * 3 + 6, "{log}");
     for line in answered {
         assert_eq!(line["message"], "answered");
         assert!(line["span"]["request_id"].as_str().is_some_and(|id| id.len() == 36), "{line}");

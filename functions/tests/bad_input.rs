@@ -38,7 +38,9 @@ async fn bodies_that_are_no_json_object() {
         b"{\"phone\": \"+14155550123\", \"name\": \"\xff\xfe\"}".into(),
         vec![b'x'; 5_000_000],
     ];
-    for action in ["create-contact", "get-contact", "update-contact", "search-contacts"] {
+    for action in
+        ["create-contact", "get-contact", "update-contact", "search-contacts", "add-tag", "remove-tag", "list-tags"]
+    {
         for body in &bodies {
             bundle.call_raw(action, body.clone()).await.is(422, MALFORMED);
         }

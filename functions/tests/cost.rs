@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Bundle;
+use crate::support::{Bundle, limited};
 
 /// Counts one call: operations in order, read units, write units.
 async fn cost(warm_up: &[(&str, Value)], action: &str, body: Value) -> (Vec<String>, f64, f64) {
@@ -114,6 +114,58 @@ async fn search_by_number() {
     assert!(reads <= 3.0, "{reads}");
 }
 
+#[tokio::test]
+async fn tags() {
+    let with = |tags: &str| ("create-contact", json!({ "phone": "+14155550123", "name": "Jane", "tags": tags }));
+    let tag = |tag: &str| json!({ "phone": "+14155550123", "tag": tag });
+    let two = ["BatchGetItem", "TransactWriteItems"];
+    let (requests, ..) = cost(&[with("")], "add-tag", tag("vip")).await;
+    assert_eq!(requests, two, "a tag nobody has yet");
+    let (requests, ..) = cost(&[with("vip, b")], "add-tag", tag("new")).await;
+    assert_eq!(requests, two);
+    let (requests, ..) = cost(&[with("vip")], "add-tag", tag("vip")).await;
+    assert_eq!(requests, ["BatchGetItem"], "nothing to add");
+
+    let (requests, ..) = cost(&[with("vip, b")], "remove-tag", tag("vip")).await;
+    assert_eq!(requests, ["GetItem", "TransactWriteItems"]);
+    let (requests, ..) = cost(&[with("vip")], "remove-tag", tag("b")).await;
+    assert_eq!(requests, ["GetItem"], "nothing to remove");
+
+    let (requests, reads, _) = cost(&[with("vip, b")], "list-tags", json!({})).await;
+    assert_eq!((requests.as_slice(), reads), (["Query".to_owned()].as_slice(), 1.0));
+    let (requests, ..) = cost(&[with("vip, b")], "list-tags", json!({ "name": "V" })).await;
+    assert_eq!(requests, ["Query"]);
+}
+
+#[tokio::test]
+async fn flowiq() {
+    let (bundle, tap, _engine) = Bundle::tapped().await;
+    let operations = || tap.take().into_iter().map(|seen| seen.operation).collect::<Vec<_>>();
+    bundle.post(json!({})).await;
+    bundle.find("phone_number=1").await;
+    tap.forget();
+    assert_eq!(bundle.post(json!({ "phone_number": "27123456789", "name": "John Doe" })).await.status, 201);
+    assert_eq!(operations(), ["PutItem"]);
+    assert_eq!(bundle.post(json!({ "phone_number": "27123456789" })).await.status, 409);
+    assert_eq!(operations(), ["PutItem"], "the refusal has told");
+    assert_eq!(bundle.find("phone_number=27123456789").await.status, 200);
+    assert_eq!(operations(), ["GetItem"]);
+    assert_eq!(bundle.post(json!({ "phone_number": "27999999999", "tags": "a,b" })).await.status, 201);
+    assert_eq!(operations(), ["BatchGetItem", "TransactWriteItems"]);
+}
+
+/// Whose a token is, is known from the token; paths that are none cost nothing.
+#[tokio::test]
+async fn what_needs_no_contacts() {
+    let (bundle, tap, _engine) = Bundle::tapped().await;
+    bundle.me("demo-token").await;
+    tap.forget();
+    assert_eq!(bundle.me("demo-token").await.status, 200);
+    assert_eq!(bundle.ask("GET /api/v1/openapi.json -", "").await.status, 200);
+    assert_eq!(bundle.ask("GET /nowhere -", "").await.status, 404);
+    assert_eq!(tap.take().len(), 0);
+}
+
 /// A process opens its connection before its first call, and asks about a token once.
 #[tokio::test]
 async fn first_calls() {
@@ -124,4 +176,27 @@ async fn first_calls() {
         operations.push(tap.take().into_iter().map(|seen| seen.operation).collect::<Vec<_>>());
     }
     assert_eq!(operations, [vec!["GetItem", "GetItem", "Query"], vec!["Query"]]);
+}
+
+/// With quotas one more, and what only reads has two connections from the start.
+#[tokio::test]
+async fn first_calls_with_quotas() {
+    let (bundle, tap, _engine) = Bundle::tapped_with(limited(120)).await;
+    let operations = |_| {
+        let mut seen: Vec<String> = tap.take().into_iter().map(|seen| seen.operation).collect();
+        seen.sort();
+        seen
+    };
+    for (action, body, read, first) in [
+        ("search-contacts", json!({}), "Query", vec!["GetItem", "GetItem", "GetItem", "Query", "UpdateItem"]),
+        (
+            "create-contact",
+            json!({ "phone": "+14155550123" }),
+            "PutItem",
+            vec!["GetItem", "GetItem", "PutItem", "UpdateItem"],
+        ),
+    ] {
+        assert_eq!(operations(bundle.call(action, body.clone()).await.status), first);
+        assert_eq!(operations(bundle.call(action, body).await.status), [read, "UpdateItem"]);
+    }
 }

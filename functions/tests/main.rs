@@ -14,6 +14,7 @@ mod flowiq;
 mod get_contact;
 mod histories;
 mod invariants;
+mod openapi;
 mod quotas;
 mod qyvo;
 mod search_contacts;

@@ -18,6 +18,7 @@ use contacts::table::{AccessTable, Client, Table};
 use contacts::time::Timestamp;
 use serde_json::Value;
 
+pub use contract::document;
 pub use reply::Reply;
 pub use tap::{Fault, Tap};
 
@@ -32,7 +33,7 @@ pub struct Bundle {
 }
 
 /// The functions, as cargo built them for these tests.
-fn binaries() -> BTreeMap<String, PathBuf> {
+pub fn binaries() -> BTreeMap<String, PathBuf> {
     [
         ("add-tag", env!("CARGO_BIN_EXE_add-tag")),
         ("create-contact", env!("CARGO_BIN_EXE_create-contact")),
