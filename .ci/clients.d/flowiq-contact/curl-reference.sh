@@ -1,0 +1,3 @@
+curl --request GET \
+  --url https://api.flowiq.live/contact \
+  --header 'Authorization: Bearer <token>'

@@ -1,0 +1,11 @@
+const contact = await fetch('https://www.qyvo.io/api/v1/actions/update-contact', {
+method: 'POST',
+headers: {
+Authorization: `Bearer ${process.env.QYVO_TOKEN}`,
+'Content-Type': 'application/json',
+},
+body: JSON.stringify({
+phone: '+14155550123',
+metadata: { lifetime_value: 9120.0 },
+}),
+}).then((r) => r.json());
