@@ -69,7 +69,10 @@ class Tap:
         self.server.close()
 
     async def connected(self, reader, writer):
-        from_stack, to_stack = await asyncio.open_connection(self.stack.hostname, self.stack.port or 80)
+        try:
+            from_stack, to_stack = await asyncio.open_connection(self.stack.hostname, self.stack.port or 80)
+        except OSError:
+            return writer.close()
         await asyncio.gather(self.pass_on(reader, to_stack), self.pass_on(from_stack, writer, self.said))
 
     async def pass_on(self, reader, writer, kept=None):
