@@ -1,4 +1,4 @@
-"""Every snippet of the two products' pages, run by its own client, gets the answer that its page documents."""
+"""Every snippet of the two products' pages, run by its own client, gets the answer its page documents."""
 
 import asyncio
 import re
@@ -18,7 +18,6 @@ PHONE = "+14155550123"
 ROMAIN = {"phone": PHONE, "name": "Romain", "email": "romain@example.com"}
 JANE = {"phone": PHONE, "name": "Jane Smith", "email": "jane.smith@example.com"}
 NOT_FOUND = {"error": "Contact not found"}
-
 
 JOHN = {
     "id": UUID,
@@ -43,8 +42,10 @@ JOHN = {
 
 
 def difference(answer, expected, at="the answer"):
-    """In words, how the answer differs; None if it doesn't. Keys count with their order, a pattern stands for
-    the texts it matches, and Ellipsis for anything."""
+    """In words, how the answer differs; None if it doesn't.
+
+    Keys count with their order, a pattern stands for the texts it matches, Ellipsis for anything.
+    """
     if expected is ...:
         return None
     if isinstance(expected, re.Pattern):
@@ -181,4 +182,7 @@ async def main():
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    try:
+        sys.exit(asyncio.run(main()))
+    except asyncio.CancelledError:
+        sys.exit("stopped")

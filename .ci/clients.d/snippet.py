@@ -25,14 +25,22 @@ HOSTS = ("https://www.qyvo.io", "https://api.flowiq.live", "http://127.0.0.1:300
 TOKENS = ("YOUR_TOKEN_HERE", "<token>", "fiq_YOUR_API_KEY")
 ORGANISATION = "your-org"
 
-OUT = 'import json; out = json.load(open("out.json")); print(json.dumps([out["statusCode"], json.loads(out["body"])]))'
+# Prints what a function said that the AWS CLI has called.
+OUT = """
+import json
+out = json.load(open("out.json"))
+print(json.dumps([out["statusCode"], json.loads(out["body"])]))"""
 
 # By the name of the file: the command, the line before, the line after.
 CLIENTS = {
     "curl.sh": (["bash"], "", ""),
     "curl-reference.sh": (["bash"], "", ""),
     "fetch.mjs": (["node"], "", "console.log(JSON.stringify({result}));"),
-    "laravel.php": (["php", f"-dauto_prepend_file={HERE / 'laravel.php'}"], "<?php", "echo json_encode({result});"),
+    "laravel.php": (
+        ["php", f"-dauto_prepend_file={HERE / 'laravel.php'}"],
+        "<?php",
+        "echo json_encode({result});",
+    ),
     "httpx.py": ([sys.executable], "", "import json; print(json.dumps({result}))"),
     # The CLI prints what it thinks of the call, and writes what the function said to a file.
     "aws.sh": (["bash"], "exec 3>&1 >&2", f"python -c '{OUT}' >&3"),
@@ -106,10 +114,12 @@ def program(text, client, url, token, result):
 
 
 def environment(token):
-    """Ours, without proxies: everything here is on this machine."""
-    ours = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    """Ours, without proxies and AWS accounts: everything here is on this machine."""
+    ours = os.environ.items()
+    ours = {name: value for name, value in ours if not re.search("^AWS_|_proxy$", name, re.IGNORECASE)}
     aws = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "us-east-1"}
-    return ours | aws | {"QYVO_TOKEN": token, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return ours | aws | files | {"QYVO_TOKEN": token}
 
 
 async def run(stack, page, client, token, result=None):
@@ -137,7 +147,8 @@ async def run(stack, page, client, token, result=None):
                     process.kill()
                     await process.wait()
     if process.returncode:
-        raise Unanswered(f"it ends with {process.returncode}: {(printed + complaint).decode(errors='replace')}")
+        said = (printed + complaint).decode(errors="replace")
+        raise Unanswered(f"it ends with {process.returncode}: {said}")
     try:
         status, body = tap.answer()
         return Answer(status, json.loads(body), json.loads(printed))
