@@ -2,7 +2,9 @@
 //!
 //! - the caller is not known: [`Error::NoToken`], [`Error::Unauthenticated`]; known, but without a
 //!   tenant: [`Error::NoTenant`], or with another than it names: [`Error::OtherTenant`];
-//! - it has called too often: [`Error::TooManyCalls`];
+//! - an event names a tenant nobody is: [`Error::UnknownTenant`]; it is no event of ours:
+//!   [`Error::UnknownEvent`];
+//! - a token has called too often: [`Error::TooManyCalls`];
 //! - a value is wrong: [`Error::Invalid`], naming the field; the values are right but don't go
 //!   together: [`Error::Rule`], in the contract's words; one of them is missing:
 //!   [`Error::Missing`]; the body is no JSON object: [`Error::Malformed`];
@@ -32,6 +34,12 @@ pub enum Error {
     /// The caller names a tenant that is not theirs.
     #[error("the caller belongs to another tenant")]
     OtherTenant,
+    /// No tenant has the id that an event names.
+    #[error("there is no such tenant")]
+    UnknownTenant,
+    /// An event is none that a function knows; what is missing from it.
+    #[error("unknown event: {0}")]
+    UnknownEvent(&'static str),
     /// The token has had all its calls; the next one is in so many seconds.
     #[error("too many calls; the next one in {0} s")]
     TooManyCalls(u64),
@@ -70,12 +78,26 @@ pub enum Error {
     /// There was no time left to finish; what was to be written may have been, or not.
     #[error("the call ran out of time")]
     TimedOut,
+    /// An event before it, which it has to come after, failed.
+    #[error("an event before it failed")]
+    OutOfTurn,
     /// Ours to mend. The text is for the log.
     #[error("{0}")]
     Internal(String),
 }
 
 impl Error {
+    /// The same for another call that it stands in the way of.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Error::UnknownTenant => Error::UnknownTenant,
+            Error::Conflict => Error::Conflict,
+            Error::Throttled => Error::Throttled,
+            Error::TimedOut => Error::TimedOut,
+            other => Error::Internal(other.to_string()),
+        }
+    }
+
     /// One field is wrong.
     pub fn invalid(field: &'static str, flaw: Flaw) -> Self {
         Error::Invalid(vec![(field, flaw)])

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `token#<SHA-256 of the token, hex>` | the user, the tenant with its namespace, the quota, the expiry |
 //! | `calls#<quota>#<the same SHA-256>` | when the token made its last calls |
+//! | `tenant#<id>` | the tenant with its namespace, for events, which name it |
 
 mod cache;
 mod quota;
@@ -69,7 +70,8 @@ pub struct Grant {
 pub struct Access {
     table: AccessTable,
     rate_limit: u32,
-    cache: Cache,
+    callers: Cache<Caller>,
+    tenants: Cache<Tenant>,
     quota: Quota,
 }
 
@@ -77,7 +79,7 @@ impl Access {
     /// Access by the tokens in `table`, each for `rate_limit` calls in any minute, unless its grant
     /// says otherwise; 0 is no limit.
     pub fn new(table: AccessTable, rate_limit: u32) -> Self {
-        Access { table, rate_limit, cache: Cache::default(), quota: Quota::default() }
+        Access { table, rate_limit, callers: Cache::default(), tenants: Cache::default(), quota: Quota::default() }
     }
 
     /// The caller a token belongs to.
@@ -87,7 +89,7 @@ impl Access {
     /// [`Error::Internal`].
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
         let digest = digest(token);
-        let caller = match self.cache.get(&digest) {
+        let caller = match self.callers.get(&digest) {
             Some(caller) => caller,
             None => {
                 let grant: Grant = self.table.get(&key(&digest)).await?.ok_or(Error::Unauthenticated)?;
@@ -98,7 +100,7 @@ impl Access {
                     rate_limit: grant.rate_limit,
                     digest: digest.clone(),
                 };
-                self.cache.put(digest, caller.clone());
+                self.callers.put(digest, caller.clone());
                 caller
             }
         };
@@ -106,6 +108,22 @@ impl Access {
             Some(end) if end <= Timestamp::now().as_second() => Err(Error::Unauthenticated),
             _ => Ok(caller),
         }
+    }
+
+    /// The tenant that an event names. Only for events of services that were granted to send them:
+    /// whoever can name a tenant here acts for it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTenant`], [`Error::Throttled`], [`Error::Internal`].
+    pub(crate) async fn tenant(&self, id: TenantId) -> Result<Tenant, Error> {
+        let key = tenant_key(id);
+        if let Some(tenant) = self.tenants.get(&key) {
+            return Ok(tenant);
+        }
+        let record: TenantRecord = self.table.get(&key).await?.ok_or(Error::UnknownTenant)?;
+        let tenant = Tenant::granted(record);
+        self.tenants.put(key, tenant.clone());
+        Ok(tenant)
     }
 
     /// Counts a call against the quota of its token, and says how that stands; nothing where there
@@ -130,11 +148,15 @@ impl Access {
         self.table.get(&key(&digest(token))).await
     }
 
-    /// Makes `token` work. For operators: no function has the permission.
+    /// Makes `token` work, and its tenant known to events. For operators: no function has the
+    /// permission.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Internal`].
     pub async fn grant(&self, token: &str, grant: &Grant) -> Result<(), Error> {
+        if let Some(tenant) = &grant.tenant {
+            self.table.put(&tenant_key(tenant.id), tenant).await?;
+        }
         self.table.put(&key(&digest(token)), grant).await
     }
 
@@ -145,6 +167,10 @@ impl Access {
     pub async fn warm_up(&self) -> Result<(), Error> {
         self.table.get::<Grant>("warm-up").await.map(drop)
     }
+}
+
+fn tenant_key(id: TenantId) -> String {
+    format!("tenant#{id}")
 }
 
 fn key(digest: &str) -> String {

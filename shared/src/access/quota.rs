@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn what_is_left_is_what_the_last_minute_did_not_use() {
         let calls = [0, 100, 200, 650];
-        for (now, remaining) in [(650, 1), (700, 1), (701, 2), (801, 3), (1251, 4)] {
+        for (now, remaining) in [(650, 2), (700, 2), (701, 3), (801, 4), (1251, 5)] {
             assert_eq!(Standing::let_in(5, &calls, now).remaining, remaining, "{now}");
         }
     }

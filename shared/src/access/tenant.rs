@@ -89,6 +89,13 @@ impl fmt::Debug for TenantRecord {
     }
 }
 
+impl TenantId {
+    /// Reads the hyphenated form. Describes a tenant; to act for it takes a [`Tenant`].
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if text.len() == 36 { Uuid::try_parse(text).ok().map(TenantId) } else { None }
+    }
+}
+
 impl fmt::Display for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)

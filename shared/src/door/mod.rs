@@ -3,18 +3,23 @@
 //!
 //! | door | event | tenant from |
 //! |---|---|---|
-//! | `http` | API Gateway: HTTP API, function URL, REST API | bearer token |
+//! | `http` | API Gateway: HTTP API, function URL, REST API; a load balancer | bearer token |
+//! | `event` | envelopes: direct, in a queue's records, on a bus | the envelope, under IAM |
 //!
 //! Over HTTP an endpoint speaks one of two [dialects](Dialect): same contacts, other words.
 
+mod event;
 mod fields;
 mod http;
 
 use std::future::Future;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lambda_http::service_fn;
+use lambda_http::request::RequestContext;
+use lambda_http::{Context, Request, RequestExt, service_fn};
 use serde::Serialize;
 
+use event::Failed;
 pub use fields::{Fields, Flawed};
 use http::Contract;
 
@@ -36,7 +41,7 @@ pub trait Action: Sized + Send {
     const CHANGES: bool;
 
     /// What it answers.
-    type Answer: Serialize;
+    type Answer: Serialize + Send;
 
     /// Takes the input out of the fields of a call.
     ///
@@ -48,6 +53,26 @@ pub trait Action: Sized + Send {
 
     /// Does it, for `tenant`.
     fn run(self, table: &Table, tenant: &Tenant) -> impl Future<Output = Result<Answer<Self::Answer>, Error>> + Send;
+
+    /// Does several that came together, for one tenant: a result each, in order.
+    ///
+    /// One after the other; `in_order`, none after one that failed. An action that can do better
+    /// says so here.
+    fn run_all(
+        actions: Vec<Self>,
+        table: &Table,
+        tenant: &Tenant,
+        in_order: bool,
+    ) -> impl Future<Output = Vec<Result<Answer<Self::Answer>, Error>>> + Send {
+        async move {
+            let mut results: Vec<Result<_, Error>> = Vec::with_capacity(actions.len());
+            for action in actions {
+                let held = in_order && results.last().is_some_and(Result::is_err);
+                results.push(if held { Err(Error::OutOfTurn) } else { action.run(table, tenant).await });
+            }
+            results
+        }
+    }
 }
 
 /// Whose wire format an endpoint speaks.
@@ -102,7 +127,11 @@ pub use lambda_http::Error as StartError;
 /// When the configuration is incomplete, or Lambda's runtime API goes away.
 pub async fn serve<A: Action>() -> Result<(), StartError> {
     let (access, table) = start(A::CHANGES).await?;
-    lambda_http::run(service_fn(|request| http::action::<A>(&access, &table, request))).await
+    lambda_http::run(service_fn(async |request| match origin(&request) {
+        Origin::Http => Ok(http::action::<A>(&access, &table, request).await),
+        Origin::Event => event::action::<A>(&access, &table, request).await,
+    }))
+    .await
 }
 
 /// Serves what a token says about its caller, who may have no tenant: `about` makes the answer.
@@ -114,7 +143,11 @@ pub async fn serve_caller<T: Serialize>(
     about: impl Fn(&Caller) -> T + Send + Sync,
 ) -> Result<(), StartError> {
     let (access, _) = start(true).await?;
-    lambda_http::run(service_fn(|request| http::caller(name, &access, &about, request))).await
+    lambda_http::run(service_fn(async |request| {
+        only_http(&request)?;
+        Ok::<_, Failed>(http::caller(name, &access, &about, request).await)
+    }))
+    .await
 }
 
 /// Serves the [contract's document](crate::openapi), and answers what no endpoint takes as the
@@ -125,7 +158,41 @@ pub async fn serve_caller<T: Serialize>(
 pub async fn serve_contract(name: &'static str) -> Result<(), StartError> {
     telemetry::init();
     let contract = Contract::read()?;
-    lambda_http::run(service_fn(|request| http::unrouted(name, &contract, request))).await
+    lambda_http::run(service_fn(async |request| {
+        only_http(&request)?;
+        Ok::<_, Failed>(http::unrouted(name, &contract, request).await)
+    }))
+    .await
+}
+
+/// How a call has come.
+enum Origin {
+    Http,
+    Event,
+}
+
+fn origin(request: &Request) -> Origin {
+    match request.request_context_ref() {
+        Some(RequestContext::PassThrough) | None => Origin::Event,
+        Some(_) => Origin::Http,
+    }
+}
+
+fn only_http(request: &Request) -> Result<(), Failed> {
+    match origin(request) {
+        Origin::Http => Ok(()),
+        Origin::Event => Err(Failed::from(&Error::UnknownEvent("this function answers HTTP alone"))),
+    }
+}
+
+/// What answering takes, at the most.
+const TO_SPARE: Duration = Duration::from_millis(500);
+
+/// How long a call may take, with enough to spare to answer it. Lambda would end the process
+/// instead, and API Gateway would answer in its own words.
+fn time_left(context: &Context) -> Duration {
+    let end = UNIX_EPOCH + Duration::from_millis(context.deadline);
+    end.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(TO_SPARE)
 }
 
 /// Configured, and connected: once, or twice where a call is counted while it reads.

@@ -63,9 +63,14 @@ pub(super) fn failure(error: &Error) -> (StatusCode, String) {
             (StatusCode::CONFLICT, Failure { success: None, error: "Contact already exists", message: &sentence })
         }
         // What is not about contacts is worded alike in both dialects.
-        Error::TooManyCalls(_) | Error::Conflict | Error::Throttled | Error::TimedOut | Error::Internal(_) => {
-            return qyvo::failure(error);
-        }
+        Error::TooManyCalls(_)
+        | Error::Conflict
+        | Error::Throttled
+        | Error::TimedOut
+        | Error::OutOfTurn
+        | Error::UnknownTenant
+        | Error::UnknownEvent(_)
+        | Error::Internal(_) => return qyvo::failure(error),
     };
     // Texts can't fail to be written.
     (status, serde_json::to_string(&body).unwrap_or_default())

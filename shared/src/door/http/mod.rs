@@ -13,31 +13,23 @@ mod qyvo;
 mod request;
 mod response;
 
+use lambda_http::http::Response;
+use lambda_http::{Body, Request, RequestExt};
+use serde::Serialize;
 use std::future::Future;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use lambda_http::http::Response;
-use lambda_http::{Body, Context, Request, RequestExt};
-use serde::Serialize;
 use tokio::time::timeout;
 use tracing::Instrument;
 
 pub(super) use contract::Contract;
 
-use super::{Action, Answer, Dialect};
+use super::{Action, Answer, Dialect, time_left};
 use crate::access::{Access, Caller, Standing, Tenant};
 use crate::error::Error;
 use crate::table::Table;
 
-/// What answering takes, at the most.
-const TO_SPARE: Duration = Duration::from_millis(500);
-
-/// What an answered request is: never a failure of the function, for an error is an answer too.
-pub(super) type Answered = Result<Response<Body>, lambda_http::Error>;
-
 /// Answers a request with an action.
-pub(super) async fn action<A: Action>(access: &Access, table: &Table, request: Request) -> Answered {
+pub(super) async fn action<A: Action>(access: &Access, table: &Table, request: Request) -> Response<Body> {
     let standing = OnceLock::new();
     let call = async {
         let caller = request::caller(access, A::DIALECT, &request).await?;
@@ -50,7 +42,7 @@ pub(super) async fn action<A: Action>(access: &Access, table: &Table, request: R
         let (counted, response) = tokio::join!(count(access, &caller, &standing), run::<A>(table, &caller, &request));
         counted.and(response)
     };
-    Ok(answered(A::NAME, A::DIALECT, &request, &standing, call).await)
+    answered(A::NAME, A::DIALECT, &request, &standing, call).await
 }
 
 /// Answers a request with what its token says about the caller.
@@ -59,20 +51,20 @@ pub(super) async fn caller<T: Serialize>(
     access: &Access,
     about: impl FnOnce(&Caller) -> T + Send,
     request: Request,
-) -> Answered {
+) -> Response<Body> {
     let standing = OnceLock::new();
     let call = async {
         let caller = request::caller(access, Dialect::Qyvo, &request).await?;
         count(access, &caller, &standing).await?;
         response::success(Answer::found(about(&caller)))
     };
-    Ok(answered(name, Dialect::Qyvo, &request, &standing, call).await)
+    answered(name, Dialect::Qyvo, &request, &standing, call).await
 }
 
 /// Answers a request that no endpoint takes.
-pub(super) async fn unrouted(name: &'static str, contract: &Contract, request: Request) -> Answered {
+pub(super) async fn unrouted(name: &'static str, contract: &Contract, request: Request) -> Response<Body> {
     let call = async { Ok(contract.answer(&request)) };
-    Ok(answered(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await)
+    answered(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
 }
 
 /// The order of checks is the contract's: who and how often, which tenant, what, and only then the
@@ -117,11 +109,4 @@ async fn answered(
     }
     .instrument(span)
     .await
-}
-
-/// How long the call may take, with enough to spare to answer it. Lambda would end the process
-/// instead, and API Gateway would answer in its own words.
-fn time_left(context: &Context) -> Duration {
-    let end = UNIX_EPOCH + Duration::from_millis(context.deadline);
-    end.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(TO_SPARE)
 }

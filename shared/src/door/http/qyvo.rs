@@ -50,10 +50,13 @@ pub(super) fn failure(error: &Error) -> (StatusCode, String) {
         Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
         Error::NotFound | Error::NobodyAt(_) => (StatusCode::NOT_FOUND, rule("Contact not found")),
         Error::SomebodyAt(_) => (StatusCode::CONFLICT, rule("Contact already exists")),
-        Error::Conflict | Error::Throttled | Error::TimedOut => {
+        Error::Conflict | Error::Throttled | Error::TimedOut | Error::OutOfTurn => {
             (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
         }
-        Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, both("Server Error.")),
+        // What is said of events comes to nobody who sends requests.
+        Error::UnknownTenant | Error::UnknownEvent(_) | Error::Internal(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, both("Server Error."))
+        }
     };
     (status, body.json())
 }

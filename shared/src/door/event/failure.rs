@@ -1,0 +1,81 @@
+//! Errors as a state machine reads them: a type to catch, and a message that is JSON.
+//!
+//! | type | when |
+//! |---|---|
+//! | `ValidationFailed` | the input is wrong; `errors` lists the fields |
+//! | `ContactNotFound` | there is no such contact |
+//! | `ContactExists` | there is one already |
+//! | `UnknownTenant` | there is no such tenant |
+//! | `UnknownEvent` | it is no event this function knows |
+//! | `Conflict`, `Throttled`, `TimedOut` | worth trying again |
+//! | `InternalError` | ours to mend |
+
+use std::fmt;
+
+use lambda_http::lambda_runtime::Diagnostic;
+use serde_json::{Map, Value, json};
+
+use crate::error::Error;
+
+/// What Lambda reports when an event fails.
+#[derive(Debug)]
+pub(in crate::door) struct Failed {
+    kind: &'static str,
+    message: String,
+}
+
+impl From<&Error> for Failed {
+    fn from(error: &Error) -> Self {
+        let mut description = described(error);
+        description.remove("type");
+        Failed { kind: kind(error), message: Value::Object(description).to_string() }
+    }
+}
+
+impl From<Failed> for Diagnostic {
+    fn from(failed: Failed) -> Self {
+        Diagnostic { error_type: failed.kind.to_owned(), error_message: failed.message }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)
+    }
+}
+
+/// An error's type, which is here to stay: state machines branch on it.
+pub(super) fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Invalid(_) | Error::Malformed | Error::Rule(_) | Error::Missing { .. } => "ValidationFailed",
+        Error::NotFound | Error::NobodyAt(_) => "ContactNotFound",
+        Error::SomebodyAt(_) => "ContactExists",
+        Error::UnknownTenant => "UnknownTenant",
+        Error::UnknownEvent(_) => "UnknownEvent",
+        Error::Conflict => "Conflict",
+        Error::Throttled | Error::TooManyCalls(_) => "Throttled",
+        Error::TimedOut | Error::OutOfTurn => "TimedOut",
+        Error::NoToken | Error::Unauthenticated | Error::NoTenant | Error::OtherTenant | Error::Internal(_) => {
+            "InternalError"
+        }
+    }
+}
+
+/// An error as JSON: `type`, `message`, and `errors` by field where fields are wrong.
+pub(super) fn described(error: &Error) -> Map<String, Value> {
+    let message = match error {
+        Error::Invalid(_) => "The given data was invalid.".to_owned(),
+        Error::Malformed => "The input must be an object.".to_owned(),
+        Error::Internal(_) => "Server Error.".to_owned(),
+        error => error.to_string(),
+    };
+    let mut description = Map::new();
+    description.insert("type".to_owned(), kind(error).into());
+    description.insert("message".to_owned(), message.into());
+    if let Error::Invalid(flaws) = error {
+        let errors: Map<String, Value> =
+            flaws.iter().map(|(field, flaw)| ((*field).to_owned(), json!([flaw.about(field)]))).collect();
+        description.insert("errors".to_owned(), errors.into());
+    }
+    description
+}
