@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::TableStatus;
 use carnet::stack::{Error, LogLines, Logs, Options, Outcome, Stack, Store};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -58,6 +58,7 @@ async fn main() {
         answers_may_be_large_but_not_too_large(),
         http_reaches_the_function_and_comes_back(),
         a_client_that_hangs_up_leaves_the_process_in_use(),
+        the_page_has_its_files_and_takes_nothing_else(),
         the_invoke_api_speaks_as_aws_does(),
         the_tables_are_the_templates(),
         kept_tables_are_checked(),
@@ -155,7 +156,7 @@ async fn http_reaches_the_function_and_comes_back() {
 
     let large = || "z".repeat(7_000_000);
     let cases = [
-        (client.get(url("/")), StatusCode::NOT_FOUND, "Not Found"),
+        (client.get(url("/nowhere")), StatusCode::NOT_FOUND, "Not Found"),
         (client.get(url("/echo/a?fail=1")), StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
         (client.get(url("/echo/a?exit=1")), StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
         (client.get(url("/echo/a?sleep=5000")), StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
@@ -175,6 +176,50 @@ async fn a_client_that_hangs_up_leaves_the_process_in_use() {
     request.timeout(Duration::from_millis(100)).send().await.expect_err("no patience");
     assert_eq!(parsed(&echo(&stack, json!({})).await)["pid"], pid);
     assert_eq!(stack.processes("echo").expect("a count"), 1);
+}
+
+async fn the_page_has_its_files_and_takes_nothing_else() {
+    let stack = start(options()).await;
+    let client = Client::new();
+    let url = |path: &str| format!("{}{path}", stack.url());
+    let served = async |method: Method, path: &str| {
+        let answer = client.request(method, url(path)).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let header = |name: &str| answer.headers()[name].to_str().expect("text").to_owned();
+        let headers = (header("content-type"), answer.headers().get("content-security-policy").cloned());
+        (headers, answer.text().await.expect("text"))
+    };
+
+    let ((kind, policy), html) = served(Method::GET, "/").await;
+    assert_eq!(kind, "text/html; charset=utf-8");
+    assert!(policy.is_some_and(|policy| policy.as_bytes().starts_with(b"default-src 'none';")));
+    assert!(!html.contains("demo-token"), "a stack without demo data");
+    assert_eq!(served(Method::HEAD, "/").await.1, "");
+
+    let files: Vec<_> = html.split('"').filter(|text| text.starts_with('/')).collect();
+    assert_eq!(
+        files,
+        ["/_carnet/swagger-ui.css", "/_carnet/page.css", "/_carnet/swagger-ui-bundle.js", "/_carnet/page.js"]
+    );
+    for path in files {
+        let ((kind, _), text) = served(Method::GET, path).await;
+        assert_eq!(kind, if path.ends_with(".css") { "text/css" } else { "text/javascript" });
+        // What they name as their map is there.
+        if let Some((_, map)) = text.rsplit_once("sourceMappingURL=") {
+            let map = map.trim_end().trim_end_matches("*/");
+            let ((kind, _), _) = served(Method::GET, &format!("/_carnet/{map}")).await;
+            assert_eq!(kind, "application/json");
+        }
+    }
+
+    // Everything else is for the template's routes, of which none fits.
+    let others = [(Method::POST, "/"), (Method::PUT, "/_carnet/page.js"), (Method::GET, "/_carnet")];
+    for (method, path) in others {
+        let answer = client.request(method, url(path)).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert!(!answer.headers().contains_key("content-security-policy"));
+        assert_eq!(answer.json::<Value>().await.expect("JSON"), json!({"message": "Not Found"}));
+    }
 }
 
 async fn the_invoke_api_speaks_as_aws_does() {

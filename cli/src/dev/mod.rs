@@ -114,10 +114,11 @@ fn workspace_root() -> PathBuf {
     found.or(home.parent()).unwrap_or(&here).to_owned()
 }
 
-/// Says that the stack serves. The first line is for programs, the rest to be pasted into a shell.
+/// Says that the stack serves. The first line is for programs, the rest for people.
 fn announce(url: &str) {
     let text = format!(
         "ready {url}\n\n\
+         Try the API in a browser: {url}/\n\n\
          curl -X POST {url}/api/v1/actions/create-contact \\\n  \
          -H 'Authorization: Bearer demo-token' \\\n  \
          -H 'Content-Type: application/json' \\\n  \

@@ -1,4 +1,4 @@
-//! The HTTP side of a stack: API Gateway for every path, Lambda's Invoke API under its own.
+//! The HTTP side of a stack: API Gateway for every path, but for Lambda's Invoke API and the API page.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::body::{self, FUNCTION_LIMIT, Unread};
 use super::pool::Functions;
 use super::process::Outcome;
 use super::routes::Routes;
-use super::{Error, Life, bind, event, invoke, until_overdue};
+use super::{Demo, Error, Life, bind, event, invoke, page, until_overdue};
 use crate::template::Template;
 
 /// The largest body API Gateway takes.
@@ -36,16 +36,18 @@ pub(super) fn serve(
     port: u16,
     template: &Template,
     functions: Arc<Functions>,
+    demo: Demo,
     life: &Life,
 ) -> Result<SocketAddr, Error> {
     let failed = |source| Error::Listen { port, source };
     let listener = TcpListener::from_std(bind(port, "--port")?).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let gateway = Gateway { routes: Routes::new(template), functions: Arc::clone(&functions) };
+    let gateway = page::router(demo).method_not_allowed_fallback(proxy).fallback(proxy).with_state(Arc::new(gateway));
     let router = Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))
         .with_state(functions)
-        .fallback_service(Router::new().fallback(proxy).with_state(Arc::new(gateway)));
+        .fallback_service(gateway);
 
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let stop = life.stop.clone();

@@ -22,6 +22,7 @@ mod event;
 mod gateway;
 mod invoke;
 mod logs;
+mod page;
 mod pool;
 mod process;
 mod routes;
@@ -193,7 +194,7 @@ impl Stack {
             demo::prepare(options.demo, environment).await?;
         }
 
-        let address = gateway::serve(options.port, &template, Arc::clone(&functions), &life)?;
+        let address = gateway::serve(options.port, &template, Arc::clone(&functions), options.demo, &life)?;
 
         let tables = template.tables.into_iter().map(|table| (table.logical_id, table.name));
         Ok(Self {

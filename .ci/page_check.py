@@ -1,0 +1,160 @@
+"""Uses the API page in a browser, as somebody does who sees it for the first time."""
+
+import argparse
+import contextlib
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import expect, sync_playwright
+
+# A browser that talks to nobody but the page's host; the machine may be slow and have no screen.
+CHROMIUM = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+--disable-component-update --disable-sync""".split()
+PATIENCE = 60_000
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+@contextlib.contextmanager
+def stack():
+    """A local stack that keeps nothing; its address."""
+    # Cargo becomes the stack, so it is ours to end.
+    command = ["cargo", "run", "--quiet", "--locked", "--", "--memory", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            ready, _, url = process.stdout.readline().strip().partition(" ")
+            assert ready == "ready", "the stack doesn't start"
+            yield url
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def chromium():
+    """A page of a browser with a profile of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        try:
+            yield browser.new_page(viewport={"width": 1280, "height": 1600}, color_scheme="light")
+        finally:
+            browser.close()
+
+
+class Visit:
+    """A page that is being used, and what went wrong meanwhile."""
+
+    def __init__(self, page, url):
+        self.page, self.url, self.problems = page, url, []
+        page.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
+        page.on("console", self.said)
+        page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
+        page.on("request", self.requested)
+        page.on("requestfailed", lambda request: self.problems.append(f"{request.url}: {request.failure}"))
+        page.on("response", self.answered)
+        # Those whose status is looked at where they are made.
+        self.sent = set()
+
+    def said(self, message):
+        # That a status is 400 or more, it repeats as an error; `answered` has seen it.
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource: the server"):
+            self.problems.append(f"{message.type}: {message.text}")
+
+    def requested(self, request):
+        to = urlsplit(request.url)
+        if to.scheme not in ("data", "blob") and to.netloc != urlsplit(self.url).netloc:
+            self.problems.append(f"elsewhere: {request.url}")
+
+    def answered(self, response):
+        if response.status >= 400 and urlsplit(response.url).path not in self.sent:
+            self.problems.append(f"{response.url}: {response.status}")
+
+    def open(self):
+        """Opens the page; the document it is made from, as its operations by name."""
+        with self.page.expect_response(f"{self.url}/api/v1/openapi.json") as response:
+            self.page.goto(f"{self.url}/")
+        assert response.value.ok, f"the document: {response.value.status}"
+        expect(self.page).to_have_title("Carnet")
+        operations = {
+            operation["operationId"]: (method, path, operation["tags"][0].replace(" ", "_"))
+            for path, item in response.value.json()["paths"].items()
+            for method, operation in item.items()
+            if method in METHODS
+        }
+        expect(self.page.locator(".opblock")).to_have_count(len(operations))
+        return operations
+
+    def block(self, name, operation):
+        """Where the page shows an operation."""
+        method, path, tag = operation
+        block = self.page.locator(f"[id='operations-{tag}-{name}']")
+        expect(block.locator(".opblock-summary-method")).to_have_text(method.upper())
+        expect(block.locator(".opblock-summary-path")).to_have_attribute("data-path", path)
+        return block
+
+    def send(self, name, operation, *statuses):
+        """Opens an operation and clicks once; what is answered is shown."""
+        block, (_, path, _) = self.block(name, operation), operation
+        self.sent.add(path)
+        block.locator(".opblock-summary-control").click()
+        with self.page.expect_response(lambda response: urlsplit(response.url).path == path) as response:
+            block.get_by_role("button", name="Execute").click()
+        response, shown = response.value, block.locator(".live-responses-table .response").first
+        text = f"{name}: {response.status} {response.text()}"
+        assert response.status in statuses, text
+        expect(shown.locator(".response-col_status")).to_contain_text(str(response.status))
+        print(text)
+        return response.json(), shown
+
+
+def check(visit, pictures):
+    """The whole visit."""
+
+    def picture(name):
+        if pictures:
+            visit.page.screenshot(path=pictures / f"{name}.png", full_page=True)
+
+    operations = visit.open()
+    assert operations, "a document without operations"
+    for name, operation in operations.items():
+        visit.block(name, operation)
+    print(len(operations), "operations")
+    picture("page")
+
+    contact, shown = visit.send("create-contact", operations["create-contact"], 201)
+    expect(shown).to_contain_text(f'"id": "{contact["id"]}"')
+    expect(shown).to_contain_text(f'"phone": "{contact["phone"]}"')
+    picture("sent")
+    found, _ = visit.send("search-contacts", operations["search-contacts"], 200)
+    assert isinstance(found, list), found
+    visit.send("flowiq-get-contact", operations["flowiq-get-contact"], 200, 404)
+
+    visit.page.emulate_media(color_scheme="dark")
+    expect(visit.page.locator("html")).to_have_class("dark-mode")
+    picture("dark")
+    assert not visit.problems, "\n".join(visit.problems)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", help="a stack that runs already, with demo data")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="keep pictures of the page here")
+    args = parser.parse_args()
+    if args.pictures:
+        args.pictures.mkdir(parents=True, exist_ok=True)
+    # Told to stop, everything started is ended as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))
+    with contextlib.nullcontext(args.url) if args.url else stack() as url, chromium() as page:
+        visit = Visit(page, url.rstrip("/"))
+        try:
+            check(visit, args.pictures)
+        except Exception:
+            print(*visit.problems, sep="\n", file=sys.stderr)
+            raise
+
+
+if __name__ == "__main__":
+    main()
