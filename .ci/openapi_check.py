@@ -1,0 +1,85 @@
+"""Checks the contract document: valid OpenAPI 3.1, examples that fit their schemas, names that exist."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Document:
+    def __init__(self, path):
+        self.root = yaml.safe_load(path.read_text())
+
+    def resolve(self, node):
+        """What `node` is, or refers to: all references are to `#/components/<kind>/<name>`."""
+        while "$ref" in node:
+            _, _, kind, name = node["$ref"].split("/")
+            node = self.root["components"][kind][name]
+        return node
+
+    def operations(self):
+        for path, item in self.root["paths"].items():
+            for method in ("get", "put", "post", "delete", "patch"):
+                if method in item:
+                    yield f"{method.upper()} {path}", item, item[method]
+
+    def examples(self, holder):
+        """What a media type or a parameter gives as examples."""
+        if "example" in holder:
+            yield holder["example"]
+        for example in holder.get("examples", {}).values():
+            yield self.resolve(example)["value"]
+
+    def misfits(self, where, holder):
+        # References start at the root, so the components have to be there.
+        validator = Draft202012Validator({**holder["schema"], "components": self.root["components"]})
+        for example in self.examples(holder):
+            for error in validator.iter_errors(example):
+                yield f"{where}: {error.json_path}: {error.message}"
+
+
+def problems(document):
+    for error in OpenAPIV31SpecValidator(document.root).iter_errors():
+        yield f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
+    functions = tomllib.loads((ROOT / "functions/Cargo.toml").read_text())["bin"]
+    binaries = {function["name"] for function in functions}
+    described = set()
+    for name, item, operation in document.operations():
+        described.add(operation["x-function"])
+        for parameter in map(document.resolve, [*item.get("parameters", []), *operation.get("parameters", [])]):
+            yield from document.misfits(f"{name}: {parameter['name']}", parameter)
+        for media_type in operation.get("requestBody", {}).get("content", {}).values():
+            yield from document.misfits(f"{name}: request", media_type)
+        for status, response in operation["responses"].items():
+            response = document.resolve(response)
+            if "X-Request-Id" not in response["headers"]:
+                yield f"{name}: {status}: no X-Request-Id"
+            for media_type in response["content"].values():
+                yield from document.misfits(f"{name}: {status}", media_type)
+    for binary in sorted(binaries ^ described):
+        yield f"{binary}: {'not described' if binary in binaries else 'no such function'}"
+    # A component nobody refers to is a leftover.
+    text = str(document.root)
+    for kind, components in document.root["components"].items():
+        for name in components:
+            if kind != "securitySchemes" and f"#/components/{kind}/{name}'" not in text:
+                yield f"components/{kind}/{name}: unused"
+
+
+def main(path):
+    document = Document(path)
+    found = list(problems(document))
+    for problem in found:
+        print(problem)
+    operations = sum(1 for _ in document.operations())
+    print(f"{path.name}: {operations} operations, {len(found)} problems")
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

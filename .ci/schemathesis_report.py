@@ -1,0 +1,58 @@
+"""Says what schemathesis sent to each operation and how it was answered, from its ndjson report.
+
+Fails when an operation never succeeded: a refusal of everything passes most checks.
+"""
+
+import json
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+
+class Tally:
+    def __init__(self):
+        self.phases, self.modes, self.statuses = Counter(), Counter(), Counter()
+
+    def add(self, phase, case, interaction):
+        meta = case.get("meta") or {}
+        self.phases[phase] += 1
+        self.modes[meta.get("generation", {}).get("mode", "without a mode")] += 1
+        self.statuses[(interaction.get("response") or {}).get("status_code", "no answer")] += 1
+
+    def succeeded(self):
+        return any(200 <= status < 300 for status in self.statuses if isinstance(status, int))
+
+
+def tallies(report):
+    operations = defaultdict(Tally)
+    for line in report.open():
+        finished = json.loads(line).get("ScenarioFinished") or {}
+        recorder = finished.get("recorder") or {}
+        for id, case in recorder.get("cases", {}).items():
+            case = case["value"]
+            interaction = recorder["interactions"].get(id) or {}
+            operations[case["path"], case["method"]].add(finished["phase"], case, interaction)
+    return operations
+
+
+def main(report):
+    operations = tallies(report)
+    documented = {key: tally for key, tally in operations.items() if tally.modes.keys() - {"negative"}}
+    others = sum((tally.statuses for key, tally in operations.items() if key not in documented), Counter())
+    for (path, method), tally in sorted(documented.items()):
+        print(f"{method} {path}: {tally.phases.total()} cases")
+        for counts in (tally.phases, tally.modes, tally.statuses):
+            print("   ", listed(counts))
+    print(f"Other methods: {listed(others)}")
+    silent = [key for key, tally in documented.items() if not tally.succeeded()]
+    for path, method in silent:
+        print(f"{method} {path} never succeeded")
+    return not documented or bool(silent)
+
+
+def listed(counts):
+    return ", ".join(f"{count} {what}" for what, count in sorted(counts.items(), key=str))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
