@@ -1,0 +1,105 @@
+"""Holds the patterns of the contract document against a running stack, at the edges of what is accepted.
+
+schemathesis makes up few values there: it knows no limit inside a pattern. Each value here is judged
+by the document and by the stack, and the two must agree.
+"""
+
+import json
+import random
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+UUID = "8C1D5F5E-3b0a-5c8e-9d5a-0a1b2c3d4e5f"
+QYVO, FLOWIQ = "/api/v1/actions/", "/contact?tenantId=demo"
+PHONE = {"phone": "+14155550123"}
+
+# Path, schema, field, the rest of the body, values around the edges.
+FIELDS = [
+    (QYVO + "create-contact", "CreateContactRequest", "phone", {}, [
+        "+14155550123", "0014155550123", "0-0 1/415.555 (0123)", "00+14155550123", "14155550123", "+0155550123", "++1",
+        "+123456", "+1234567", "+123456789012345", "+1234567890123456", "+1" + " " * 243 + "4155550123",
+        "+1" + " " * 244 + "4155550123", "+1415555o123", "+١٤١٥٥٥٥٠١٢٣", "",
+    ]),
+    (QYVO + "create-contact", "CreateContactRequest", "email", PHONE, [
+        "a@b", "a.b+c@d.e", "a" * 64 + "@b", "a" * 65 + "@b", "a@" + "b" * 63, "a@" + "b" * 64, "é" * 21 + "@b", "é" * 33 + "@b",
+        "a@" + ".".join(["b" * 62] * 4) + ".c", "a@" + ".".join(["b" * 62] * 4) + ".cc", "zoë@exämple.de", "a..b@c", ".a@c",
+        "a.@c", "a@.c", "a@c.", "a@-c", "a@c-", "a@b_c", "a@b@c", "a b@c", '"a b"@c', '"a@b"@c', '"a\\"b"@c', '"a"b"@c',
+        '"a <b"@c', '""@c', '"@c', "a@[1.2.3.4]", "a@[]", "a@[[]", "Jane <a@b>", "<a@b>", "@b", "a@", "a", "",
+        "!#$%&'*+-/=?^_`{|}~@b", "(a)@b", "a,b@c", "a:b@c", "a\\b@c",
+    ]),
+    (QYVO + "create-contact", "CreateContactRequest", "name", PHONE, [
+        "a", "é" * 255, "é" * 256, "😀" * 255, " " + "a" * 255 + "\n", "", "a\u2028b", "a\u0085b", "\ufeff",
+    ]),
+    (QYVO + "create-contact", "CreateContactRequest", "tags", PHONE, [
+        "a, b", ",".join(map(str, range(45))), ",".join(map(str, range(46))), "é" * 100 + ", a", "a," + "é" * 101, "a,\nb",
+        " , ,", "a\nb", "",
+    ]),
+    (QYVO + "create-contact", "CreateContactRequest", "metadata", PHONE, [{}, {"": None}, [], [1], "", " ", "{}", True, 1]),
+    (QYVO + "get-contact", "GetContactRequest", "contact_id", {}, [
+        UUID, UUID.lower(), UUID.replace("-", ""), "{" + UUID[:-2] + "}", "urn:uuid:" + UUID, UUID[:-1] + "g", "",
+    ]),
+    # Taken off rather than put on: a contact that is full would refuse a tag that is fine.
+    (QYVO + "remove-tag", "TagRequest", "tag", PHONE, ["a", "é" * 100, "é" * 101, "a,b", "", "a\tb", "\ufeff"]),
+    (QYVO + "search-contacts", "SearchContactsRequest", "query", {}, ["a" * 300, "%_\\", "a\nb", ""]),
+    (QYVO + "search-contacts", "SearchContactsRequest", "tag", {}, ["a" * 300, "a,b", "a\nb", ""]),
+    (QYVO + "list-tags", "ListTagsRequest", "name", {}, ["a" * 300, "a,b", "a\nb", ""]),
+    (FLOWIQ, "FlowiqCreateContactRequest", "phone_number", {}, [
+        "27123456789", "+27 (12) 345-6789", "0027123456789", "271234567", "2712345678", "271234567890123",
+        "2712345678901234", "0271234567", "++27123456789", "",
+    ]),
+]  # fmt: skip
+# What is no text, and every kind of white space and of what is taken for it, around and inside a value.
+NO_TEXT = [None, True, 1, 1.5, {}, {"a": 1}, [], ["a"]]
+SPACES = "\t\n\v\f\r \x1c\x1f\x7f\x80\x85\x9f\xa0\xad\u1680\u180e\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff\0"
+
+
+def values(given):
+    yield from given
+    if all(isinstance(value, str) for value in given):
+        yield from NO_TEXT
+        for space in SPACES:
+            yield space
+            for value in given[:3]:
+                at = random.randrange(len(value))
+                yield from (space + value, value + space, value[:at] + space + value[at:])
+
+
+def accepted(url, body):
+    """Whether the body is, whatever is done with it then."""
+    token = "fiq_demo" if FLOWIQ in url else "demo-token"
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Authorization": f"Bearer {token}"})
+    try:
+        return urllib.request.urlopen(request).status < 300
+    except urllib.error.HTTPError as error:
+        if error.code in (404, 409):
+            return True
+        if error.code in (400, 422):
+            return False
+        raise
+
+
+def main(document, url):
+    components = yaml.safe_load(Path(document).read_text())["components"]
+    asked = disagreed = 0
+    for path, schema, field, rest, given in FIELDS:
+        validator = Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": components})
+        for value in values(given):
+            body = {**rest, field: value}
+            fits, taken = validator.is_valid(body), accepted(url + path, body)
+            asked += 1
+            if fits != taken:
+                disagreed += 1
+                verdicts = f"{'described' if fits else 'not described'}, {'taken' if taken else 'refused'}"
+                print(f"{schema}.{field}: {verdicts}: {value!a:.120}")
+    print(f"{asked} values at the edges, {disagreed} disagreements")
+    return bool(disagreed)
+
+
+if __name__ == "__main__":
+    random.seed(1)
+    sys.exit(main(*sys.argv[1:]))
