@@ -30,11 +30,12 @@ ACCESS = {("dynamodb:GetItem", None), ("dynamodb:UpdateItem", "calls#*")}
 
 # What each binary asks of the table of contacts, and the indexes it queries.
 READS = ("GetItem", "BatchGetItem")
-WRITES = (*READS, "PutItem", "DeleteItem")
+MAKES = (*READS, "PutItem")
+WRITES = (*MAKES, "DeleteItem")
 NEEDS = {
-    "add-tag": (WRITES, ()),
+    "add-tag": (("BatchGetItem", "PutItem"), ()),
     "create-contact": (WRITES, ()),
-    "flowiq-create-contact": (WRITES, ()),
+    "flowiq-create-contact": (MAKES, ()),
     "flowiq-get-contact": (("GetItem",), ()),
     "get-contact": (READS, ("email",)),
     "list-tags": (("Query",), ()),
@@ -131,6 +132,8 @@ def permission_problems(template):
                 yield f"{name}: managed policy {policy}"
         granted = set()
         for policy in role.get("Policies", []):
+            if policy["PolicyDocument"].get("Version") != "2012-10-17":
+                yield f"{name}: a policy in an old version of the language"
             for statement in as_list(policy["PolicyDocument"]["Statement"]):
                 if statement.get("Effect") != "Allow" or {"NotAction", "NotResource"} & statement.keys():
                     yield f"{name}: a statement that is no plain grant"

@@ -105,7 +105,7 @@ impl Fields {
     pub fn metadata(&mut self, name: &'static str) -> Result<Patch<Metadata>, Flawed> {
         match self.given.get(name).map(|raw| raw.get()) {
             None => Ok(Patch::Keep),
-            Some("null" | "\"\"") => Ok(Patch::Clear),
+            Some(json) if is_nothing(json) => Ok(Patch::Clear),
             Some(json) => Metadata::parse(json).map(Patch::Set).map_err(|flaw| self.note(name, flaw)),
         }
     }
@@ -114,6 +114,11 @@ impl Fields {
         self.flaws.push((name, flaw));
         Flawed
     }
+}
+
+/// Whether a value is `null`, or text that is empty once trimmed.
+fn is_nothing(json: &str) -> bool {
+    serde_json::from_str::<Option<String>>(json).is_ok_and(|text| text.is_none_or(|text| text.trim().is_empty()))
 }
 
 #[cfg(test)]
