@@ -20,6 +20,11 @@ from samtranslator.translator.translator import Translator
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 LOGS_POLICY = "AWSLambdaBasicExecutionRole"
+# What SAM gives a function beside, so that Lambda may read for it.
+SOURCE_POLICIES = {
+    "AWSLambdaDynamoDBExecutionRole": ("publish-changes",),
+    "AWSLambdaSQSQueueExecutionRole": ("record-message", "record-consent", "set-contact-state"),
+}
 ENVIRONMENT = {
     "CONTACTS_TABLE": {"Ref": "ContactsTable"},
     "ACCESS_TABLE": {"Ref": "AccessTable"},
@@ -44,8 +49,22 @@ NEEDS = {
     "search-contacts": (READS, ("email", "phone", "tag")),
     "update-contact": (WRITES, ()),
 }
+# What takes events alone, knows tenants and no tokens.
+NEEDS_OF_EVENTS = {
+    "publish-changes": (),
+    "record-consent": MAKES,
+    "record-message": ("BatchGetItem", "PutItem"),
+    "set-contact-state": MAKES,
+}
 # Serves the contract alone.
 NEEDS_NOTHING = ("openapi",)
+
+
+DEAD_LETTERS_GRANT = {
+    "Effect": "Allow",
+    "Action": "sqs:SendMessage",
+    "Resource": {"Fn::GetAtt": ["DeadLetters", "Arn"]},
+}
 
 
 def expand(template):
@@ -127,14 +146,20 @@ def permission_problems(template):
     queried = set()
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         role = template["Resources"][function["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+        binary = function.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
         for policy in role.get("ManagedPolicyArns", []):
-            if not str(policy).endswith(LOGS_POLICY):
+            managed = str(policy).rsplit("/", 1)[-1]
+            if managed != LOGS_POLICY and binary not in SOURCE_POLICIES.get(managed, ()):
                 yield f"{name}: managed policy {policy}"
         granted = set()
         for policy in role.get("Policies", []):
+            statements = as_list(policy["PolicyDocument"]["Statement"])
+            # SAM's own, for what failed for good.
+            if statements == [DEAD_LETTERS_GRANT]:
+                continue
             if policy["PolicyDocument"].get("Version") != "2012-10-17":
                 yield f"{name}: a policy in an old version of the language"
-            for statement in as_list(policy["PolicyDocument"]["Statement"]):
+            for statement in statements:
                 if statement.get("Effect") != "Allow" or {"NotAction", "NotResource"} & statement.keys():
                     yield f"{name}: a statement that is no plain grant"
                     continue
@@ -156,12 +181,16 @@ def permission_problems(template):
                 only = items(statement.get("Condition"))
                 granted |= {(action, str(resource), only) for action in actions for resource in resources}
         # Nothing on a developer's machine refuses a request: a grant too few is noticed here.
-        binary = function.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
+        contacts, access, bus = (str({"Fn::GetAtt": [id, "Arn"]}) for id in ("ContactsTable", "AccessTable", "Bus"))
         if binary in NEEDS_NOTHING:
             needed = set()
+        elif binary in NEEDS_OF_EVENTS:
+            needed = {("dynamodb:GetItem", access, "tenant#*")}
+            needed |= {(f"dynamodb:{action}", contacts, None) for action in NEEDS_OF_EVENTS[binary]}
+            if binary == "publish-changes":
+                needed.add(("events:PutEvents", bus, None))
         else:
             actions, queries = NEEDS.get(binary, ((), ()))
-            contacts, access = (str({"Fn::GetAtt": [table, "Arn"]}) for table in ("ContactsTable", "AccessTable"))
             index = "${{ContactsTable.Arn}}/index/{}"
             needed = {(action, access, only) for action, only in ACCESS}
             needed |= {(f"dynamodb:{action}", contacts, None) for action in actions}
@@ -197,6 +226,49 @@ def table_problems(template):
         yield "ContactsTable: no stream of new and old images"
 
 
+def event_problems(template):
+    """Nothing sent is lost: what fails comes again, and in the end to the dead letters."""
+    functions = of_type(template, "AWS::Lambda::Function")
+    queues = of_type(template, "AWS::SQS::Queue")
+    dead_letters = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    for name, queue in queues.items():
+        properties = queue["Properties"]
+        if name == "DeadLetters":
+            if properties.get("MessageRetentionPeriod") != 1_209_600:
+                yield f"{name}: not kept for as long as SQS keeps anything"
+            continue
+        redrive = properties.get("RedrivePolicy", {})
+        if redrive.get("deadLetterTargetArn") != dead_letters or not 3 <= redrive.get("maxReceiveCount", 0) <= 10:
+            yield f"{name}: what fails does not get to the dead letters after a few attempts"
+    for name, mapping in of_type(template, "AWS::Lambda::EventSourceMapping").items():
+        properties = mapping["Properties"]
+        function = functions[properties["FunctionName"]["Ref"]]["Properties"]
+        if properties.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name}: one that fails takes the whole batch with it"
+        id, attribute = properties["EventSourceArn"]["Fn::GetAtt"]
+        if attribute == "StreamArn":
+            if not template["Resources"][id]["Properties"].get("StreamSpecification"):
+                yield f"{name}: {id} has no stream"
+            if properties.get("StartingPosition") != "TRIM_HORIZON":
+                yield f"{name}: what happens before it is ready is not told"
+            if not properties.get("BisectBatchOnFunctionError") or properties.get("MaximumRetryAttempts", 0) < 10:
+                yield f"{name}: gives up too early"
+            if properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination") != dead_letters:
+                yield f"{name}: what fails for good is lost"
+            if "contact#" not in str(properties.get("FilterCriteria")):
+                yield f"{name}: is called for what is no contact"
+        elif queues[id]["Properties"].get("VisibilityTimeout", 30) < 6 * function.get("Timeout", 3):
+            yield f"{name}: a message is shown again while it may still be worked on"
+    for name, rule in of_type(template, "AWS::Events::Rule").items():
+        for target in rule["Properties"]["Targets"]:
+            function = target["Arn"]["Fn::GetAtt"][0]
+            configs = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+            config = [c["Properties"] for c in configs if c["Properties"]["FunctionName"] == {"Ref": function}]
+            found = config and config[0].get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+            if found != dead_letters:
+                yield f"{name}: an event that {function} fails is lost"
+
+
 def main(path):
     try:
         template = expand(yaml_parse(path.read_text()))
@@ -210,6 +282,7 @@ def main(path):
         *function_problems(template),
         *permission_problems(template),
         *table_problems(template),
+        *event_problems(template),
     ]
     for problem in problems:
         print(problem)

@@ -12,7 +12,7 @@
 use std::str::FromStr;
 
 use contacts::access::{Tenant, TenantId};
-use contacts::contact::{BotStatus, ContactId, Email, Flaw, Name, Phone, Source, Tags};
+use contacts::contact::{BotStatus, ContactId, Email, Flaw, Name, Phone, Source, Summary, Tags};
 use contacts::table::Table;
 use contacts::time::Zulu;
 use contacts::{Action, Answer, Dialect, Error, Fields, Flawed};
@@ -51,7 +51,7 @@ struct FoundContact {
     active_status: bool,
     has_unread_messages: bool,
     source: Origin,
-    contact_summary: Option<String>,
+    contact_summary: Option<Summary>,
     contact_summary_updated_at: Option<Zulu>,
     created_at: Zulu,
     updated_at: Zulu,

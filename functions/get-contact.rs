@@ -10,7 +10,7 @@
 //! was written, id and phone at once. Answers 404 when there is none.
 
 use contacts::access::Tenant;
-use contacts::contact::{Contact, ContactId, Email, Metadata, Name, Phone, Source, Tags};
+use contacts::contact::{Contact, ContactId, Email, Locale, Metadata, Name, Phone, Source, Tags};
 use contacts::table::Table;
 use contacts::time::Timestamp;
 use contacts::{Action, Answer, Error, Fields, Flawed};
@@ -29,7 +29,7 @@ struct Found {
     name: Option<Name>,
     email: Option<Email>,
     source: Source,
-    locale: Option<String>,
+    locale: Option<Locale>,
     metadata: Metadata,
     tags: Tags,
     opted_in_at: Option<Timestamp>,

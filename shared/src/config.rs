@@ -2,6 +2,8 @@
 
 use std::env;
 
+use crate::feed::Detail;
+
 /// What a function needs to know, from environment variables.
 pub struct Config {
     /// `CONTACTS_TABLE`: the table of contacts.
@@ -22,6 +24,16 @@ pub struct Config {
     pub endpoint: Option<String>,
 }
 
+/// What the change feed needs to know beside, from environment variables.
+pub struct FeedConfig {
+    /// `EVENT_BUS`: the name of the bus.
+    pub bus: String,
+    /// `EVENT_DETAIL`: `names` or `contact`.
+    pub detail: Detail,
+    /// `AWS_ENDPOINT_URL_EVENTBRIDGE` or `AWS_ENDPOINT_URL`: another EventBridge than the region's.
+    pub endpoint: Option<String>,
+}
+
 /// A variable that is needed, and of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -31,6 +43,9 @@ pub enum Unusable {
     /// It should be a whole number.
     #[error("the environment variable {0} is no whole number")]
     NoNumber(&'static str),
+    /// It should be one of two words.
+    #[error("the environment variable {0} is neither `names` nor `contact`")]
+    NoDetail(&'static str),
 }
 
 impl Config {
@@ -59,6 +74,24 @@ impl Config {
             session_token: set("AWS_SESSION_TOKEN"),
             endpoint: set("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| set("AWS_ENDPOINT_URL")),
         })
+    }
+}
+
+impl FeedConfig {
+    /// Reads the environment of this process.
+    ///
+    /// # Errors
+    /// [`Unusable`], naming the first variable that is.
+    pub fn from_env() -> Result<Self, Unusable> {
+        let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let need = |name| set(name).ok_or(Unusable::Missing(name));
+        let detail = match need("EVENT_DETAIL")?.as_str() {
+            "names" => Detail::Names,
+            "contact" => Detail::Contact,
+            _ => return Err(Unusable::NoDetail("EVENT_DETAIL")),
+        };
+        let endpoint = set("AWS_ENDPOINT_URL_EVENTBRIDGE").or_else(|| set("AWS_ENDPOINT_URL"));
+        Ok(FeedConfig { bus: need("EVENT_BUS")?, detail, endpoint })
     }
 }
 

@@ -88,9 +88,11 @@ pub enum Error {
 
 impl Error {
     /// The same for another call that it stands in the way of.
-    pub(crate) fn again(&self) -> Self {
+    #[must_use]
+    pub fn again(&self) -> Self {
         match self {
             Error::UnknownTenant => Error::UnknownTenant,
+            Error::NotFound => Error::NotFound,
             Error::Conflict => Error::Conflict,
             Error::Throttled => Error::Throttled,
             Error::TimedOut => Error::TimedOut,

@@ -43,8 +43,12 @@ pub fn binaries() -> BTreeMap<String, PathBuf> {
         ("list-tags", env!("CARGO_BIN_EXE_list-tags")),
         ("me", env!("CARGO_BIN_EXE_me")),
         ("openapi", env!("CARGO_BIN_EXE_openapi")),
+        ("publish-changes", env!("CARGO_BIN_EXE_publish-changes")),
+        ("record-consent", env!("CARGO_BIN_EXE_record-consent")),
+        ("record-message", env!("CARGO_BIN_EXE_record-message")),
         ("remove-tag", env!("CARGO_BIN_EXE_remove-tag")),
         ("search-contacts", env!("CARGO_BIN_EXE_search-contacts")),
+        ("set-contact-state", env!("CARGO_BIN_EXE_set-contact-state")),
         ("update-contact", env!("CARGO_BIN_EXE_update-contact")),
     ]
     .map(|(name, path)| (name.to_owned(), path.into()))

@@ -160,12 +160,13 @@ impl Access {
         self.table.put(&key(&digest(token)), grant).await
     }
 
-    /// Opens the connection to DynamoDB, by asking for something that is not there.
+    /// Opens the connection to DynamoDB, by asking for something that is not there, but that every
+    /// function may ask for.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Internal`].
     pub async fn warm_up(&self) -> Result<(), Error> {
-        self.table.get::<Grant>("warm-up").await.map(drop)
+        self.table.get::<Grant>("tenant#warm-up").await.map(drop)
     }
 }
 

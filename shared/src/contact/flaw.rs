@@ -17,6 +17,14 @@ pub enum Flaw {
     NotEmail,
     /// No phone number in international format.
     NotPhone,
+    /// No language tag.
+    NotLocale,
+    /// Another JSON type where `true` or `false` is expected.
+    NotBoolean,
+    /// No moment, or one too far away to be meant.
+    NotTime,
+    /// None of the words that are known.
+    NotOneOf(&'static [&'static str]),
     /// No phone number with country code, where the `+` may be missing.
     NotFullNumber,
     /// More than this many characters (code points).
@@ -51,6 +59,10 @@ impl Flaw {
             Flaw::NotUuid => format!("The {field} must be a valid UUID."),
             Flaw::NotEmail => format!("The {field} must be a valid email address."),
             Flaw::NotPhone => format!("The {field} must be in international format, starting with +."),
+            Flaw::NotLocale => format!("The {field} must be a language, such as fr or pt-BR."),
+            Flaw::NotBoolean => format!("The {field} must be true or false."),
+            Flaw::NotTime => format!("The {field} must be a time, such as 2026-05-07T08:14:23Z, not in the future."),
+            Flaw::NotOneOf(words) => format!("The {field} must be one of {}.", words.join(", ")),
             Flaw::NotFullNumber => format!("The {field} must be 10 to 15 digits, beginning with a country code."),
             Flaw::TooLong(max) => format!("The {field} must not be greater than {max} characters."),
             Flaw::TooLarge(max) => format!("The {field} must not be greater than {max} bytes."),

@@ -23,6 +23,13 @@ impl ContactId {
     }
 }
 
+impl ContactId {
+    /// The id of something that has happened to this contact, by a name that nothing else has.
+    pub(crate) fn event_id(self, name: &str) -> Uuid {
+        Uuid::new_v5(&self.0, name.as_bytes())
+    }
+}
+
 impl fmt::Display for ContactId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)

@@ -3,31 +3,41 @@
 //! Values parse into types, by `FromStr` with a [`Flaw`] as the error, and an invalid one can't be
 //! held. Everything here is pure; the table keeps it, a function decides about it.
 
+mod consent;
 mod email;
+mod event;
 mod flaw;
 mod fold;
 mod id;
+mod locale;
 mod metadata;
 mod name;
 mod patch;
 mod phone;
 mod query;
 mod state;
+mod summary;
 mod tag;
+
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use consent::{Consent, Method, Wish};
 pub use email::Email;
+pub use event::{EventId, EventTime};
 pub use flaw::Flaw;
 pub use fold::fold;
 pub use id::ContactId;
+pub use locale::Locale;
 pub use metadata::Metadata;
 pub use name::Name;
 pub use patch::Patch;
 pub use phone::Phone;
 pub use query::Query;
 pub(crate) use query::search_text;
-pub use state::{BotStatus, State};
+pub use state::{BotStatus, Change, State};
+pub use summary::Summary;
 pub use tag::{Tag, TagDefinition, Tags};
 
 use crate::time::Timestamp;
@@ -46,7 +56,7 @@ pub struct Contact {
     /// Where the contact came from; never changes.
     pub source: Source,
     /// Language the person speaks, for example `fr`.
-    pub locale: Option<String>,
+    pub locale: Option<Locale>,
     /// The caller's own data.
     #[serde(with = "metadata::as_text")]
     pub metadata: Metadata,
@@ -54,8 +64,11 @@ pub struct Contact {
     pub tags: Tags,
     /// When the person agreed to be written to.
     pub opted_in_at: Option<Timestamp>,
-    /// When the person asked not to be written to.
+    /// When the person asked not to be written to, unless they have agreed since.
     pub opted_out_at: Option<Timestamp>,
+    /// How the person said so, the last time.
+    #[serde(default)]
+    pub consent_method: Option<Method>,
     /// The latest message in either direction.
     pub last_message_at: Option<Timestamp>,
     /// How many messages, in both directions, ever.
@@ -85,22 +98,13 @@ impl Contact {
             tags: Tags::default(),
             opted_in_at: None,
             opted_out_at: None,
+            consent_method: None,
             last_message_at: None,
             total_messages: 0,
             state: State::default(),
             created_at: now,
             updated_at: now,
             version: 1,
-        }
-    }
-
-    /// Whether the person may be written to without having asked: unless they asked not to be, and
-    /// have not agreed since.
-    pub fn allows_broadcast(&self) -> bool {
-        match (self.opted_in_at, self.opted_out_at) {
-            (_, None) => true,
-            (Some(in_at), Some(out_at)) => in_at > out_at,
-            (None, Some(_)) => false,
         }
     }
 }
@@ -117,6 +121,23 @@ pub enum Source {
     Widget,
     Zapier,
     Api,
+}
+
+impl FromStr for Source {
+    type Err = Flaw;
+
+    fn from_str(text: &str) -> Result<Self, Flaw> {
+        match text {
+            "manual" => Ok(Source::Manual),
+            "csv_import" => Ok(Source::CsvImport),
+            "shopify" => Ok(Source::Shopify),
+            "woocommerce" => Ok(Source::Woocommerce),
+            "widget" => Ok(Source::Widget),
+            "zapier" => Ok(Source::Zapier),
+            "api" => Ok(Source::Api),
+            _ => Err(Flaw::NotOneOf(&["manual", "csv_import", "shopify", "woocommerce", "widget", "zapier", "api"])),
+        }
+    }
 }
 
 /// What search shows of a contact, and what every index row of it holds.

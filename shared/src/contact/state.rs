@@ -1,7 +1,11 @@
 //! How a conversation stands.
 
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
+use super::{Contact, Flaw, Locale, Patch, Summary};
 use crate::time::Timestamp;
 
 /// Whether a bot answers, and what an inbox shows of the conversation.
@@ -27,10 +31,13 @@ pub struct State {
     pub has_unread_messages: bool,
     /// What the conversation has been about.
     #[serde(skip_serializing_if = "is_default")]
-    pub summary: Option<String>,
+    pub summary: Option<Summary>,
     /// When that was written.
     #[serde(skip_serializing_if = "is_default")]
     pub summary_updated_at: Option<Timestamp>,
+    /// When each of these, and the locale, was last said, by the account of who said it.
+    #[serde(skip_serializing_if = "is_default")]
+    said_at: BTreeMap<String, Timestamp>,
 }
 
 /// Whether the bot answers this contact.
@@ -42,6 +49,71 @@ pub enum BotStatus {
     Active,
     /// A person does.
     Paused,
+}
+
+impl FromStr for BotStatus {
+    type Err = Flaw;
+
+    fn from_str(text: &str) -> Result<Self, Flaw> {
+        match text {
+            "active" => Ok(BotStatus::Active),
+            "paused" => Ok(BotStatus::Paused),
+            _ => Err(Flaw::NotOneOf(&["active", "paused"])),
+        }
+    }
+}
+
+/// What is said of how a conversation stands; what is left out stays.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields are those of `State` and `Contact`")]
+pub struct Change {
+    /// When it was said.
+    pub at: Timestamp,
+    pub bot_status: Option<BotStatus>,
+    pub archived: Option<bool>,
+    pub blocked: Option<bool>,
+    pub active_status: Option<bool>,
+    pub has_unread_messages: Option<bool>,
+    pub summary: Patch<Summary>,
+    pub locale: Patch<Locale>,
+}
+
+impl Change {
+    /// Makes the change. Of each field what was said last counts, whenever it arrives.
+    pub fn apply(&self, contact: &mut Contact) {
+        let Contact { state, locale, .. } = contact;
+        let State { said_at, .. } = state;
+        let mut is_latest = |field: &str| match said_at.get(field) {
+            Some(before) if *before > self.at => false,
+            _ => {
+                said_at.insert(field.to_owned(), self.at);
+                true
+            }
+        };
+        let mut set = |field: &str, stored: &mut bool, said: Option<bool>| {
+            if let Some(said) = said
+                && is_latest(field)
+            {
+                *stored = said;
+            }
+        };
+        set("archived", &mut state.archived, self.archived);
+        set("blocked", &mut state.blocked, self.blocked);
+        set("active_status", &mut state.active_status, self.active_status);
+        set("has_unread_messages", &mut state.has_unread_messages, self.has_unread_messages);
+        if let Some(bot_status) = self.bot_status
+            && is_latest("bot_status")
+        {
+            state.bot_status = bot_status;
+        }
+        if self.summary != Patch::Keep && is_latest("summary") {
+            self.summary.apply(&mut state.summary);
+            state.summary_updated_at = Some(self.at);
+        }
+        if self.locale != Patch::Keep && is_latest("locale") {
+            self.locale.apply(locale);
+        }
+    }
 }
 
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {

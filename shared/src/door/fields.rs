@@ -98,6 +98,19 @@ impl Fields {
         }
     }
 
+    /// `true` or `false`, or nothing.
+    ///
+    /// # Errors
+    /// [`Flawed`], noted.
+    pub fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, Flawed> {
+        match self.given.get(name).map(|raw| raw.get()) {
+            None | Some("null" | "\"\"") => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(self.note(name, Flaw::NotBoolean)),
+        }
+    }
+
     /// A JSON object that is the caller's own.
     ///
     /// # Errors

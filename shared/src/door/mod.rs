@@ -24,8 +24,9 @@ pub use fields::{Fields, Flawed};
 use http::Contract;
 
 use crate::access::{Access, Caller, Tenant};
-use crate::config::Config;
+use crate::config::{Config, FeedConfig};
 use crate::error::Error;
+use crate::feed::Bus;
 use crate::table::{AccessTable, Client, Outcome, Table};
 use crate::telemetry;
 
@@ -193,6 +194,19 @@ const TO_SPARE: Duration = Duration::from_millis(500);
 fn time_left(context: &Context) -> Duration {
     let end = UNIX_EPOCH + Duration::from_millis(context.deadline);
     end.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(TO_SPARE)
+}
+
+/// Publishes what the table's stream tells: the `main` of the change feed.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_feed(name: &'static str) -> Result<(), StartError> {
+    telemetry::init();
+    let config = Config::from_env()?;
+    let feed = FeedConfig::from_env()?;
+    let access = Access::new(AccessTable::new(Client::new(&config), config.access_table.clone()), 0);
+    let bus = Bus::new(&config, feed.bus, feed.endpoint);
+    lambda_http::run(service_fn(async |request| event::publish(name, &access, &bus, feed.detail, request).await)).await
 }
 
 /// Configured, and connected: once, or twice where a call is counted while it reads.

@@ -6,11 +6,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::keys::{self, ACTIVE_AT, EMAIL_KEY, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_ID, s};
+use super::keys::{self, ACTIVE_AT, EMAIL_KEY, EXPIRES_AT, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_ID, s};
 use crate::access::Tenant;
-use crate::contact::{Contact, ContactId, Email, Name, SearchRow, Tag, TagDefinition, fold, search_text};
+use crate::contact::{Contact, ContactId, Email, EventId, Name, SearchRow, Tag, TagDefinition, fold, search_text};
 use crate::error::Error;
 use crate::time::Timestamp;
+
+/// How long an event is remembered, in seconds: longer than a queue keeps one (14 days), and a
+/// dead-letter queue after it.
+const REMEMBERED: i64 = 31 * 86_400;
 
 /// The attributes of a value. What is `None` has none.
 pub(super) fn attributes<T: Serialize>(value: &T) -> Result<Item, Error> {
@@ -61,6 +65,13 @@ pub(super) fn definition(tenant: &Tenant, tag: &Tag, now: Timestamp) -> Result<I
     let mut item = attributes(&TagDefinition { id: tenant.tag_id(tag), name: tag.clone(), created_at: now })?;
     item.extend(keys::definition(tenant, tag));
     Ok(item)
+}
+
+/// The item of an event that is applied now: it can't be applied again for a month.
+pub(super) fn event(tenant: &Tenant, kind: &str, id: &EventId, now: Timestamp) -> Item {
+    let mut item = keys::event(tenant, kind, id);
+    item.insert(EXPIRES_AT.to_owned(), AttributeValue::N((now.as_second() + REMEMBERED).to_string()));
+    item
 }
 
 /// The labels a contact has beside [`Label::Everyone`]: a membership each.

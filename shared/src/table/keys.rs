@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::access::Tenant;
-use crate::contact::{ContactId, Tag};
+use crate::contact::{ContactId, EventId, Tag};
 
 /// An item, or its key, as DynamoDB has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -15,6 +15,12 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 pub(super) const TENANT_ID: &str = "tenant_id";
 /// Sort key of the table.
 pub(super) const ITEM: &str = "item";
+
+/// Second since 1970 from which DynamoDB removes an item.
+pub(super) const EXPIRES_AT: &str = "expires_at";
+
+/// What the sort keys of contacts begin with.
+pub(super) const CONTACT: &str = "contact#";
 
 /// What the sort keys of definitions begin with.
 pub(super) const DEFINITION: &str = "tagdef#";
@@ -62,7 +68,7 @@ impl<'a> Label<'a> {
 
 /// `contact#<id>`: a contact.
 pub(super) fn contact(tenant: &Tenant, id: ContactId) -> Item {
-    key(tenant, format!("contact#{id}"))
+    key(tenant, format!("{CONTACT}{id}"))
 }
 
 /// `tag#<label>#<id>`: that the index knows a contact under a label. The id has a fixed length, so
@@ -74,6 +80,11 @@ pub(super) fn membership(tenant: &Tenant, label: Label<'_>, id: ContactId) -> It
 /// `tagdef#<tag>`: a tag the tenant has used.
 pub(super) fn definition(tenant: &Tenant, tag: &Tag) -> Item {
     key(tenant, format!("{DEFINITION}{}", tag.as_str()))
+}
+
+/// `event#<kind>#<id>`: an event that was applied.
+pub(super) fn event(tenant: &Tenant, kind: &str, id: &EventId) -> Item {
+    key(tenant, format!("event#{kind}#{}", id.as_str()))
 }
 
 /// A string attribute.

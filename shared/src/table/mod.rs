@@ -9,6 +9,7 @@
 //! | `contact#<id>` | the contact, and its index attributes |
 //! | `tag#<label>#<id>` | membership: the contact's search row once more, under a tag |
 //! | `tagdef#<tag>` | a tag the tenant has used: id, name, since when |
+//! | `event#<kind>#<id>` | that an event was applied: it is not applied again |
 //!
 //! | index | keys | serves |
 //! |---|---|---|
@@ -25,6 +26,7 @@ mod read;
 mod retry;
 mod save;
 mod search;
+mod stream;
 mod tags;
 
 pub use access::AccessTable;
@@ -32,6 +34,7 @@ pub(crate) use access::{Call, Logged, Room};
 pub use client::Client;
 pub use save::Outcome;
 pub use search::Search;
+pub use stream::Change;
 
 /// The contacts of all tenants.
 pub struct Table {

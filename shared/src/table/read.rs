@@ -1,6 +1,6 @@
 //! Reading contacts: of one tenant, and as they are now. Only an index may lag a moment behind.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
@@ -9,8 +9,9 @@ use super::fault::fault;
 use super::items::read;
 use super::keys::{self, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, WRITE_ID, s};
 use super::retry::Retry;
+use super::save::Events;
 use crate::access::Tenant;
-use crate::contact::{Contact, ContactId, Email, Tag, Tags};
+use crate::contact::{Contact, ContactId, Email, EventId, Tag, Tags};
 use crate::error::Error;
 
 /// How many items DynamoDB gives in one batch.
@@ -25,6 +26,8 @@ pub(super) struct Seen {
     pub(super) write_id: Option<AttributeValue>,
     /// Tags, of those asked about, that have a definition.
     pub(super) defined: HashSet<Tag>,
+    /// Events, of those asked about, that were applied.
+    pub(super) applied: HashSet<EventId>,
 }
 
 impl Seen {
@@ -87,23 +90,38 @@ impl Table {
         Ok(contacts)
     }
 
-    /// The contact, and which of `tags` have a definition: one request for both.
-    pub(super) async fn see(&self, tenant: &Tenant, id: ContactId, tags: Option<&Tags>) -> Result<Seen, Error> {
+    /// The contact, which of `tags` have a definition, and which of `events` were applied: one
+    /// request for all of it.
+    pub(super) async fn see(
+        &self,
+        tenant: &Tenant,
+        id: ContactId,
+        tags: Option<&Tags>,
+        events: &Events<'_>,
+    ) -> Result<Seen, Error> {
         let mut seen = Seen::default();
-        let Some(tags) = tags.filter(|tags| !tags.is_empty()) else {
+        let tags = tags.into_iter().flat_map(Tags::iter);
+        let mut others: HashMap<Option<String>, Other<'_>> = HashMap::new();
+        let mut wanted = vec![keys::contact(tenant, id)];
+        let mut also = |key: Item, other| {
+            // DynamoDB refuses a batch that asks for something twice.
+            if others.insert(sort_key(&key), other).is_none() {
+                wanted.push(key);
+            }
+        };
+        tags.for_each(|tag| also(keys::definition(tenant, tag), Other::Definition(tag)));
+        events.ids.iter().for_each(|event| also(keys::event(tenant, events.kind, event), Other::Event(event)));
+        if wanted.len() == 1 {
             if let Some(item) = self.item(tenant, id).await? {
                 seen.set_contact(item)?;
             }
             return Ok(seen);
-        };
-        let of_contact = keys::contact(tenant, id);
-        let mut wanted = vec![of_contact.clone()];
-        wanted.extend(tags.iter().map(|tag| keys::definition(tenant, tag)));
-        for mut item in self.batch(tenant, wanted).await? {
-            if item.get(ITEM) == of_contact.get(ITEM) {
-                seen.set_contact(item)?;
-            } else if let Some(name) = item.remove("name") {
-                seen.defined.insert(read_tag(name)?);
+        }
+        for item in self.batch(tenant, wanted).await? {
+            match others.get(&sort_key(&item)) {
+                Some(Other::Definition(tag)) => drop(seen.defined.insert((*tag).clone())),
+                Some(Other::Event(event)) => drop(seen.applied.insert((*event).clone())),
+                None => seen.set_contact(item)?,
             }
         }
         Ok(seen)
@@ -131,11 +149,17 @@ impl Table {
     }
 }
 
+/// What is looked at beside a contact.
+enum Other<'a> {
+    Definition(&'a Tag),
+    Event(&'a EventId),
+}
+
+fn sort_key(item: &Item) -> Option<String> {
+    item.get(ITEM)?.as_s().ok().cloned()
+}
+
 /// The key of the item behind a row of an index.
 fn primary_key(row: &Item) -> Item {
     [TENANT_ID, ITEM].into_iter().filter_map(|name| Some((name.to_owned(), row.get(name)?.clone()))).collect()
-}
-
-fn read_tag(name: AttributeValue) -> Result<Tag, Error> {
-    serde_dynamo::from_attribute_value(name).map_err(|error| Error::Internal(format!("reading a tag: {error}")))
 }

@@ -4,6 +4,8 @@
 //! again from what that one left. A contact and its memberships are written together or not at all,
 //! on the condition that the contact is still the one the rule was applied to.
 
+use std::collections::HashSet;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
@@ -17,7 +19,7 @@ use super::keys::{self, ITEM, Item, Label, s};
 use super::read::Seen;
 use super::retry::Retry;
 use crate::access::Tenant;
-use crate::contact::{Contact, ContactId, SearchRow, Tag, Tags};
+use crate::contact::{Contact, ContactId, EventId, SearchRow, Tag, Tags};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -35,6 +37,14 @@ pub enum Outcome {
     Unchanged,
 }
 
+/// Events that a write applies, each at most once, ever: they are written with it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Events<'a> {
+    /// What they are: ids of one kind say nothing about those of another.
+    pub(super) kind: &'a str,
+    pub(super) ids: &'a [EventId],
+}
+
 /// How a single attempt ended.
 enum Saved {
     Done,
@@ -45,6 +55,10 @@ enum Saved {
 }
 
 impl Table {
+    /// How many events one write may apply: with a contact's memberships there is room for more in a
+    /// transaction, and a batch read has room for them and the contact.
+    pub const EVENTS: usize = 50;
+
     /// Makes or changes the contact with this id, as `rule` makes it from what there is.
     ///
     /// Guesses that there is none: a new contact costs one request, an existing one two. Tags given
@@ -52,7 +66,7 @@ impl Table {
     ///
     /// `rule` is applied again whenever another writer was faster. Once in a great while that is to
     /// its own result: when DynamoDB's answer is lost and another writes before it is asked again.
-    /// What must not count twice needs an item of its own in the transaction.
+    /// What must not count twice is an event: see [`apply`](Table::apply).
     ///
     /// # Errors
     /// What `rule` says; [`Error::Conflict`], [`Error::Throttled`], [`Error::Internal`].
@@ -66,8 +80,12 @@ impl Table {
     where
         R: Fn(Option<Contact>) -> Result<Contact, Error> + Send + Sync,
     {
-        let seen = if tags.is_none_or(Tags::is_empty) { Seen::default() } else { self.see(tenant, id, tags).await? };
-        self.write(tenant, seen, rule).await
+        let none = Events::default();
+        let seen = match tags.filter(|tags| !tags.is_empty()) {
+            Some(tags) => self.see(tenant, id, Some(tags), &none).await?,
+            None => Seen::default(),
+        };
+        self.write(tenant, seen, none, |stored, _| rule(stored)).await
     }
 
     /// Changes the contact with this id as `rule` says. Two requests; one when nothing changes.
@@ -86,18 +104,49 @@ impl Table {
     where
         R: Fn(Contact) -> Result<Contact, Error> + Send + Sync,
     {
-        let seen = self.see(tenant, id, tags).await?;
-        self.write(tenant, seen, |stored| rule(stored.ok_or(Error::NotFound)?)).await
+        let none = Events::default();
+        let seen = self.see(tenant, id, tags, &none).await?;
+        self.write(tenant, seen, none, |stored, _| rule(stored.ok_or(Error::NotFound)?)).await
     }
 
-    async fn write<R>(&self, tenant: &Tenant, mut seen: Seen, rule: R) -> Result<(Contact, Outcome), Error>
+    /// Applies events to the contact with this id, each at most once, however often and to however
+    /// many processes they are delivered. Two requests; one when all of them were applied before.
+    ///
+    /// `rule` makes the contact from what there is and from the events that were applied already.
+    /// At most [`Table::EVENTS`] ids of one `kind`.
+    ///
+    /// # Errors
+    /// What `rule` says; otherwise as [`upsert`](Table::upsert).
+    pub async fn apply<R>(
+        &self,
+        tenant: &Tenant,
+        id: ContactId,
+        kind: &str,
+        ids: &[EventId],
+        rule: R,
+    ) -> Result<(Contact, Outcome), Error>
     where
-        R: Fn(Option<Contact>) -> Result<Contact, Error> + Send + Sync,
+        R: Fn(Option<Contact>, &HashSet<EventId>) -> Result<Contact, Error> + Send + Sync,
+    {
+        let events = Events { kind, ids };
+        let seen = self.see(tenant, id, None, &events).await?;
+        self.write(tenant, seen, events, rule).await
+    }
+
+    async fn write<R>(
+        &self,
+        tenant: &Tenant,
+        mut seen: Seen,
+        events: Events<'_>,
+        rule: R,
+    ) -> Result<(Contact, Outcome), Error>
+    where
+        R: Fn(Option<Contact>, &HashSet<EventId>) -> Result<Contact, Error> + Send + Sync,
     {
         let mut retry = Retry::new();
         let write_id = s(Uuid::new_v4().simple().to_string());
         loop {
-            let mut new = rule(seen.contact.clone())?;
+            let mut new = rule(seen.contact.clone(), &seen.applied)?;
             let outcome = match &seen.contact {
                 None => Outcome::Created,
                 Some(old) if *old == new => return Ok((new, Outcome::Unchanged)),
@@ -107,12 +156,13 @@ impl Table {
                     Outcome::Updated
                 }
             };
-            let saved = self.save(tenant, &seen, &new, &write_id).await?;
+            let saved = self.save(tenant, &seen, &new, events, &write_id).await?;
             let otherwise = if matches!(saved, Saved::Busy) { Error::Throttled } else { Error::Conflict };
             match saved {
                 Saved::Done => return Ok((new, outcome)),
-                Saved::Lost(Some(item)) => seen.set_contact(item)?,
-                Saved::Lost(None) => seen = self.see(tenant, new.id, Some(&new.tags)).await?,
+                // The contact alone may not tell: an event may have been applied by another.
+                Saved::Lost(Some(item)) if events.ids.is_empty() => seen.set_contact(item)?,
+                Saved::Lost(_) => seen = self.see(tenant, new.id, Some(&new.tags), &events).await?,
                 Saved::Busy => {}
             }
             // What is in the way is our own write: it was applied, and the answer was lost.
@@ -133,6 +183,7 @@ impl Table {
         tenant: &Tenant,
         seen: &Seen,
         new: &Contact,
+        events: Events<'_>,
         write_id: &AttributeValue,
     ) -> Result<Saved, Error> {
         let old = seen.contact.as_ref();
@@ -140,6 +191,12 @@ impl Table {
         let mut writes = self.membership_writes(tenant, old, new)?;
         let added = new.tags.iter().filter(|tag| !old.is_some_and(|old| old.tags.contains(tag)));
         let undefined: Vec<&Tag> = added.filter(|tag| !seen.defined.contains(*tag)).collect();
+        let now = Timestamp::now();
+        let applied: HashSet<&EventId> = events.ids.iter().filter(|id| !seen.applied.contains(*id)).collect();
+        for id in applied {
+            let put = self.put_over(items::event(tenant, events.kind, id, now), None)?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
         if writes.is_empty() && undefined.is_empty() {
             return self.put_alone(contact).await;
         }

@@ -6,12 +6,15 @@
 //! | queue | SQS records, each with an envelope for a body | which of them failed | those come again |
 //! | bus | an EventBridge event, its detail an envelope | nothing | the event comes again |
 //!
+//! Records of the table's stream are no calls: they are what `publish` publishes.
+//!
 //! An envelope names the tenant: who may send events is for IAM to say. No quota counts them.
 
 mod batch;
 mod envelope;
 mod failure;
 mod queue;
+mod stream;
 
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
@@ -22,6 +25,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 pub(super) use failure::Failed;
+pub(super) use stream::publish;
 
 use super::{Action, time_left};
 use crate::access::Access;

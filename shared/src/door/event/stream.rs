@@ -1,0 +1,100 @@
+//! Records of the table's stream, to be published.
+//!
+//! The shapes are those AWS documents for Lambda with DynamoDB streams, partial batch responses
+//! included: all from the first record that failed comes again.
+
+use lambda_http::http::Response;
+use lambda_http::{Body, Request, RequestExt};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tracing::Instrument;
+
+use super::Failed;
+use crate::access::Access;
+use crate::error::Error;
+use crate::feed::{Bus, Detail, Event, events};
+use crate::table::Change;
+
+#[derive(Deserialize)]
+struct Records<'a> {
+    #[serde(rename = "Records", borrow)]
+    records: Vec<Record<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    event_source: String,
+    #[serde(borrow)]
+    dynamodb: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Place {
+    sequence_number: String,
+}
+
+/// Publishes what has happened.
+pub(in crate::door) async fn publish(
+    name: &str,
+    access: &Access,
+    bus: &Bus,
+    detail: Detail,
+    request: Request,
+) -> Result<Response<Body>, Failed> {
+    let span = tracing::info_span!("call", action = name, request_id = request.lambda_context().request_id);
+    let Body::Text(event) = request.body() else { return Err(Failed::from(&Error::UnknownEvent("it is empty"))) };
+    async {
+        let failed = published(access, bus, detail, event).await.map_err(|error| {
+            tracing::warn!(%error, "failed");
+            Failed::from(&error)
+        })?;
+        tracing::info!(failed = failed.is_some(), "answered");
+        let failures: Vec<_> = failed.into_iter().map(|place| json!({ "itemIdentifier": place })).collect();
+        Ok(Response::new(Body::Text(json!({ "batchItemFailures": failures }).to_string())))
+    }
+    .instrument(span)
+    .await
+}
+
+/// The sequence number of the first record that could not be published, if there is one.
+async fn published(access: &Access, bus: &Bus, detail: Detail, event: &str) -> Result<Option<String>, Error> {
+    let unknown = |_| Error::UnknownEvent("it has no records of a table's stream");
+    let Records { records } = serde_json::from_str(event).map_err(unknown)?;
+    if records.iter().any(|record| record.event_source != "aws:dynamodb") {
+        return Err(Error::UnknownEvent("its records are not a table's stream's"));
+    }
+    let mut told: Vec<Event> = Vec::new();
+    // After how many events each record is done.
+    let mut done = Vec::with_capacity(records.len());
+    let mut unreadable = None;
+    for record in &records {
+        let Place { sequence_number } = serde_json::from_str(record.dynamodb.get()).map_err(unknown)?;
+        match of_record(access, detail, record.dynamodb.get()).await {
+            Ok(events) => told.extend(events),
+            Err(error) => {
+                tracing::error!(%error, sequence_number, "a record can't be read");
+                unreadable = Some(sequence_number);
+                break;
+            }
+        }
+        done.push((told.len(), sequence_number));
+    }
+    let published = bus.publish(&told).await;
+    let unpublished = done.into_iter().find(|(events, _)| *events > published);
+    Ok(unpublished.map(|(_, sequence_number)| sequence_number).or(unreadable))
+}
+
+async fn of_record(access: &Access, detail: Detail, record: &str) -> Result<Vec<Event>, Error> {
+    let Some(change) = Change::read(record)? else { return Ok(Vec::new()) };
+    // Ids of tags are the tenant's own. One that is no longer known has none, and is no reason to
+    // hold up everyone's changes.
+    let tenant = match access.tenant(change.tenant_id).await {
+        Ok(tenant) => Some(tenant),
+        Err(Error::UnknownTenant) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(events(&change, detail, |tag| tenant.as_ref().map(|tenant| tenant.tag_id(tag))))
+}
