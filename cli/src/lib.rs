@@ -9,5 +9,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod dev;
+pub mod pattern;
 pub mod stack;
 pub mod template;

@@ -11,10 +11,10 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 /// The account everything local belongs to.
-pub(super) const ACCOUNT: &str = "000000000000";
+pub(crate) const ACCOUNT: &str = "000000000000";
 
 /// The region, `us-east-1` unless the environment says another.
-pub(super) fn region() -> String {
+pub(crate) fn region() -> String {
     variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".into())
 }
 

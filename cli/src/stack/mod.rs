@@ -14,7 +14,7 @@
 //! with an engine, ports and function processes of its own, and dropping one ends them. All of it
 //! listens on 127.0.0.1 and nowhere else.
 
-mod aws;
+pub(crate) mod aws;
 mod body;
 mod demo;
 mod engine;

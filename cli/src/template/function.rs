@@ -1,4 +1,4 @@
-//! Functions and their routes, as a template describes them.
+//! Functions and what they are called for, as a template describes them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::mapping::{self, DestinationConfig, Rule, StreamMapping, whole};
 use super::resolve::Names;
 use super::{Resource, properties};
 
@@ -24,6 +25,16 @@ pub struct Function {
     pub memory_mb: u32,
     /// Its events of type `HttpApi`.
     pub routes: Vec<Route>,
+    /// Its events of type `DynamoDB`, without those switched off.
+    pub streams: Vec<StreamMapping>,
+    /// Its events of type `EventBridgeRule`, without those switched off.
+    pub rules: Vec<Rule>,
+    /// The queues of its events of type `SQS`, by their local names.
+    pub queues: Vec<String>,
+    /// How often a call is made again that failed and that nobody waits for.
+    pub retries: u32,
+    /// Where such a call is reported when it is given up.
+    pub on_failure: Option<String>,
 }
 
 /// A route of the HTTP API.
@@ -68,8 +79,25 @@ pub(super) struct FunctionProperties {
     memory_size: Option<Value>,
     #[serde(default)]
     environment: Environment,
+    event_invoke_config: Option<Value>,
+    dead_letter_queue: Option<Value>,
     #[serde(default)]
     events: BTreeMap<String, Event>,
+}
+
+/// What becomes of a call that nobody waits for.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EventInvokeConfig {
+    maximum_retry_attempts: Option<Value>,
+    #[serde(default)]
+    destination_config: DestinationConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeadLetterQueue {
+    target_arn: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -124,24 +152,57 @@ impl Function {
         let timeout = number("Timeout", &own.timeout, &globals.timeout, 3)?;
         let memory_mb = number("MemorySize", &own.memory_size, &globals.memory_size, 128)?;
 
-        let mut routes = Vec::new();
-        for (name, event) in &own.events {
-            match event.r#type.as_str() {
-                "HttpApi" => {
-                    let route = Route::from_event(&event.properties);
-                    routes.push(route.map_err(|reason| format!("event {name}: {reason}"))?);
-                }
-                // Queues, the event bus and table streams get an arm here and a list beside `routes`.
-                other => return Err(format!("event {name}: the local stack doesn't deliver `{other}` events")),
-            }
-        }
-        Ok(Self {
+        let mut function = Self {
             logical_id: id.to_owned(),
             binary: binary.to_owned(),
             environment,
             timeout: Duration::from_secs(timeout.into()),
             memory_mb,
-            routes,
-        })
+            routes: Vec::new(),
+            streams: Vec::new(),
+            rules: Vec::new(),
+            queues: Vec::new(),
+            // What Lambda does when nothing is said.
+            retries: 2,
+            on_failure: None,
+        };
+        let unattended = own.event_invoke_config.as_ref().or(globals.event_invoke_config.as_ref());
+        let dead_letters = own.dead_letter_queue.as_ref().or(globals.dead_letter_queue.as_ref());
+        function.on_failure(unattended, dead_letters, names)?;
+        for (name, event) in &own.events {
+            function.add(name, event, names).map_err(|reason| format!("event {name}: {reason}"))?;
+        }
+        Ok(function)
+    }
+
+    fn add(&mut self, name: &str, event: &Event, names: &Names<'_>) -> Result<(), String> {
+        let Event { r#type, properties } = event;
+        match r#type.as_str() {
+            "HttpApi" => self.routes.push(Route::from_event(properties)?),
+            "DynamoDB" => self.streams.extend(StreamMapping::from_event(name, properties, names)?),
+            "EventBridgeRule" => self.rules.extend(Rule::from_event(name, properties, names)?),
+            "SQS" => self.queues.push(mapping::queue(properties, names)?),
+            other => return Err(format!("the local stack doesn't deliver `{other}` events")),
+        }
+        Ok(())
+    }
+
+    fn on_failure(
+        &mut self,
+        unattended: Option<&Value>,
+        dead_letters: Option<&Value>,
+        names: &Names<'_>,
+    ) -> Result<(), String> {
+        if let Some(queue) = dead_letters {
+            let queue: DeadLetterQueue = properties(&names.resolved(queue)?)?;
+            self.on_failure = Some(queue.target_arn);
+        }
+        if let Some(config) = unattended {
+            let config: EventInvokeConfig = properties(&names.resolved(config)?)?;
+            let retries = whole("MaximumRetryAttempts", config.maximum_retry_attempts.as_ref())?;
+            self.retries = retries.unwrap_or(self.retries);
+            self.on_failure = config.destination_config.into_text().or(self.on_failure.take());
+        }
+        Ok(())
     }
 }

@@ -1,11 +1,13 @@
-//! What the local stack takes from `template.yaml`: tables, functions and their routes.
+//! What the local stack takes from `template.yaml`: tables, functions, and what these are called for.
 //!
 //! The template is the one description of the system. AWS deploys it and the local stack reads it,
 //! so a wrong index or a wrong route breaks at the desk and not after a deployment. What it can't
 //! act on it refuses, naming the place: a function that runs here with half its configuration
 //! would be worse than none.
 
+mod condition;
 mod function;
+mod mapping;
 mod resolve;
 mod table;
 mod yaml;
@@ -17,11 +19,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use condition::Conditions;
 use function::FunctionProperties;
-use resolve::Names;
+use resolve::{Kind, Names};
 
 pub use function::{Function, Route};
-pub use table::{AttributeDefinition, Index, KeyElement, Projection, Table, TimeToLive};
+pub use mapping::{Rule, StreamMapping};
+pub use table::{AttributeDefinition, Index, KeyElement, Projection, Stream, Table, TimeToLive};
 
 /// Why a template can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +58,8 @@ pub struct Template {
     pub tables: Vec<Table>,
     /// Every `AWS::Serverless::Function`.
     pub functions: Vec<Function>,
+    /// Every `AWS::Events::EventBus`, by its local name.
+    pub buses: Vec<String>,
 }
 
 /// The template as written, as far as it is of interest.
@@ -64,6 +70,8 @@ struct Document {
     globals: Globals,
     #[serde(default)]
     parameters: BTreeMap<String, Value>,
+    #[serde(default)]
+    conditions: BTreeMap<String, Value>,
     resources: BTreeMap<String, Resource>,
 }
 
@@ -71,13 +79,14 @@ struct Document {
 #[serde(rename_all = "PascalCase")]
 struct Globals {
     #[serde(default)]
-    function: FunctionProperties,
+    function: Value,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Resource {
     r#type: String,
+    condition: Option<String>,
     #[serde(default)]
     properties: Value,
     #[serde(default)]
@@ -108,24 +117,54 @@ impl Template {
             document.parameters.get_mut(name).ok_or_else(unknown)?["Default"] = value.as_str().into();
         }
 
+        document.decide()?;
+
+        let mut names = Names::new(&document.parameters);
+        for (id, resource) in &document.resources {
+            if let Some((kind, named_by)) = Kind::of(&resource.r#type) {
+                names.add(id, kind, &resource.properties[named_by]);
+            }
+        }
         let mut tables = Vec::new();
-        for (id, resource) in of_type(&document, "AWS::DynamoDB::Table") {
+        for (id, resource) in document.of_type("AWS::DynamoDB::Table") {
             tables.push(Table::from_resource(id, resource).map_err(at(id))?);
         }
-        let names = Names::new(&tables, &document.parameters);
+        let globals = properties::<Option<FunctionProperties>>(&document.globals.function).map_err(at("Globals"))?;
+        let globals = globals.unwrap_or_default();
         let mut functions = Vec::new();
-        for (id, resource) in of_type(&document, "AWS::Serverless::Function") {
-            let function = Function::from_resource(id, resource, &document.globals.function, &names);
-            functions.push(function.map_err(at(id))?);
+        for (id, resource) in document.of_type(FUNCTION) {
+            functions.push(Function::from_resource(id, resource, &globals, &names).map_err(at(id))?);
         }
         check_unique(&functions)?;
-        Ok(Self { tables, functions })
+        check_streams(&functions, &tables)?;
+        Ok(Self { tables, functions, buses: names.of(Kind::Bus).map(str::to_owned).collect() })
     }
 }
 
-fn of_type<'a>(document: &'a Document, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Resource)> {
-    let resources = document.resources.iter();
-    resources.filter(move |(_, resource)| resource.r#type == kind)
+const FUNCTION: &str = "AWS::Serverless::Function";
+
+impl Document {
+    /// Drops what the local stack knows nothing of, and what the conditions say isn't there.
+    fn decide(&mut self) -> Result<(), Error> {
+        let names = Names::new(&self.parameters);
+        let conditions = Conditions::new(&self.conditions, &names);
+        let mut resources = BTreeMap::new();
+        for (id, mut resource) in std::mem::take(&mut self.resources) {
+            let known = resource.r#type == FUNCTION || Kind::of(&resource.r#type).is_some();
+            let wanted = |name: &String| conditions.holds(name).map_err(at(&id));
+            if known && resource.condition.as_ref().map_or(Ok(true), wanted)? {
+                resource.properties = conditions.decided(&resource.properties).map_err(at(&id))?.unwrap_or_default();
+                resources.insert(id, resource);
+            }
+        }
+        self.resources = resources;
+        self.globals.function = conditions.decided(&self.globals.function).map_err(at("Globals"))?.unwrap_or_default();
+        Ok(())
+    }
+
+    fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Resource)> {
+        self.resources.iter().filter(move |(_, resource)| resource.r#type == kind)
+    }
 }
 
 fn at(id: &str) -> impl FnOnce(String) -> Error {
@@ -154,6 +193,21 @@ fn check_unique(functions: &[Function]) -> Result<(), Error> {
             let key = route.key();
             if !routes.insert(key.split('/').map(shape).collect::<Vec<_>>()) {
                 return Err(at(&function.logical_id)(format!("the route `{key}` exists twice")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A function can't be called for the changes of a table that doesn't tell them.
+fn check_streams(functions: &[Function], tables: &[Table]) -> Result<(), Error> {
+    for function in functions {
+        for mapping in &function.streams {
+            let table = tables.iter().find(|table| table.name == mapping.table);
+            if table.is_none_or(|table| table.stream_specification.is_none()) {
+                let reason =
+                    format!("event {}: the table `{}` has no StreamSpecification", mapping.name, mapping.table);
+                return Err(at(&function.logical_id)(reason));
             }
         }
     }

@@ -23,6 +23,8 @@ pub struct Table {
     pub global_secondary_indexes: Vec<Index>,
     /// The attribute after which items expire.
     pub time_to_live_specification: Option<TimeToLive>,
+    /// Its stream of changes.
+    pub stream_specification: Option<Stream>,
 }
 
 /// A key attribute and its type: `S`, `N` or `B`.
@@ -76,6 +78,14 @@ pub struct TimeToLive {
     pub attribute_name: String,
     /// Whether items expire at all.
     pub enabled: bool,
+}
+
+/// A table's stream of changes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Stream {
+    /// What a record shows: `KEYS_ONLY`, `NEW_IMAGE`, `OLD_IMAGE` or `NEW_AND_OLD_IMAGES`.
+    pub stream_view_type: String,
 }
 
 impl Table {

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::*;
+use crate::pattern::Pattern;
 
 const TEMPLATE: &str = r#"
 AWSTemplateFormatVersion: "2010-09-09"
@@ -118,11 +121,11 @@ fn what_cannot_run_is_refused_by_name() {
         ),
         (
             TEMPLATE.replace("LEVEL: info", "LEVEL: !Ref Nobody"),
-            "template: CreateContactFunction: environment variable LEVEL: `Nobody` is neither a table nor a parameter",
+            "template: CreateContactFunction: environment variable LEVEL: `Nobody` is no parameter, table, event bus or queue",
         ),
         (
-            TEMPLATE.replace("LEVEL: info", "LEVEL: !GetAtt AccessTable.Arn"),
-            r#"template: CreateContactFunction: environment variable LEVEL: the local stack can't work out {"Fn::GetAtt":"AccessTable.Arn"}"#,
+            TEMPLATE.replace("LEVEL: info", "LEVEL: !GetAtt AccessTable.Colour"),
+            r#"template: CreateContactFunction: environment variable LEVEL: the local stack can't work out {"Fn::GetAtt":"AccessTable.Colour"}"#,
         ),
         (
             TEMPLATE.replace("{ Binary: create-contact }", "{}"),
@@ -149,5 +152,195 @@ fn what_cannot_run_is_refused_by_name() {
     ];
     for (text, message) in cases {
         assert_eq!(Template::parse(&text, &BTreeMap::new()).unwrap_err().to_string(), message);
+    }
+}
+
+const EVENTS: &str = r#"
+Parameters:
+  Publish: { Type: String, Default: "yes" }
+  Size: { Type: Number, Default: 25 }
+Conditions:
+  Publishes: !Equals [!Ref Publish, "yes"]
+  Silent: !Not [!Equals [!Ref Publish, "yes"]]
+  Missing: !Equals [!Ref Publish, "never"]
+  Elsewhere: !Equals [!FindInMap [A, B, C], x]
+Resources:
+  Notes:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      AttributeDefinitions: [{ AttributeName: key, AttributeType: S }]
+      KeySchema: [{ AttributeName: key, KeyType: HASH }]
+      StreamSpecification: { StreamViewType: NEW_IMAGE }
+  Bus: { Type: AWS::Events::EventBus, Condition: Publishes, Properties: { Name: !Sub "${AWS::StackName}-bus" } }
+  Jobs: { Type: AWS::SQS::Queue, Properties: { QueueName: jobs.fifo, FifoQueue: true } }
+  Dead: { Type: AWS::SQS::Queue }
+  Alarm: { Type: AWS::CloudWatch::Alarm, Condition: Elsewhere }
+  Broken: { Type: AWS::DynamoDB::Table, Condition: Missing }
+  WorkFunction:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: work } }
+    Properties:
+      Environment:
+        Variables:
+          BUS: !If [Publishes, !Ref Bus, ""]
+          BUS_NAME: !GetAtt Bus.Name
+          BUS_ARN: !GetAtt [Bus, Arn]
+          QUEUE: !Ref Jobs
+          QUEUE_NAME: !GetAtt Jobs.QueueName
+          QUEUE_ARN: !Sub "${Jobs.Arn}"
+          ABSENT: !If [Silent, "here", !Ref AWS::NoValue]
+      DeadLetterQueue: { Type: SQS, TargetArn: !GetAtt Dead.Arn }
+      EventInvokeConfig: { MaximumRetryAttempts: 1 }
+      Events:
+        Changes:
+          Type: DynamoDB
+          Properties:
+            Stream: !GetAtt Notes.StreamArn
+            StartingPosition: TRIM_HORIZON
+            BatchSize: !Ref Size
+            MaximumBatchingWindowInSeconds: 1
+            MaximumRetryAttempts: 3
+            BisectBatchOnFunctionError: true
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT"]}' }] }
+            DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Dead.Arn } }
+            Enabled: !If [Publishes, true, false]
+        Bare:
+          Type: DynamoDB
+          Properties: { Stream: !GetAtt Notes.StreamArn, StartingPosition: LATEST }
+        Off:
+          Type: DynamoDB
+          Properties: { Stream: !GetAtt Notes.StreamArn, StartingPosition: LATEST, Enabled: !If [Silent, true, false] }
+        Queue:
+          Type: SQS
+          Properties: { Queue: !GetAtt Jobs.Arn, BatchSize: 10, FunctionResponseTypes: [ReportBatchItemFailures] }
+        Rule:
+          Type: EventBridgeRule
+          Properties:
+            EventBusName: !Ref Bus
+            Pattern: { source: [!Ref Publish], detail-type: [{ prefix: Contact }] }
+            RetryPolicy: { MaximumRetryAttempts: 5 }
+            DeadLetterConfig: { Arn: !GetAtt Dead.Arn }
+        Default:
+          Type: EventBridgeRule
+          Properties: { Pattern: { source: [orders] } }
+        Asleep:
+          Type: EventBridgeRule
+          Properties: { Pattern: { source: [orders] }, State: DISABLED }
+"#;
+
+fn events(parameters: &[(&str, &str)]) -> Result<Template, Error> {
+    let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Template::parse(EVENTS, &parameters.collect())
+}
+
+#[test]
+fn a_function_says_what_it_is_called_for() {
+    let template = events(&[]).unwrap();
+    assert_eq!(template.buses, ["Bus"]);
+    let function = &template.functions[0];
+    let [bare, changes] = &function.streams[..] else { panic!("two mappings") };
+    assert_eq!(
+        (&*changes.name, &*changes.table, changes.from_oldest, changes.batch_size),
+        ("Changes", "Notes", true, 25)
+    );
+    assert_eq!((changes.retries, changes.bisect, changes.reports_failures), (Some(3), true, true));
+    assert_eq!(changes.filters, [Pattern::parse(&json!({ "eventName": ["INSERT"] })).unwrap()]);
+    assert!(changes.on_failure.as_deref().is_some_and(|arn| arn.ends_with(":000000000000:Dead")));
+    assert_eq!((bare.from_oldest, bare.batch_size, bare.retries, bare.bisect), (false, 100, None, false));
+    assert!(!bare.reports_failures && bare.filters.is_empty() && bare.on_failure.is_none());
+
+    let [default, rule] = &function.rules[..] else { panic!("two rules") };
+    assert_eq!((&*default.bus, &*rule.bus), ("default", "Bus"));
+    let pattern = json!({ "source": ["yes"], "detail-type": [{ "prefix": "Contact" }] });
+    assert_eq!(rule.pattern, Pattern::parse(&pattern).unwrap());
+    assert_eq!(function.queues, ["jobs.fifo"]);
+    assert_eq!(function.retries, 1);
+    assert!(function.on_failure.as_deref().is_some_and(|arn| arn.ends_with(":Dead")));
+    assert_eq!(template.tables[0].stream_specification.as_ref().unwrap().stream_view_type, "NEW_IMAGE");
+}
+
+#[test]
+fn buses_and_queues_have_local_names() {
+    let template = events(&[]).unwrap();
+    let environment = &template.functions[0].environment;
+    let plain = ["BUS", "BUS_NAME", "QUEUE", "QUEUE_NAME"].map(|name| environment[name].as_str());
+    assert_eq!(plain, ["Bus", "Bus", "jobs.fifo", "jobs.fifo"]);
+    assert!(environment["BUS_ARN"].ends_with(":000000000000:event-bus/Bus"), "{}", environment["BUS_ARN"]);
+    assert!(environment["QUEUE_ARN"].ends_with(":000000000000:jobs.fifo"), "{}", environment["QUEUE_ARN"]);
+    assert!(!environment.contains_key("ABSENT"));
+}
+
+#[test]
+fn a_condition_takes_its_resources_and_values_away() {
+    // The bus is gone, so what still names it is wrong.
+    let error = events(&[("Publish", "other")]).unwrap_err().to_string();
+    assert!(
+        error.contains(r#"environment variable BUS_ARN: the local stack can't work out {"Fn::GetAtt":["Bus","Arn"]}"#),
+        "{error}"
+    );
+}
+
+#[test]
+fn events_that_cannot_be_delivered_are_refused_by_name() {
+    let cases = [
+        (
+            "Stream: !GetAtt Notes.StreamArn\n",
+            "Stream: !GetAtt Dead.Arn\n",
+            r#"event Changes: {"Fn::GetAtt":"Dead.Arn"} is not the StreamArn of a table in this template"#,
+        ),
+        (
+            "      StreamSpecification: { StreamViewType: NEW_IMAGE }\n",
+            "",
+            "event Bare: the table `Notes` has no StreamSpecification",
+        ),
+        ("BatchSize: !Ref Size", "BatchSize: many", "event Changes: BatchSize: `many` is no whole number"),
+        (
+            "Enabled: !If [Publishes, true, false]",
+            "Enabled: perhaps",
+            "event Changes: Enabled: `perhaps` is neither true nor false",
+        ),
+        (
+            "StartingPosition: TRIM_HORIZON",
+            "StartingPosition: AT_TIMESTAMP",
+            "event Changes: StartingPosition: the local stack can't begin at `AT_TIMESTAMP`",
+        ),
+        (
+            "MaximumRetryAttempts: 3",
+            "TumblingWindowInSeconds: 3",
+            "event Changes: unknown field `TumblingWindowInSeconds`",
+        ),
+        (
+            r#"["INSERT"]"#,
+            r#"[{"numeric":[">",0]}]"#,
+            "event Changes: FilterCriteria: the local stack doesn't know the condition",
+        ),
+        (
+            "Queue: !GetAtt Jobs.Arn",
+            "Queue: !GetAtt Jobs.QueueName",
+            r#"event Queue: {"Fn::GetAtt":"Jobs.QueueName"} is not the Arn of a queue"#,
+        ),
+        (
+            "EventBusName: !Ref Bus",
+            "EventBusName: other",
+            "event Rule: EventBusName: there is no event bus `other` in this template",
+        ),
+        (
+            "source: [orders] } }\n",
+            "source: orders } }\n",
+            r#"event Default: Pattern: `source` has to be a list or an object, not "orders""#,
+        ),
+        ("!If [Publishes, true, false]", "!If [Nowhere, true, false]", "there is no condition `Nowhere`"),
+        (
+            "!If [Publishes, true, false]",
+            "!If [Elsewhere, true, false]",
+            "condition Elsewhere: the local stack can't work out",
+        ),
+    ];
+    for (from, to, message) in cases {
+        assert!(EVENTS.contains(from), "{from}");
+        let error = Template::parse(&EVENTS.replacen(from, to, 1), &BTreeMap::new()).unwrap_err().to_string();
+        let message = format!("template: WorkFunction: {message}");
+        assert!(error.starts_with(&message), "{error}\ninstead of\n{message}");
     }
 }
