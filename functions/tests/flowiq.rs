@@ -222,7 +222,7 @@ async fn how_a_conversation_stands() {
         contact.state.blocked = true;
         contact.state.active_status = true;
         contact.state.has_unread_messages = true;
-        contact.state.summary = Some("Asked about delivery".into());
+        contact.state.summary = "Asked about delivery".parse().ok();
         contact.state.summary_updated_at = "2025-12-11T10:30:00+00:00".parse().ok();
         contact.opted_out_at = "2026-01-01T00:00:00Z".parse().ok();
         contact.source = contacts::contact::Source::Widget;

@@ -13,7 +13,7 @@ async fn sample() {
         contact.name = "Romain".parse().ok();
         contact.email = "romain@example.com".parse().ok();
         contact.source = contacts::contact::Source::Shopify;
-        contact.locale = Some("fr".into());
+        contact.locale = "fr".parse().ok();
         contact.metadata = contacts::contact::Metadata::parse(r#"{ "shopify_id": "12345" }"#).unwrap();
         contact.tags = "vip, fr-FR".parse().unwrap();
         contact.opted_in_at = "2026-04-15T10:32:00+00:00".parse().ok();

@@ -8,6 +8,7 @@ mod bad_input;
 mod common;
 mod cost;
 mod create_contact;
+mod doors;
 mod events;
 mod faults;
 mod flowiq;

@@ -57,7 +57,7 @@ async fn an_upsert_leaves_history_alone() {
     let tenant = bundle.tenant("demo-token").await;
     let old = |contact: &mut contacts::contact::Contact| {
         contact.source = contacts::contact::Source::CsvImport;
-        contact.locale = Some("fr".into());
+        contact.locale = "fr".parse().ok();
         contact.opted_in_at = "2026-01-01T00:00:00Z".parse().ok();
         contact.opted_out_at = "2026-02-01T00:00:00Z".parse().ok();
         contact.last_message_at = "2026-03-01T00:00:00Z".parse().ok();
