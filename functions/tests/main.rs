@@ -6,6 +6,7 @@
 mod access;
 mod bad_input;
 mod common;
+mod consent;
 mod cost;
 mod create_contact;
 mod doors;
@@ -15,6 +16,7 @@ mod flowiq;
 mod get_contact;
 mod histories;
 mod invariants;
+mod messages;
 mod openapi;
 mod quotas;
 mod qyvo;

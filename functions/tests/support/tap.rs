@@ -31,6 +31,8 @@ pub enum Fault {
     Lost,
     /// Applied, but the answer never arrives.
     AnswerLost,
+    /// Applied, and the answer is held back for ever, while the line stays open.
+    AnswerHeld,
 }
 
 /// A request that went through.
@@ -50,6 +52,8 @@ struct Line {
     plan: Mutex<Plan>,
     /// The last answer to each request.
     answers: Mutex<HashMap<String, String>>,
+    /// An answer is held back.
+    held: tokio::sync::Notify,
 }
 
 #[derive(Clone)]
@@ -66,6 +70,7 @@ impl Tap {
             seen: Mutex::default(),
             plan: Mutex::new(Box::new(|_| Fault::None)),
             answers: Mutex::default(),
+            held: tokio::sync::Notify::new(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -81,6 +86,11 @@ impl Tap {
     /// From here on, `plan` decides what becomes of each request, by its operation.
     pub fn plan(&self, plan: impl FnMut(&str) -> Fault + Send + 'static) {
         *self.line.plan.lock().unwrap() = Box::new(plan);
+    }
+
+    /// Waits until an answer is held back.
+    pub async fn held(&self) {
+        self.line.held.notified().await;
     }
 
     /// Forgets what went through so far.
@@ -99,7 +109,7 @@ async fn pass(State(line): State<Arc<Line>>, headers: HeaderMap, body: Bytes) ->
     let operation = target.rsplit('.').next().unwrap().to_owned();
     let fault = (line.plan.lock().unwrap())(&operation);
     match fault {
-        Fault::None | Fault::AnswerLost | Fault::Half | Fault::Stale => {}
+        Fault::None | Fault::AnswerLost | Fault::AnswerHeld | Fault::Half | Fault::Stale => {}
         Fault::Busy if operation != "TransactWriteItems" => {}
         Fault::Busy => return cancelled(&body, "ThrottlingError"),
         Fault::Hangs => return std::future::pending().await,
@@ -128,6 +138,10 @@ async fn pass(State(line): State<Arc<Line>>, headers: HeaderMap, body: Bytes) ->
     line.seen.lock().unwrap().push(Seen { operation, units });
     if fault == Fault::AnswerLost {
         return cut();
+    }
+    if fault == Fault::AnswerHeld {
+        line.held.notify_one();
+        return std::future::pending().await;
     }
     let before = line.answers.lock().unwrap().insert(asked, text.clone());
     let text = before.filter(|_| fault == Fault::Stale).unwrap_or(text);

@@ -1,0 +1,136 @@
+//! Events `record-consent` and `set-contact-state`: what was said last counts, whenever it arrives.
+
+use carnet::stack::Outcome;
+use serde_json::{Value, json};
+
+use crate::support::Bundle;
+
+const PHONE: &str = "+27123456789";
+
+/// Sends an event for the demo tenant, and gives the answer.
+async fn send(bundle: &Bundle, function: &str, input: Value) -> Value {
+    let tenant_id = bundle.tenant("demo-token").await.id();
+    let outcome = bundle.invoke(function, json!({ "tenant_id": tenant_id, "input": input })).await;
+    let (Outcome::Answered(answer) | Outcome::Failed(answer)) = &outcome else { panic!("{outcome:?}") };
+    serde_json::from_slice(answer).unwrap()
+}
+
+async fn said(bundle: &Bundle, consent: &str, time: &str) -> Value {
+    let at = format!("2026-05-07T{time}:00Z");
+    send(bundle, "record-consent", json!({ "phone": PHONE, "consent": consent, "at": at, "method": "keyword" })).await
+}
+
+/// What both dialects show: when in, when out, whether FlowIQ may broadcast.
+async fn shown(bundle: &Bundle) -> (Value, Value, Value) {
+    let qyvo = bundle.call("get-contact", json!({ "phone": PHONE })).await.json();
+    let flowiq = bundle.find("phone_number=27123456789").await.json();
+    let hour = |time: &Value| time.as_str().map_or(json!(null), |time| json!(time[11..16]));
+    (hour(&qyvo["opted_in_at"]), hour(&qyvo["opted_out_at"]), flowiq["contact"]["allow_broadcast"].clone())
+}
+
+#[tokio::test]
+async fn a_late_opt_in_brings_nobody_back() {
+    let bundle = Bundle::start().await;
+    bundle.call("create-contact", json!({ "phone": PHONE, "name": "Thandi" })).await;
+    assert_eq!(shown(&bundle).await, (json!(null), json!(null), json!(true)));
+    said(&bundle, "opt_out", "12:00").await;
+    let out = (json!(null), json!("12:00"), json!(false));
+    assert_eq!(shown(&bundle).await, out);
+    let answer = said(&bundle, "opt_in", "11:00").await;
+    assert_eq!(
+        (&answer["opted_in_at"], &answer["opted_out_at"]),
+        (&json!("2026-05-07T11:00:00+00:00"), &json!("2026-05-07T12:00:00+00:00"))
+    );
+    let still_out = (json!("11:00"), json!("12:00"), json!(false));
+    assert_eq!(shown(&bundle).await, still_out);
+
+    // No other way of writing a contact brings them back.
+    for body in [
+        json!({ "phone": PHONE, "name": "Imported", "tags": "import", "metadata": { "opted_in_at": "now" }, "opted_out_at": null }),
+        json!({ "phone": PHONE, "opted_in_at": "2026-06-01T00:00:00Z" }),
+    ] {
+        bundle.call("create-contact", body.clone()).await;
+        bundle.call("update-contact", body).await;
+        assert_eq!(shown(&bundle).await, still_out);
+    }
+    said(&bundle, "opt_out", "12:00").await;
+    assert_eq!(shown(&bundle).await, still_out);
+    said(&bundle, "opt_in", "13:00").await;
+    assert_eq!(shown(&bundle).await, (json!("13:00"), json!(null), json!(true)));
+    // A refusal that was on its way all the time.
+    said(&bundle, "opt_out", "12:30").await;
+    assert_eq!(shown(&bundle).await, (json!("13:00"), json!(null), json!(true)));
+}
+
+/// A refusal is kept for somebody who is not a contact yet.
+#[tokio::test]
+async fn who_said_no_before_being_imported_stays_out() {
+    let bundle = Bundle::start().await;
+    said(&bundle, "opt_out", "12:00").await;
+    bundle
+        .call("create-contact", json!({ "phone": PHONE, "name": "Thandi" }))
+        .await
+        .has("x-contact-outcome", "updated");
+    assert_eq!(shown(&bundle).await, (json!(null), json!("12:00"), json!(false)));
+    let by_id =
+        json!({ "contact_id": "01890a5d-ac96-774b-bcce-b302099a8057", "consent": "opt_out", "at": "1778141663" });
+    assert_eq!(send(&bundle, "record-consent", by_id).await["errorType"], "ContactNotFound");
+    let wrong = json!({ "phone": PHONE, "consent": "maybe", "at": "1778141663" });
+    let error = send(&bundle, "record-consent", wrong).await;
+    assert_eq!(error["errorType"], "ValidationFailed");
+    assert!(error["errorMessage"].as_str().unwrap().contains("The consent must be one of opt_in, opt_out."), "{error}");
+}
+
+#[tokio::test]
+async fn how_a_conversation_stands() {
+    let bundle = Bundle::start().await;
+    bundle.call("create-contact", json!({ "phone": PHONE })).await;
+    let set = async |time: &str, mut input: Value| {
+        input["phone"] = json!(PHONE);
+        input["at"] = json!(format!("2026-05-07T{time}:00Z"));
+        let answer = send(&bundle, "set-contact-state", input).await;
+        assert_eq!(answer["phone"], PHONE, "{answer}");
+        bundle.find("phone_number=27123456789").await.json()["contact"].clone()
+    };
+    let all = json!({
+        "bot_status": "paused", "archived": true, "blocked": true, "active_status": true, "has_unread_messages": true,
+        "contact_summary": "Asked about delivery.\nWants it on Friday.", "locale": "pt-BR"
+    });
+    let flags = |contact: &Value| {
+        ["archived", "blocked", "active_status", "has_unread_messages"].map(|flag| contact[flag] == true)
+    };
+    let contact = set("12:00", all).await;
+    assert_eq!((&contact["bot_status"], flags(&contact)), (&json!("paused"), [true; 4]));
+    assert_eq!(contact["contact_summary"], "Asked about delivery.\nWants it on Friday.");
+    assert_eq!(contact["contact_summary_updated_at"], "2026-05-07T12:00:00Z");
+    assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["locale"], "pt-BR");
+
+    // What is left out stays; of each field what was said last counts, whenever it arrives.
+    let contact = set("13:00", json!({ "archived": false })).await;
+    assert_eq!(flags(&contact), [false, true, true, true]);
+    let contact = set("12:30", json!({ "archived": true, "blocked": false, "contact_summary": "Later" })).await;
+    assert_eq!((flags(&contact), &contact["contact_summary"]), ([false, false, true, true], &json!("Later")));
+    let contact = set("12:15", json!({ "contact_summary": "", "locale": "" })).await;
+    assert_eq!(contact["contact_summary"], "Later");
+    assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["locale"], json!(null));
+
+    for (input, error, text) in [
+        (json!({ "phone": PHONE, "archived": "yes" }), "ValidationFailed", "The archived must be true or false."),
+        (
+            json!({ "phone": PHONE, "bot_status": "asleep" }),
+            "ValidationFailed",
+            "The bot status must be one of active, paused.",
+        ),
+        (
+            json!({ "phone": PHONE, "locale": "português" }),
+            "ValidationFailed",
+            "The locale must be a language, such as fr or pt-BR.",
+        ),
+        (json!({ "archived": true }), "ValidationFailed", "Neither contact_id nor phone provided"),
+        (json!({ "phone": "+14155550999", "archived": true }), "ContactNotFound", "contact not found"),
+    ] {
+        let answer = send(&bundle, "set-contact-state", input).await;
+        assert_eq!(answer["errorType"], error);
+        assert!(answer["errorMessage"].as_str().unwrap().contains(text), "{answer}");
+    }
+}

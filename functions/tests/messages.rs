@@ -1,0 +1,281 @@
+//! Event `record-message`: counted once, however often and in whichever order messages arrive.
+
+use std::collections::HashMap;
+use std::fs;
+
+use carnet::stack::Outcome;
+use contacts::contact::{Contact, Source};
+use contacts::time::Timestamp;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Bundle, Fault, Tap};
+
+const PHONE: &str = "+14155550123";
+/// 2026-05-07T08:14:23Z
+const SOME_TIME: i64 = 1_778_141_663;
+
+fn message(phone: &str, id: &str, at: i64) -> Value {
+    json!({ "phone": phone, "message_id": id, "direction": "in", "at": at.to_string() })
+}
+
+/// What a queue hands over: a batch of messages of the demo tenant.
+async fn batch(bundle: &Bundle, messages: &[Value]) -> Value {
+    let tenant_id = bundle.tenant("demo-token").await.id();
+    let records = messages.iter().enumerate().map(|(n, message)| {
+        let body = json!({ "tenant_id": tenant_id, "input": message }).to_string();
+        json!({ "messageId": n.to_string(), "body": body, "eventSource": "aws:sqs" })
+    });
+    json!({ "Records": records.collect::<Vec<_>>() })
+}
+
+async fn delivered(bundle: &Bundle, messages: &[Value]) {
+    let outcome = bundle.invoke("record-message", batch(bundle, messages).await).await;
+    let Outcome::Answered(answer) = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(serde_json::from_slice::<Value>(answer).unwrap(), json!({ "batchItemFailures": [] }));
+}
+
+async fn contact(bundle: &Bundle, phone: &str) -> Value {
+    bundle.call("get-contact", json!({ "phone": phone })).await.json()
+}
+
+fn shown(second: i64) -> String {
+    Timestamp::from_second(second).unwrap().to_string()
+}
+
+#[tokio::test]
+async fn one_message() {
+    let bundle = Bundle::start().await;
+    bundle.call("create-contact", json!({ "phone": PHONE, "name": "Jane", "tags": "vip" })).await;
+    // In the person's other spellings too, and with whatever way of writing a time.
+    for (n, at, latest) in
+        [(1, "2026-05-07T08:14:23Z", 23), (2, "2026-05-07T10:14:25+02:00", 25), (3, "1778141664", 25)]
+    {
+        let mut given = message(PHONE, &n.to_string(), 0);
+        given["at"] = json!(at);
+        given["direction"] = json!(if n == 2 { "out" } else { "in" });
+        for _ in 0..2 {
+            delivered(&bundle, &[given.clone()]).await;
+            let jane = contact(&bundle, PHONE).await;
+            assert_eq!(
+                (&jane["total_messages"], &jane["last_message_at"]),
+                (&json!(n), &json!(format!("2026-05-07T08:14:{latest}+00:00")))
+            );
+        }
+    }
+    assert_eq!(contact(&bundle, PHONE).await["name"], "Jane");
+}
+
+#[tokio::test]
+async fn an_unknown_sender_becomes_a_contact() {
+    let bundle = Bundle::start().await;
+    let mut from_widget = message("+55 11 98765-4321", "1", SOME_TIME);
+    from_widget["source"] = json!("widget");
+    delivered(&bundle, &[from_widget, message("+551187654321", "2", SOME_TIME + 1)]).await;
+    let sender = contact(&bundle, "+5511987654321").await;
+    assert_eq!(
+        (&sender["source"], &sender["total_messages"], &sender["phone"]),
+        (&json!("widget"), &json!(2), &json!("+5511987654321"))
+    );
+    assert_eq!(bundle.call("search-contacts", json!({})).await.each("phone"), ["+5511987654321"]);
+
+    // Whose source is not named came by the API; an id that nobody has makes nobody.
+    delivered(&bundle, &[message("+14155550999", "3", SOME_TIME)]).await;
+    assert_eq!(contact(&bundle, "+14155550999").await["source"], "api");
+    let tenant_id = bundle.tenant("demo-token").await.id();
+    let mut unknown = message("", "4", SOME_TIME);
+    unknown["contact_id"] = json!("01890a5d-ac96-774b-bcce-b302099a8057");
+    let outcome = bundle.invoke("record-message", json!({ "tenant_id": tenant_id, "input": unknown })).await;
+    assert!(
+        matches!(&outcome, Outcome::Failed(error) if String::from_utf8_lossy(error).contains("ContactNotFound")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_refused() {
+    let bundle = Bundle::start().await;
+    let tenant_id = bundle.tenant("demo-token").await.id();
+    for (field, value, text) in [
+        ("message_id", json!(""), "The message id field is required."),
+        ("message_id", json!(5), "The message id must be a string."),
+        ("direction", json!("sideways"), "The direction must be one of in, out."),
+        ("at", json!("yesterday"), "The at must be a time, such as 2026-05-07T08:14:23Z, not in the future."),
+        (
+            "at",
+            json!("9999-01-01T00:00:00Z"),
+            "The at must be a time, such as 2026-05-07T08:14:23Z, not in the future.",
+        ),
+        ("at", json!(null), "The at field is required."),
+        (
+            "source",
+            json!("somewhere"),
+            "The source must be one of manual, csv_import, shopify, woocommerce, widget, zapier, api.",
+        ),
+    ] {
+        let mut input = message(PHONE, "1", SOME_TIME);
+        input[field] = value.clone();
+        let outcome = bundle.invoke("record-message", json!({ "tenant_id": tenant_id, "input": input })).await;
+        let Outcome::Failed(error) = &outcome else { panic!("{field} {value}: {outcome:?}") };
+        let error: Value = serde_json::from_slice(error).unwrap();
+        let message: Value = serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap();
+        assert_eq!((&error["errorType"], &message["errors"]), (&json!("ValidationFailed"), &json!({ field: [text] })));
+    }
+    assert_eq!(bundle.call("search-contacts", json!({})).await.body, "[]");
+}
+
+/// Each three times, shuffled, in batches, over four processes.
+#[tokio::test]
+async fn a_thousand_messages_delivered_three_times() {
+    let bundle = Bundle::start().await;
+    let mut random = fastrand::Rng::with_seed(50);
+    let mut expected: HashMap<String, (u64, i64)> = HashMap::new();
+    let mut messages = Vec::new();
+    for n in 0..1_000 {
+        let phone = format!("+1415555{:04}", random.u32(0..50));
+        let at = SOME_TIME + random.i64(0..1_000_000);
+        let (total, last) = expected.entry(phone.clone()).or_default();
+        (*total, *last) = (*total + 1, at.max(*last));
+        messages.extend(vec![message(&phone, &format!("wamid.{n}"), at); 3]);
+    }
+    random.shuffle(&mut messages);
+    let batches: Vec<&[Value]> = messages.chunks(10).collect();
+    for four in batches.chunks(4) {
+        join_all(four.iter().map(|messages| delivered(&bundle, messages))).await;
+    }
+    assert!(bundle.processes("record-message") >= 4);
+    assert_eq!(expected.len(), 50);
+    for (phone, (total, last)) in expected {
+        let contact = contact(&bundle, &phone).await;
+        assert_eq!(
+            (&contact["total_messages"], &contact["last_message_at"]),
+            (&json!(total), &json!(shown(last))),
+            "{phone}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_moves_its_contact_to_the_top() {
+    let bundle = Bundle::start().await;
+    let tenant = bundle.tenant("demo-token").await;
+    for n in 0..5 {
+        let written = |contact: &mut Contact| {
+            contact.source = Source::Manual;
+            contact.tags = "vip".parse().unwrap();
+            contact.last_message_at = Timestamp::from_second(SOME_TIME - n * 60).ok();
+        };
+        bundle.put(&tenant, &format!("+1415555000{n}"), written).await;
+    }
+    let order = async |body: Value| bundle.call("search-contacts", body).await.each("phone");
+    assert_eq!(order(json!({})).await.last().unwrap(), "+14155550004");
+    delivered(&bundle, &[message("+14155550004", "1", SOME_TIME + 60)]).await;
+    for body in [json!({}), json!({ "tag": "vip" }), json!({ "query": "+1415555" })] {
+        let order = order(body.clone()).await;
+        assert_eq!((order.len(), order[0].as_str()), (5, "+14155550004"), "{body}");
+    }
+}
+
+/// One contact's in one batch are one write, and what they cost is what the layout says.
+#[tokio::test]
+async fn what_messages_cost() {
+    let (bundle, tap, _engine) = Bundle::tapped().await;
+    for (phone, tags) in [(PHONE, ""), ("+14155550999", "a, b")] {
+        bundle.call("create-contact", json!({ "phone": phone, "name": "Jane", "tags": tags })).await;
+        delivered(&bundle, &[message(phone, &format!("{phone} first"), SOME_TIME)]).await;
+    }
+    let cost = |tap: &Tap| {
+        let seen = tap.take();
+        let operations: Vec<String> = seen.iter().map(|seen| seen.operation.clone()).collect();
+        (operations, seen.iter().map(|seen| seen.units).collect::<Vec<_>>())
+    };
+    let two = vec!["BatchGetItem".to_owned(), "TransactWriteItems".to_owned()];
+    tap.forget();
+    delivered(&bundle, &[message(PHONE, "1", SOME_TIME + 1)]).await;
+    // Read: the contact and the event. Written, at a transaction's double price: both, and the contact's
+    // old and new place in the index of activity.
+    let untagged = cost(&tap);
+    assert_eq!(untagged.0, two);
+    delivered(&bundle, &[message("+14155550999", "2", SOME_TIME + 1)]).await;
+    let tagged = cost(&tap);
+    assert_eq!(tagged.0, two);
+    println!("units, untagged {:?}, with two tags {:?}", untagged.1, tagged.1);
+    assert_eq!((untagged.1, tagged.1), (vec![2.0, UNTAGGED], vec![2.0, WITH_TWO_TAGS]));
+
+    let ten: Vec<Value> = (10..20).map(|n| message(PHONE, &n.to_string(), SOME_TIME + n)).collect();
+    delivered(&bundle, &ten).await;
+    assert_eq!(cost(&tap).0, two, "ten messages of one contact");
+    delivered(&bundle, &ten).await;
+    assert_eq!(cost(&tap).0, ["BatchGetItem"], "all of them known");
+    assert_eq!(contact(&bundle, PHONE).await["total_messages"], 12);
+}
+
+const UNTAGGED: f64 = 6.0;
+const WITH_TWO_TAGS: f64 = 14.0;
+
+/// Whatever the table does to an attempt, a message counts once.
+#[tokio::test]
+async fn when_the_table_has_trouble() {
+    for fault in [Fault::Conflict, Fault::Busy, Fault::Throttled, Fault::Lost, Fault::AnswerLost, Fault::Half] {
+        let (bundle, tap, _engine) = Bundle::tapped().await;
+        let mut left = 2;
+        tap.plan(move |operation| {
+            // A batch of reads collides with nothing.
+            let reads = operation == "BatchGetItem" && fault != Fault::Conflict;
+            let meant = reads || operation == "TransactWriteItems";
+            left -= i32::from(meant);
+            if meant && left >= 0 { fault } else { Fault::None }
+        });
+        delivered(&bundle, &[message(PHONE, "1", SOME_TIME), message(PHONE, "2", SOME_TIME + 1)]).await;
+        delivered(&bundle, &[message(PHONE, "2", SOME_TIME + 1), message(PHONE, "3", SOME_TIME)]).await;
+        let contact = contact(&bundle, PHONE).await;
+        assert_eq!(
+            (&contact["total_messages"], &contact["last_message_at"]),
+            (&json!(3), &json!(shown(SOME_TIME + 1))),
+            "{fault:?}"
+        );
+    }
+}
+
+/// The process dies when its write is done and nobody has heard of it.
+#[tokio::test]
+async fn a_handler_killed_before_it_answers() {
+    let (bundle, tap, _engine) = Bundle::tapped().await;
+    delivered(&bundle, &[message(PHONE, "0", SOME_TIME)]).await;
+    let messages: Vec<Value> =
+        (1..=10).map(|n| message(&format!("+1415555000{}", n % 3), &n.to_string(), SOME_TIME + n)).collect();
+    let mut writes = 0;
+    tap.plan(move |operation| {
+        writes += i32::from(operation == "TransactWriteItems");
+        if operation == "TransactWriteItems" && writes == 2 { Fault::AnswerHeld } else { Fault::None }
+    });
+    let call = bundle.invoke("record-message", batch(&bundle, &messages).await);
+    let (outcome, ()) = tokio::join!(call, async {
+        tap.held().await;
+        kill(&process_of("record-message", &tap.url()));
+    });
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    tap.plan(|_| Fault::None);
+    for _ in 0..2 {
+        delivered(&bundle, &messages).await;
+        for (phone, total) in [("+14155550000", 3), ("+14155550001", 4), ("+14155550002", 3)] {
+            assert_eq!(contact(&bundle, phone).await["total_messages"], total, "{phone}");
+        }
+    }
+}
+
+/// The process of a function that talks to this server.
+fn process_of(function: &str, server: &str) -> String {
+    let is_it = |pid: &String| {
+        let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        let (name, environment) = (read("cmdline"), String::from_utf8_lossy(&read("environ")).into_owned());
+        String::from_utf8_lossy(&name).contains(function) && environment.contains(server)
+    };
+    let mut pids =
+        fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    pids.find(is_it).expect("a process")
+}
+
+fn kill(pid: &str) {
+    assert!(std::process::Command::new("kill").args(["-9", pid]).status().unwrap().success());
+}
