@@ -1,4 +1,5 @@
-//! The HTTP side of a stack: API Gateway for every path, but for Lambda's Invoke API and the API page.
+//! The HTTP side of a stack: API Gateway for every path, but for Lambda's Invoke API, the API page, and
+//! EventBridge for whoever names it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,10 +18,12 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::body::{self, FUNCTION_LIMIT, Unread};
+use super::bus::{self, Bus};
+use super::invoke::{self, Invoke};
 use super::pool::Functions;
 use super::process::Outcome;
 use super::routes::Routes;
-use super::{Demo, Error, Life, bind, event, invoke, page, until_overdue};
+use super::{Demo, Error, Life, bind, event, page, until_overdue};
 use crate::template::Template;
 
 /// The largest body API Gateway takes.
@@ -29,35 +32,37 @@ const BODY_LIMIT: usize = 10 * 1024 * 1024;
 struct Gateway {
     routes: Routes,
     functions: Arc<Functions>,
+    bus: Arc<Bus>,
 }
 
-/// Listens, and serves until the stack stops.
-pub(super) fn serve(
-    port: u16,
-    template: &Template,
-    functions: Arc<Functions>,
-    demo: Demo,
-    life: &Life,
-) -> Result<SocketAddr, Error> {
+/// Takes the port. Who calls from now on waits until the stack serves.
+pub(super) fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Error> {
     let failed = |source| Error::Listen { port, source };
     let listener = TcpListener::from_std(bind(port, "--port")?).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let gateway = Gateway { routes: Routes::new(template), functions: Arc::clone(&functions) };
+    Ok((listener, address))
+}
+
+/// Serves until the stack stops.
+pub(super) fn serve(listener: TcpListener, template: &Template, api: Invoke, bus: Arc<Bus>, demo: Demo, life: &Life) {
+    let gateway = Gateway { routes: Routes::new(template), functions: Arc::clone(&api.functions), bus };
     let gateway = page::router(demo).method_not_allowed_fallback(proxy).fallback(proxy).with_state(Arc::new(gateway));
     let router = Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))
-        .with_state(functions)
+        .with_state(api)
         .fallback_service(gateway);
 
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let stop = life.stop.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     life.tasks.spawn(until_overdue(stop, serving.into_future()));
-    Ok(address)
 }
 
 async fn proxy(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let (request, body) = request.into_parts();
+    if bus::is_addressed(&request.headers) {
+        return gateway.bus.answer(&request.headers, body).await;
+    }
     let Some(route) = gateway.routes.find(&request.method, request.uri.path()) else {
         return message(StatusCode::NOT_FOUND, "Not Found");
     };

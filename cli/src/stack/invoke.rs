@@ -16,15 +16,23 @@ use super::aws;
 use super::body::{self, FUNCTION_LIMIT, Unread};
 use super::pool::Functions;
 use super::process::Outcome;
+use super::unattended::Unattended;
+
+/// What the API works with.
+#[derive(Clone)]
+pub(super) struct Invoke {
+    pub(super) functions: Arc<Functions>,
+    pub(super) unattended: Arc<Unattended>,
+}
 
 /// Answers `POST /2015-03-31/functions/{name}/invocations`.
 pub(super) async fn invoke(
-    State(functions): State<Arc<Functions>>,
+    State(api): State<Invoke>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let mut response = answer(&functions, &name, &headers, body).await;
+    let mut response = answer(&api, &name, &headers, body).await;
     let id = Uuid::new_v4().to_string();
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-amzn-requestid", id);
@@ -32,11 +40,11 @@ pub(super) async fn invoke(
     response
 }
 
-async fn answer(functions: &Functions, name: &str, headers: &HeaderMap, body: Body) -> Response {
+async fn answer(api: &Invoke, name: &str, headers: &HeaderMap, body: Body) -> Response {
     // A name may come as an ARN, and with a version, of which there is one.
     let name = name.strip_suffix(":$LATEST").unwrap_or(name);
     let name = name.rsplit(':').next().unwrap_or(name);
-    let Some(function) = functions.find(name) else {
+    let Some(function) = api.functions.find(name) else {
         let message = format!("Function not found: {}", aws::function_arn(name));
         return refused(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
     };
@@ -47,8 +55,7 @@ async fn answer(functions: &Functions, name: &str, headers: &HeaderMap, body: Bo
     match headers.get("x-amz-invocation-type").map(HeaderValue::as_bytes) {
         None | Some(b"RequestResponse") => response(function.call(event).await),
         Some(b"Event") => {
-            let function = Arc::clone(function);
-            tokio::spawn(async move { function.call(event).await });
+            api.unattended.call(Arc::clone(function), event);
             StatusCode::ACCEPTED.into_response()
         }
         Some(b"DryRun") => StatusCode::NO_CONTENT.into_response(),

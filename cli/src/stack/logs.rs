@@ -1,4 +1,4 @@
-//! The functions' output.
+//! The functions' output, and what the stack itself has to say.
 
 use std::io;
 use std::process::Stdio;
@@ -41,6 +41,14 @@ impl LogLines {
 }
 
 impl Logs {
+    /// Adds a line of the stack's own.
+    pub(super) fn say(&self, line: &str) {
+        match self {
+            Self::Inherit => eprintln!("{line}"),
+            Self::Collect(lines) => lock(&lines.0).push(line.to_owned()),
+        }
+    }
+
     /// Directs the output of a process that is about to start. Inherited output needs no pipe: it
     /// arrives whatever becomes of this process.
     pub(super) fn attach(&self, command: &mut Command) {

@@ -1,9 +1,11 @@
-//! A deployment on one machine: tables, functions and the HTTP API of a template.
+//! A deployment on one machine: tables, functions and what calls these, as a template says.
 //!
 //! ```text
-//! client ── gateway ──┐                       ┌── Runtime API ── function process ──┐
-//!                     ├── pool of a function ─┤                                     ├── DynamoDB
-//! AWS SDK ── invoke ──┘                       └── Runtime API ── function process ──┘
+//! client ── gateway ───┐                       ┌── Runtime API ── function process ──┬── DynamoDB
+//! AWS SDK ── invoke ───┼── pool of a function ─┤                                     │      │
+//! ┌── mapping ─────────┤                       └── Runtime API ── function process ──┴── event bus
+//! │   event bus ───────┘                                                                    │
+//! └── stream of a table                                                               events.jsonl
 //! ```
 //!
 //! The functions are the executables AWS would run, spawned as Lambda spawns them: their
@@ -16,151 +18,55 @@
 
 pub(crate) mod aws;
 mod body;
+mod bus;
 mod demo;
 mod engine;
+mod error;
 mod event;
+mod failure;
 mod gateway;
 mod invoke;
+mod journal;
 mod logs;
+mod mapping;
+mod options;
 mod page;
 mod pool;
 mod process;
 mod routes;
 mod runtime_api;
+mod stream;
 mod tables;
+mod unattended;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use axum::body::Bytes;
+use serde_json::Value;
 use tokio::time;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::template::{self, Template};
+use crate::template::{Rule, Template};
+use bus::Bus;
+use failure::Failures;
+use invoke::Invoke;
+use journal::Journal;
+use mapping::Mappings;
 use pool::{Functions, Pool};
+use unattended::{Backoff, Unattended};
 
 pub use demo::Demo;
+pub use error::Error;
 pub use logs::{LogLines, Logs};
+pub use options::{Options, Store};
 pub use process::Outcome;
-
-/// What a stack is made from.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The template.
-    pub template: PathBuf,
-    /// Values of its parameters, where not the defaults.
-    pub parameters: BTreeMap<String, String>,
-    /// Executables of the functions, by the names the template gives them.
-    pub binaries: BTreeMap<String, PathBuf>,
-    /// Where the tables are.
-    pub store: Store,
-    /// The port of the HTTP API; 0 takes any.
-    pub port: u16,
-    /// The port of the embedded DynamoDB; 0 takes any.
-    pub dynamodb_port: u16,
-    /// How many processes of one function may run at a time.
-    pub processes: usize,
-    /// Where the functions' output goes.
-    pub logs: Logs,
-    /// How much demo data to write.
-    pub demo: Demo,
-}
-
-impl Options {
-    /// Nothing kept, any port, up to ten processes a function, no demo data.
-    pub fn new(template: impl Into<PathBuf>, binaries: BTreeMap<String, PathBuf>) -> Self {
-        Self {
-            template: template.into(),
-            parameters: BTreeMap::new(),
-            binaries,
-            store: Store::Memory,
-            port: 0,
-            dynamodb_port: 0,
-            processes: 10,
-            logs: Logs::Inherit,
-            demo: Demo::None,
-        }
-    }
-}
-
-/// Where the tables are.
-#[derive(Debug, Clone)]
-pub enum Store {
-    /// In the embedded engine, gone with the stack.
-    Memory,
-    /// In the embedded engine, kept in this directory.
-    Dir(PathBuf),
-    /// In the DynamoDB-compatible server at this address.
-    Url(String),
-}
-
-/// Why a stack can't start, or a call can't be made.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The template can't be used.
-    #[error(transparent)]
-    Template(#[from] template::Error),
-    /// The template names an executable nobody built.
-    #[error("template: {function}: there is no executable `{binary}`")]
-    NoBinary {
-        /// The function's logical id.
-        function: String,
-        /// The executable it names.
-        binary: String,
-    },
-    /// Something listens on the port.
-    #[error("port {port} is in use; choose another with {option}")]
-    PortTaken {
-        /// The port.
-        port: u16,
-        /// The option that sets it.
-        option: &'static str,
-    },
-    /// The port can't be had for another reason.
-    #[error("can't listen on port {port}: {source}")]
-    Listen {
-        /// The port.
-        port: u16,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The embedded engine doesn't start.
-    #[error("the embedded DynamoDB doesn't start: {0}")]
-    Engine(String),
-    /// A table can't be made.
-    #[error("table {table} at {url}: {reason}")]
-    Table {
-        /// Its name.
-        table: String,
-        /// The server.
-        url: String,
-        /// What the server said.
-        reason: String,
-    },
-    /// A table exists already, with other keys or indexes.
-    #[error("table {table} in {place} was made from another template; {remedy}")]
-    StaleTable {
-        /// Its name.
-        table: String,
-        /// Where it is.
-        place: String,
-        /// What to do about it.
-        remedy: &'static str,
-    },
-    /// The demo data can't be written.
-    #[error("the demo data: {0}")]
-    Demo(String),
-    /// A call names a function the template doesn't have.
-    #[error("there is no function `{0}`")]
-    NoFunction(String),
-}
 
 /// A running deployment. Dropping it ends its processes.
 pub struct Stack {
@@ -169,6 +75,10 @@ pub struct Stack {
     dynamodb: Client,
     tables: BTreeMap<String, String>,
     functions: Arc<Functions>,
+    mappings: Mappings,
+    bus: Arc<Bus>,
+    failures: Arc<Failures>,
+    unattended: Arc<Unattended>,
     life: Life,
     _stop_on_drop: DropGuard,
 }
@@ -183,26 +93,51 @@ impl Stack {
         let life = Life::default();
         let stop_on_drop = life.stop.clone().drop_guard();
 
-        let dynamodb_url = match &options.store {
-            Store::Url(url) => url.clone(),
-            store => engine::start(store, options.dynamodb_port, &life)?,
+        let (listener, address) = gateway::listen(options.port)?;
+        let url = format!("http://{address}");
+        let engine = match &options.store {
+            Store::Url(_) => None,
+            store => Some(engine::start(store, options.dynamodb_port, &life)?),
+        };
+        let dynamodb_url = match (&options.store, &engine) {
+            (Store::Url(url), _) => url.clone(),
+            (_, engine) => engine.as_ref().map(|engine| engine.url.clone()).unwrap_or_default(),
         };
         let dynamodb = aws::dynamodb(&dynamodb_url);
         tables::create(&dynamodb, &dynamodb_url, &template.tables, &options.store).await?;
-        let functions = Arc::new(functions(&options, &template, &dynamodb_url, &life)?);
+
+        let functions = Arc::new(functions(&options, &template, &url, &dynamodb_url, &life)?);
+        let journal = |name| Journal::open(&options.store, name).map_err(|source| Error::Journal { name, source });
+        let failures = Arc::new(Failures { journal: journal("failures")?, logs: options.logs.clone() });
+        let unattended = Unattended::new(Arc::clone(&failures), Backoff(options.backoff), life.clone());
+        let unattended = Arc::new(unattended);
+        let bus = Arc::new(Bus {
+            names: template.buses.iter().cloned().chain(["default".to_owned()]).collect(),
+            rules: rules(&template, &functions),
+            published: journal("events")?,
+            refusal: Mutex::default(),
+            unattended: Arc::clone(&unattended),
+            logs: options.logs.clone(),
+        });
+        let mappings = Mappings::start(&options, &template, engine, &functions, &failures, &life)?;
+
         if let Some(environment) = functions.environment() {
             demo::prepare(options.demo, environment).await?;
         }
-
-        let address = gateway::serve(options.port, &template, Arc::clone(&functions), options.demo, &life)?;
+        let api = Invoke { functions: Arc::clone(&functions), unattended: Arc::clone(&unattended) };
+        gateway::serve(listener, &template, api, Arc::clone(&bus), options.demo, &life);
 
         let tables = template.tables.into_iter().map(|table| (table.logical_id, table.name));
         Ok(Self {
-            url: format!("http://{address}"),
+            url,
             dynamodb_url,
             dynamodb,
             tables: tables.collect(),
             functions,
+            mappings,
+            bus,
+            failures,
+            unattended,
             life,
             _stop_on_drop: stop_on_drop,
         })
@@ -242,6 +177,34 @@ impl Stack {
     /// [`Error::NoFunction`].
     pub fn processes(&self, function: &str) -> Result<usize, Error> {
         Ok(self.pool(function)?.started())
+    }
+
+    /// The events published so far, as a subscriber gets them; with a directory, those of earlier runs too.
+    pub fn events(&self) -> Vec<Value> {
+        self.bus.events()
+    }
+
+    /// From now on, publishing an entry of PutEvents fails if this says so.
+    pub fn refuse_events(&self, refuse: impl FnMut(&Value) -> bool + Send + 'static) {
+        self.bus.refuse(refuse);
+    }
+
+    /// What has been given up so far: each a `destination` and the `message` Lambda would send there.
+    pub fn failures(&self) -> Vec<Value> {
+        self.failures.journal.documents()
+    }
+
+    /// Waits until all changes made so far, and all events, have been delivered or given up, and whatever came of
+    /// them as well. A mapping whose function fails for ever, and may, is waited for for ever.
+    pub async fn caught_up(&self) {
+        let mut before = None;
+        loop {
+            let now = Some((self.mappings.caught_up().await, self.unattended.over().await));
+            if now == before {
+                return;
+            }
+            before = now;
+        }
     }
 
     /// Ends the stack, and returns when its processes are gone and their last words collected.
@@ -286,17 +249,32 @@ async fn until_overdue(stop: CancellationToken, serving: impl Future) {
     }
 }
 
-fn functions(options: &Options, template: &Template, dynamodb_url: &str, life: &Life) -> Result<Functions, Error> {
+fn functions(
+    options: &Options,
+    template: &Template,
+    url: &str,
+    dynamodb_url: &str,
+    life: &Life,
+) -> Result<Functions, Error> {
     let mut pools = Vec::new();
     for function in &template.functions {
         let binary = options.binaries.get(&function.binary).ok_or_else(|| Error::NoBinary {
             function: function.logical_id.clone(),
             binary: function.binary.clone(),
         })?;
-        let launch = process::Launch::new(function, binary, dynamodb_url, options.logs.clone());
+        let launch = process::Launch::new(function, binary, url, dynamodb_url, options.logs.clone());
         pools.push((function.logical_id.clone(), Pool::new(launch, options.processes, life.clone())));
     }
     Ok(Functions::new(pools))
+}
+
+/// The rules of all buses, with their functions.
+fn rules(template: &Template, functions: &Functions) -> Vec<(Rule, Arc<Pool>)> {
+    let rules = template.functions.iter().filter_map(|function| {
+        let pool = functions.find(&function.binary)?;
+        Some(function.rules.iter().map(|rule| (rule.clone(), Arc::clone(pool))))
+    });
+    rules.flatten().collect()
 }
 
 /// Takes a port of 127.0.0.1; `option` is what a user changes when it is in use.

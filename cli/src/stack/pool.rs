@@ -41,7 +41,7 @@ impl Functions {
 
 /// The processes of one function.
 pub(super) struct Pool {
-    launch: Launch,
+    pub(super) launch: Launch,
     idle: Mutex<Vec<Process>>,
     /// One permit per process that may run. Tokio's semaphore serves in order of arrival.
     turns: Arc<Semaphore>,
@@ -63,6 +63,11 @@ impl Pool {
     /// How many processes have been started so far.
     pub(super) fn started(&self) -> usize {
         self.started.load(Ordering::Relaxed)
+    }
+
+    /// Whether calls fail because the stack has stopped.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.life.stop.is_cancelled()
     }
 
     /// Calls the function. A call that has its turn goes on when the caller turns away, so that its

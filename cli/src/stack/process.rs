@@ -70,11 +70,15 @@ pub(super) struct Launch {
     pub(super) environment: BTreeMap<String, String>,
     /// How long a call may take.
     pub(super) timeout: Duration,
+    /// How often a call is made again that nobody waits for, and where it is reported then.
+    pub(super) retries: u32,
+    pub(super) on_failure: Option<String>,
     logs: Logs,
 }
 
 impl Launch {
-    pub(super) fn new(function: &Function, binary: &Path, dynamodb_url: &str, logs: Logs) -> Self {
+    /// `url` is where the stack answers for EventBridge.
+    pub(super) fn new(function: &Function, binary: &Path, url: &str, dynamodb_url: &str, logs: Logs) -> Self {
         let name = function.binary.clone();
         let memory = function.memory_mb.to_string();
         let log_group = format!("/aws/lambda/{name}");
@@ -90,6 +94,7 @@ impl Launch {
             ("AWS_ACCESS_KEY_ID", credentials.access_key_id()),
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key()),
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url),
+            ("AWS_ENDPOINT_URL_EVENTBRIDGE", url),
         ];
         let token = credentials.session_token().map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
         // A developer's wish to see more is passed on; nothing else of this environment is.
@@ -99,7 +104,15 @@ impl Launch {
         environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let others = token.into_iter().chain(wishes.into_iter().flatten());
         environment.extend(others.map(|(name, value)| (name.to_owned(), value)));
-        Self { name, binary: binary.to_owned(), environment, timeout: function.timeout, logs }
+        Self {
+            name,
+            binary: binary.to_owned(),
+            environment,
+            timeout: function.timeout,
+            retries: function.retries,
+            on_failure: function.on_failure.clone(),
+            logs,
+        }
     }
 
     fn command(&self, runtime_api: &str) -> Command {

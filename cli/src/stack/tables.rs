@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, Projection, TableDescription,
-    TableStatus, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, Projection, StreamSpecification,
+    TableDescription, TableStatus, TimeToLiveSpecification,
 };
 use tokio::time;
 
@@ -32,6 +32,13 @@ pub(super) async fn create(client: &Client, url: &str, tables: &[Table], store: 
         if exists && Layout::found(&found) != Layout::wanted(table) {
             return Err(stale(table, store));
         }
+        // Where the server is somebody else's, a table that exists is left as it is.
+        if exists
+            && !matches!(store, Store::Url(_))
+            && found.stream_specification().is_none_or(|stream| !stream.stream_enabled)
+        {
+            switch_stream_on(client, table).await.map_err(failed)?;
+        }
         expire(client, table).await.map_err(failed)?;
     }
     Ok(())
@@ -45,15 +52,30 @@ fn request(client: &Client, table: &Table) -> Result<CreateTableFluentBuilder, B
             .build()
     });
     let indexes = table.global_secondary_indexes.iter().map(index).collect::<Result<Vec<_>, _>>()?;
-    // Without the template's streams: nothing here reads them, and the embedded engine, which keeps
-    // their records for ever, would take longer for every write than for the one before.
     Ok(client
         .create_table()
         .table_name(&table.name)
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(attributes.collect::<Result<_, _>>()?))
         .set_key_schema(Some(keys(&table.key_schema)?))
-        .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes)))
+        .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes))
+        .set_stream_specification(stream(table)?))
+}
+
+fn stream(table: &Table) -> Result<Option<StreamSpecification>, BuildError> {
+    let stream = table.stream_specification.as_ref().map(|stream| {
+        let view = stream.stream_view_type.as_str().into();
+        StreamSpecification::builder().stream_enabled(true).stream_view_type(view).build()
+    });
+    stream.transpose()
+}
+
+/// Gives a table its stream that was made before the template had one.
+async fn switch_stream_on(client: &Client, table: &Table) -> Result<(), String> {
+    let Some(stream) = stream(table).map_err(|error| error.to_string())? else { return Ok(()) };
+    let request = client.update_table().table_name(&table.name).stream_specification(stream);
+    request.send().await.map_err(|error| reason(&error))?;
+    active(client, &table.name).await.map(drop)
 }
 
 fn index(index: &Index) -> Result<GlobalSecondaryIndex, BuildError> {

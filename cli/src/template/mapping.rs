@@ -178,7 +178,7 @@ impl Rule {
         if event.state.as_deref() == Some("DISABLED") {
             return Ok(None);
         }
-        let bus = event.event_bus_name.as_deref().map_or("default", local_name);
+        let bus = event.event_bus_name.as_deref().map_or("default", bus_name);
         if bus != "default" && !names.of(Kind::Bus).any(|name| name == bus) {
             return Err(format!("EventBusName: there is no event bus `{bus}` in this template"));
         }
@@ -201,7 +201,7 @@ pub(super) fn queue(event: &Value, names: &Names<'_>) -> Result<String, String> 
 }
 
 /// The bus an ARN or a name stands for.
-fn local_name(bus: &str) -> &str {
+pub(crate) fn bus_name(bus: &str) -> &str {
     bus.rsplit_once("event-bus/").map_or(bus, |(_, name)| name)
 }
 

@@ -24,6 +24,7 @@ use function::FunctionProperties;
 use resolve::{Kind, Names};
 
 pub use function::{Function, Route};
+pub(crate) use mapping::bus_name;
 pub use mapping::{Rule, StreamMapping};
 pub use table::{AttributeDefinition, Index, KeyElement, Projection, Stream, Table, TimeToLive};
 

@@ -4,6 +4,8 @@
 //! environment and serves that instead of running the tests. So the whole life of a process is
 //! covered without a second crate, which is also why there is no test harness.
 
+mod events;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -26,16 +28,20 @@ async fn function(api: &str) -> Option<()> {
         // An HTTP request carries its orders in the query, as text.
         let query = &event["queryStringParameters"];
         let order = |name: &str| event[name].as_u64().or_else(|| query[name].as_str()?.parse().ok());
-        println!("call {id}");
+        match events::told(&client, &event).await {
+            Some(word) => println!("{word}"),
+            None => println!("call {id}"),
+        }
         if let Some(ms) = order("sleep") {
             sleep(Duration::from_millis(ms)).await;
         }
         if let Some(status) = order("exit") {
             std::process::exit(status.try_into().ok()?);
         }
-        let (path, answer) = match order("fail") {
-            Some(_) => ("error", json!({"errorType": "Refused", "errorMessage": "as asked"})),
-            None => {
+        let (path, answer) = match (order("fail"), events::answer(&event)) {
+            (None, Some(answer)) => ("response", answer),
+            (Some(_), _) => ("error", json!({"errorType": "Refused", "errorMessage": "as asked"})),
+            (None, None) => {
                 let padding = "x".repeat(order("bytes").unwrap_or(0).try_into().ok()?);
                 let table = env::var("NOTES_TABLE").ok()?;
                 ("response", json!({"pid": std::process::id(), "event": event, "table": table, "padding": padding}))
@@ -63,12 +69,22 @@ async fn main() {
         the_tables_are_the_templates(),
         kept_tables_are_checked(),
         stopping_ends_processes_and_collects_their_output(),
+        events::changes_are_told_in_order(),
+        events::reported_changes_come_again_and_are_given_up(),
+        events::a_failed_batch_is_cut_down_to_the_bad_change(),
+        events::what_was_not_told_is_told_after_a_restart(),
+        events::a_table_gets_its_stream_later(),
+        events::published_events_are_kept_and_passed_on(),
+        events::entries_that_are_wrong_fail_one_by_one(),
+        events::events_that_fail_are_given_up(),
+        events::changes_become_events(),
+        events::another_server_keeps_its_streams(),
     );
 }
 
 fn options() -> Options {
     let this = env::current_exe().expect("a path");
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/template.yaml");
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/template.yaml");
     Options::new(template, BTreeMap::from([("echo".to_owned(), this)]))
 }
 
