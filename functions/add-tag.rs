@@ -13,12 +13,11 @@
 use contacts::access::Tenant;
 use contacts::contact::{ContactId, Phone, Tag, Tags};
 use contacts::table::Table;
-use contacts::{Action, Answer, Error, Fields, Flawed};
+use contacts::{Action, Answer, Error, Fields, Flawed, Who};
 use serde::Serialize;
 
 struct AddTag {
-    contact_id: Option<ContactId>,
-    phone: Option<Phone>,
+    who: Who,
     tag: Tag,
 }
 
@@ -36,18 +35,13 @@ impl Action for AddTag {
     type Answer = Added;
 
     fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let contact_id = fields.optional("contact_id");
-        let phone = fields.optional("phone");
+        let who = fields.who();
         let tag = fields.required("tag");
-        Ok(AddTag { contact_id: contact_id?, phone: phone?, tag: tag? })
+        Ok(AddTag { who: who?, tag: tag? })
     }
 
     async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Added>, Error> {
-        let id = match (self.contact_id, &self.phone) {
-            (Some(id), _) => id,
-            (None, Some(phone)) => tenant.contact_id(phone),
-            (None, None) => return Err(Error::Rule("Neither contact_id nor phone provided")),
-        };
+        let id = self.who.id(tenant)?;
         let (contact, outcome) = table
             .update(tenant, id, Some(&self.tag.clone().into()), |mut contact| {
                 contact.tags.add(&self.tag).map_err(|_| Error::Rule("A contact can have at most 45 tags."))?;

@@ -72,8 +72,10 @@ impl FromStr for Number {
     type Err = Flaw;
 
     fn from_str(text: &str) -> Result<Self, Flaw> {
-        let digits = text.chars().filter(char::is_ascii_digit).collect();
-        Ok(Number { phone: Phone::from_whatsapp(text).ok(), digits })
+        let phone = Phone::from_whatsapp(text).ok();
+        let typed = || text.chars().filter(char::is_ascii_digit).collect();
+        let digits = phone.as_ref().map_or_else(typed, |phone| phone.digits().to_owned());
+        Ok(Number { phone, digits })
     }
 }
 

@@ -16,12 +16,11 @@ use contacts::access::Tenant;
 use contacts::contact::{Consent, Contact, ContactId, EventTime, Phone, Source, Wish};
 use contacts::table::Table;
 use contacts::time::Timestamp;
-use contacts::{Action, Answer, Error, Fields, Flawed};
+use contacts::{Action, Answer, Error, Fields, Flawed, Who};
 use serde::Serialize;
 
 struct RecordConsent {
-    contact_id: Option<ContactId>,
-    phone: Option<Phone>,
+    who: Who,
     consent: Consent,
     source: Option<Source>,
 }
@@ -40,14 +39,13 @@ impl Action for RecordConsent {
     type Answer = Recorded;
 
     fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let contact_id = fields.optional("contact_id");
-        let phone = fields.optional("phone");
+        let who = fields.who();
         let wish = fields.required::<Wish>("consent");
         let at = fields.required::<EventTime>("at");
         let method = fields.optional("method");
         let source = fields.optional("source");
         let consent = Consent { wish: wish?, at: at?.0, method: method? };
-        Ok(RecordConsent { contact_id: contact_id?, phone: phone?, consent, source: source? })
+        Ok(RecordConsent { who: who?, consent, source: source? })
     }
 
     async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Recorded>, Error> {
@@ -55,15 +53,14 @@ impl Action for RecordConsent {
             self.consent.apply(&mut contact);
             Ok(contact)
         };
-        let (contact, outcome) = match (self.contact_id, &self.phone) {
-            (Some(id), _) => table.update(tenant, id, None, noted).await?,
-            (None, Some(phone)) => {
-                let id = tenant.contact_id(phone);
+        let id = self.who.id(tenant)?;
+        let (contact, outcome) = match self.who.new_phone() {
+            None => table.update(tenant, id, None, noted).await?,
+            Some(phone) => {
                 let source = self.source.unwrap_or(Source::Api);
                 let new = || Contact::new(id, phone.clone(), source, Timestamp::now());
                 table.upsert(tenant, id, None, |stored| noted(stored.unwrap_or_else(new))).await?
             }
-            (None, None) => return Err(Error::Rule("Neither contact_id nor phone provided")),
         };
         let recorded = Recorded {
             id: contact.id,

@@ -17,12 +17,11 @@ use contacts::access::Tenant;
 use contacts::contact::{BotStatus, Change, ContactId, EventTime, Locale, Patch, Phone, Summary};
 use contacts::table::Table;
 use contacts::time::Timestamp;
-use contacts::{Action, Answer, Error, Fields, Flawed};
+use contacts::{Action, Answer, Error, Fields, Flawed, Who};
 use serde::Serialize;
 
 struct SetContactState {
-    contact_id: Option<ContactId>,
-    phone: Option<Phone>,
+    who: Who,
     change: Change,
 }
 
@@ -46,8 +45,7 @@ impl Action for SetContactState {
     type Answer = Set;
 
     fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let contact_id = fields.optional("contact_id");
-        let phone = fields.optional("phone");
+        let who = fields.who();
         let bot_status = fields.optional("bot_status");
         let archived = fields.boolean("archived");
         let blocked = fields.boolean("blocked");
@@ -66,15 +64,11 @@ impl Action for SetContactState {
             summary: summary?,
             locale: locale?,
         };
-        Ok(SetContactState { contact_id: contact_id?, phone: phone?, change })
+        Ok(SetContactState { who: who?, change })
     }
 
     async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Set>, Error> {
-        let id = match (self.contact_id, &self.phone) {
-            (Some(id), _) => id,
-            (None, Some(phone)) => tenant.contact_id(phone),
-            (None, None) => return Err(Error::Rule("Neither contact_id nor phone provided")),
-        };
+        let id = self.who.id(tenant)?;
         let (contact, outcome) = table
             .update(tenant, id, None, |mut contact| {
                 self.change.apply(&mut contact);

@@ -16,12 +16,11 @@ use contacts::access::Tenant;
 use contacts::contact::{ContactId, Email, Metadata, Name, Patch, Phone, Tags};
 use contacts::table::Table;
 use contacts::time::Timestamp;
-use contacts::{Action, Answer, Error, Fields, Flawed};
+use contacts::{Action, Answer, Error, Fields, Flawed, Who};
 use serde::Serialize;
 
 struct UpdateContact {
-    contact_id: Option<ContactId>,
-    phone: Option<Phone>,
+    who: Who,
     name: Patch<Name>,
     email: Patch<Email>,
     tags: Patch<Tags>,
@@ -44,28 +43,16 @@ impl Action for UpdateContact {
     type Answer = Updated;
 
     fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let contact_id = fields.optional("contact_id");
-        let phone = fields.optional("phone");
+        let who = fields.who();
         let name = fields.patch("name");
         let email = fields.patch("email");
         let tags = fields.patch("tags");
         let metadata = fields.metadata("metadata");
-        Ok(UpdateContact {
-            contact_id: contact_id?,
-            phone: phone?,
-            name: name?,
-            email: email?,
-            tags: tags?,
-            metadata: metadata?,
-        })
+        Ok(UpdateContact { who: who?, name: name?, email: email?, tags: tags?, metadata: metadata? })
     }
 
     async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Updated>, Error> {
-        let id = match (self.contact_id, &self.phone) {
-            (Some(id), _) => id,
-            (None, Some(phone)) => tenant.contact_id(phone),
-            (None, None) => return Err(Error::Rule("Neither contact_id nor phone provided")),
-        };
+        let id = self.who.id(tenant)?;
         let (contact, outcome) = table
             .update(tenant, id, self.tags.value(), |mut contact| {
                 self.name.apply(&mut contact.name);

@@ -113,7 +113,9 @@ async fn nothing_personal_is_logged() {
     for personal in ["secret", "Secret", "4155550123", "demo-token"] {
         assert!(!log.contains(personal), "{log}");
     }
-    let answered: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // The change feed has lines of its own.
+    let of_calls = log.lines().filter(|line| !line.contains("publish-changes"));
+    let answered: Vec<serde_json::Value> = of_calls.map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answered.len(), 7 * 3 + 6, "{log}");
     for line in answered {
         assert_eq!(line["message"], "answered");

@@ -238,8 +238,8 @@ async fn how_a_conversation_stands() {
     assert_eq!(found["contact_summary"], "Asked about delivery");
     assert_eq!(found["contact_summary_updated_at"], "2025-12-11T10:30:00Z");
     assert_eq!(found["source"], json!({ "type": "widget", "location": {}, "created_at": "2025-12-11T10:30:00Z" }));
-    // Having agreed since, they may be written to again.
-    bundle.put(&tenant, "+27123456789", |contact| contact.opted_in_at = "2026-02-01T00:00:00Z".parse().ok()).await;
+    // The rest of what is said about consent is in `consent`.
+    bundle.put(&tenant, "+27123456789", |contact| contact.opted_out_at = None).await;
     assert_eq!(bundle.find("phone_number=27123456789").await.json()["contact"]["allow_broadcast"], true);
 }
 

@@ -14,5 +14,7 @@ pub mod table;
 pub mod telemetry;
 pub mod time;
 
-pub use door::{Action, Answer, Dialect, Fields, Flawed, StartError, serve, serve_caller, serve_contract, serve_feed};
+pub use door::{
+    Action, Answer, Dialect, Fields, Flawed, StartError, Who, serve, serve_caller, serve_contract, serve_feed,
+};
 pub use error::Error;

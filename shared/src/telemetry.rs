@@ -15,7 +15,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub fn init() {
     let level =
         std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let ours = Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), level);
+    let ours = Targets::new()
+        .with_default(LevelFilter::WARN)
+        // Would say of every event that fails what a door has said already.
+        .with_target("lambda_runtime", LevelFilter::OFF)
+        .with_target(env!("CARGO_CRATE_NAME"), level);
     let json = fmt::layer().json().flatten_event(true).with_span_list(false).with_target(false);
     // Fails where a subscriber is set already; then that one logs.
     let _ = tracing_subscriber::registry().with(json).with(ours).try_init();

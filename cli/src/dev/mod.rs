@@ -101,6 +101,7 @@ async fn start(args: Args) -> Result<Stack, Error> {
         port: args.port,
         dynamodb_port: args.dynamodb_port,
         demo,
+        page: true,
         ..Options::new(root.join("template.yaml"), binaries)
     };
     Ok(Stack::start(options).await?)

@@ -28,6 +28,8 @@ pub struct Options {
     pub logs: Logs,
     /// How much demo data to write.
     pub demo: Demo,
+    /// Whether there is a page to try the API on, which AWS has not.
+    pub page: bool,
     /// How long an event that failed waits before it is delivered again; longer each time.
     pub backoff: Duration,
 }
@@ -45,6 +47,7 @@ impl Options {
             processes: 10,
             logs: Logs::Inherit,
             demo: Demo::None,
+            page: false,
             backoff: Duration::from_millis(50),
         }
     }

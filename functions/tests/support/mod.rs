@@ -74,7 +74,8 @@ impl Bundle {
 
     /// The same, with other options.
     pub async fn tapped_with(options: Options) -> (Self, Tap, Stack) {
-        let engine = Stack::start(options.clone()).await.unwrap();
+        let silent = Options { logs: Logs::Collect(LogLines::default()), ..options.clone() };
+        let engine = Stack::start(silent).await.unwrap();
         let tap = Tap::start(engine.dynamodb_url()).await;
         let bundle = Self::with(Options { store: Store::Url(tap.url()), ..options }).await;
         tap.forget();

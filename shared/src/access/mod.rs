@@ -15,9 +15,11 @@ mod quota;
 mod tenant;
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 pub use quota::Standing;
 pub use tenant::{Tenant, TenantId, TenantRecord};
@@ -27,6 +29,9 @@ use crate::table::AccessTable;
 use crate::time::Timestamp;
 use cache::Cache;
 use quota::Quota;
+
+/// How long a call waits to be counted, at the most.
+const COUNTING: Duration = Duration::from_secs(1);
 
 /// A person or program that calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,12 +137,15 @@ impl Access {
     /// When the log of calls can't be reached, the call goes uncounted: a contacts API that is down
     /// because its counter is would be the worse error.
     pub async fn count(&self, caller: &Caller) -> Option<Standing> {
-        let limit = caller.rate_limit.unwrap_or(self.rate_limit);
+        let limit = caller.rate_limit.unwrap_or(self.rate_limit).min(quota::MOST_CALLS);
         if limit == 0 {
             return None;
         }
-        let counted = self.quota.count(&self.table, &caller.digest, limit).await;
-        counted.inspect_err(|error| tracing::warn!(%error, "a call was not counted")).ok()
+        let counted = timeout(COUNTING, self.quota.count(&self.table, &caller.digest, limit)).await;
+        counted
+            .unwrap_or(Err(Error::TimedOut))
+            .inspect_err(|error| tracing::warn!(%error, "a call was not counted"))
+            .ok()
     }
 
     /// What a token is granted. For operators: [`authenticate`](Access::authenticate) is for callers.
@@ -155,7 +163,13 @@ impl Access {
     /// [`Error::Throttled`], [`Error::Internal`].
     pub async fn grant(&self, token: &str, grant: &Grant) -> Result<(), Error> {
         if let Some(tenant) = &grant.tenant {
-            self.table.put(&tenant_key(tenant.id), tenant).await?;
+            // One person has one id: there can't be two namespaces to derive it with.
+            let key = tenant_key(tenant.id);
+            match self.table.get::<TenantRecord>(&key).await? {
+                Some(known) if known.same_namespace(tenant) => {}
+                Some(_) => return Err(Error::Internal("the tenant has another namespace".to_owned())),
+                None => self.table.put(&key, tenant).await?,
+            }
         }
         self.table.put(&key(&digest(token)), grant).await
     }

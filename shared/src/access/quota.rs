@@ -3,8 +3,8 @@
 //! For every token the table logs its last calls, as many as it may make. A call is let in when
 //! there is room at the end of the log, or when the oldest call is more than a minute old, whose
 //! place it takes. That is one conditional write: all processes agree, a call is let in exactly
-//! when fewer than the quota were in the minute before it, and one that is turned away leaves no
-//! trace.
+//! when fewer than the quota were in the minute before it, as far as the processes' clocks agree, and
+//! one that is turned away leaves no trace.
 //!
 //! A logged call takes seven bytes, so a log of up to 120 costs one write unit a call, and one of
 //! 1,000 seven.
@@ -22,6 +22,8 @@ const COUNTS: i64 = 601;
 const EPOCH: i64 = 1_767_225_600;
 /// How often a guess about the log may be wrong. Twice is possible: DynamoDB removes idle logs.
 const GUESSES: usize = 4;
+/// The largest quota there is: a log of so many calls is far from DynamoDB's largest item.
+pub(super) const MOST_CALLS: u32 = 10_000;
 /// How many logs are remembered to be full; a process that knows more starts over.
 const MOST: usize = 1_000;
 

@@ -9,8 +9,9 @@ use crate::contact::{ContactId, Phone, Tag};
 
 /// A tenant: whose contacts a call is about.
 ///
-/// Every call of the table takes one, and only a token that was granted produces one: it can't be
-/// made, and not be read from anything a caller sends.
+/// Every call of the table takes one, and only [`access`](crate::access) produces one: for a token that
+/// was granted, or for an event of a service that may send them. It can't be made, and not be read
+/// from anything that comes over HTTP.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tenant(TenantRecord);
 
@@ -42,10 +43,15 @@ impl TenantRecord {
             namespace: Uuid::new_v4(),
         }
     }
+
+    /// Whether ids are derived alike.
+    pub(super) fn same_namespace(&self, other: &TenantRecord) -> bool {
+        self.namespace == other.namespace
+    }
 }
 
 impl Tenant {
-    /// The tenant a token was granted for.
+    /// The tenant a token was granted for, or an event names.
     pub(super) fn granted(record: TenantRecord) -> Self {
         Tenant(record)
     }

@@ -11,20 +11,25 @@
 mod event;
 mod fields;
 mod http;
+mod who;
 
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lambda_http::request::RequestContext;
-use lambda_http::{Context, Request, RequestExt, service_fn};
+use lambda_http::http::Response;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Body, Context, LambdaEvent, Request, Service, lambda_runtime, service_fn};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use event::Failed;
 pub use fields::{Fields, Flawed};
 use http::Contract;
+pub use who::Who;
 
 use crate::access::{Access, Caller, Tenant};
 use crate::config::{Config, FeedConfig};
+use crate::contact::ContactId;
 use crate::error::Error;
 use crate::feed::Bus;
 use crate::table::{AccessTable, Client, Outcome, Table};
@@ -55,23 +60,26 @@ pub trait Action: Sized + Send {
     /// Does it, for `tenant`.
     fn run(self, table: &Table, tenant: &Tenant) -> impl Future<Output = Result<Answer<Self::Answer>, Error>> + Send;
 
-    /// Does several that came together, for one tenant: a result each, in order.
+    /// The contact it is about, where calls about one contact are better done together.
+    fn together_about(&self, tenant: &Tenant) -> Option<ContactId> {
+        let _ = tenant;
+        None
+    }
+
+    /// Does what came in one event about one contact; all of it has one result.
     ///
-    /// One after the other; `in_order`, none after one that failed. An action that can do better
-    /// says so here.
-    fn run_all(
+    /// Only for those that say so with [`together_about`](Action::together_about).
+    fn run_together(
         actions: Vec<Self>,
         table: &Table,
         tenant: &Tenant,
-        in_order: bool,
-    ) -> impl Future<Output = Vec<Result<Answer<Self::Answer>, Error>>> + Send {
+    ) -> impl Future<Output = Result<Answer<Self::Answer>, Error>> + Send {
         async move {
-            let mut results: Vec<Result<_, Error>> = Vec::with_capacity(actions.len());
+            let mut result = Err(Error::Internal("there is nothing to do together".to_owned()));
             for action in actions {
-                let held = in_order && results.last().is_some_and(Result::is_err);
-                results.push(if held { Err(Error::OutOfTurn) } else { action.run(table, tenant).await });
+                result = action.run(table, tenant).await;
             }
-            results
+            result
         }
     }
 }
@@ -127,12 +135,14 @@ pub use lambda_http::Error as StartError;
 /// # Errors
 /// When the configuration is incomplete, or Lambda's runtime API goes away.
 pub async fn serve<A: Action>() -> Result<(), StartError> {
-    let (access, table) = start(A::CHANGES).await?;
-    lambda_http::run(service_fn(async |request| match origin(&request) {
-        Origin::Http => Ok(http::action::<A>(&access, &table, request).await),
-        Origin::Event => event::action::<A>(&access, &table, request).await,
-    }))
-    .await
+    let (config, client) = start()?;
+    let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
+    let table = Table::new(client, config.contacts_table);
+    // Where a call is counted while it reads, two connections are used at once.
+    let connections = if A::CHANGES || config.rate_limit == 0 { 1 } else { 2 };
+    connect(&access, connections).await;
+    let http = |request| http::action::<A>(&access, &table, request);
+    listen(http, async |event: &str, context: &Context| event::action::<A>(&access, &table, event, context).await).await
 }
 
 /// Serves what a token says about its caller, who may have no tenant: `about` makes the answer.
@@ -143,12 +153,10 @@ pub async fn serve_caller<T: Serialize>(
     name: &'static str,
     about: impl Fn(&Caller) -> T + Send + Sync,
 ) -> Result<(), StartError> {
-    let (access, _) = start(true).await?;
-    lambda_http::run(service_fn(async |request| {
-        only_http(&request)?;
-        Ok::<_, Failed>(http::caller(name, &access, &about, request).await)
-    }))
-    .await
+    let (config, client) = start()?;
+    let access = Access::new(AccessTable::new(client, config.access_table), config.rate_limit);
+    connect(&access, 1).await;
+    listen(|request| http::caller(name, &access, &about, request), no_event).await
 }
 
 /// Serves the [contract's document](crate::openapi), and answers what no endpoint takes as the
@@ -159,31 +167,74 @@ pub async fn serve_caller<T: Serialize>(
 pub async fn serve_contract(name: &'static str) -> Result<(), StartError> {
     telemetry::init();
     let contract = Contract::read()?;
-    lambda_http::run(service_fn(async |request| {
-        only_http(&request)?;
-        Ok::<_, Failed>(http::unrouted(name, &contract, request).await)
-    }))
-    .await
+    listen(|request| http::unrouted(name, &contract, request), no_event).await
 }
 
-/// How a call has come.
-enum Origin {
-    Http,
-    Event,
+/// Publishes what the table's stream tells: the `main` of the change feed.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_feed(name: &'static str) -> Result<(), StartError> {
+    let (config, client) = start()?;
+    let feed = FeedConfig::from_env()?;
+    let bus = Bus::new(&config, feed.bus, feed.endpoint);
+    let access = Access::new(AccessTable::new(client, config.access_table), config.rate_limit);
+    let publish =
+        async |event: &str, context: &Context| event::publish(name, &access, &bus, feed.detail, event, context).await;
+    listen(|request| http::nothing(name, request), publish).await
 }
 
-fn origin(request: &Request) -> Origin {
-    match request.request_context_ref() {
-        Some(RequestContext::PassThrough) | None => Origin::Event,
-        Some(_) => Origin::Http,
+fn start() -> Result<(Config, Client), StartError> {
+    telemetry::init();
+    let config = Config::from_env()?;
+    let client = Client::new(&config);
+    Ok((config, client))
+}
+
+/// Opens connections ahead. A call finds out by itself whether the table can be reached.
+async fn connect(access: &Access, connections: usize) {
+    let connected = match connections {
+        2 => tokio::try_join!(access.warm_up(), access.warm_up()).map(drop),
+        _ => access.warm_up().await,
+    };
+    if let Err(error) = connected {
+        tracing::warn!(%error, "the connection could not be opened ahead");
     }
 }
 
-fn only_http(request: &Request) -> Result<(), Failed> {
-    match origin(request) {
-        Origin::Http => Ok(()),
-        Origin::Event => Err(Failed::from(&Error::UnknownEvent("this function answers HTTP alone"))),
-    }
+/// Answers whatever Lambda hands over: requests by `http`, anything else by `event`.
+///
+/// Not by way of `lambda_http::run`: that would read an event's answer and write it again, and lose
+/// the spelling of numbers, or all of it.
+async fn listen<H, F>(
+    http: H,
+    event: impl AsyncFn(&str, &Context) -> Result<Box<RawValue>, Failed>,
+) -> Result<(), StartError>
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Response<Body>> + Send,
+{
+    let answer = async |handed: LambdaEvent<Box<RawValue>>| {
+        let LambdaEvent { payload, context } = handed;
+        let Ok(request) = serde_json::from_str::<LambdaRequest>(payload.get()) else {
+            // Boxed: the SDK's futures in ours are nested deeper than the compiler follows.
+            return Box::pin(event(payload.get(), &context)).await;
+        };
+        let mut http = Adapter::from(service_fn(|request| {
+            let response = http(request);
+            async { Ok::<_, Failed>(response.await) }
+        }));
+        let response = http.call(LambdaEvent { payload: request, context }).await?;
+        to_raw_value(&response).map_err(|error| Failed::from(&Error::Internal(format!("writing a response: {error}"))))
+    };
+    lambda_runtime::run(service_fn(answer)).await
+}
+
+/// For functions that answer requests alone.
+async fn no_event(_: &str, _: &Context) -> Result<Box<RawValue>, Failed> {
+    let error = Error::UnknownEvent("this function answers HTTP alone");
+    tracing::warn!(%error, "failed");
+    Err(Failed::from(&error))
 }
 
 /// What answering takes, at the most.
@@ -194,36 +245,4 @@ const TO_SPARE: Duration = Duration::from_millis(500);
 fn time_left(context: &Context) -> Duration {
     let end = UNIX_EPOCH + Duration::from_millis(context.deadline);
     end.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(TO_SPARE)
-}
-
-/// Publishes what the table's stream tells: the `main` of the change feed.
-///
-/// # Errors
-/// As [`serve`].
-pub async fn serve_feed(name: &'static str) -> Result<(), StartError> {
-    telemetry::init();
-    let config = Config::from_env()?;
-    let feed = FeedConfig::from_env()?;
-    let access = Access::new(AccessTable::new(Client::new(&config), config.access_table.clone()), 0);
-    let bus = Bus::new(&config, feed.bus, feed.endpoint);
-    lambda_http::run(service_fn(async |request| event::publish(name, &access, &bus, feed.detail, request).await)).await
-}
-
-/// Configured, and connected: once, or twice where a call is counted while it reads.
-async fn start(one_at_a_time: bool) -> Result<(Access, Table), StartError> {
-    telemetry::init();
-    let config = Config::from_env()?;
-    let client = Client::new(&config);
-    let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
-    let table = Table::new(client, config.contacts_table);
-    let connected = if one_at_a_time || config.rate_limit == 0 {
-        access.warm_up().await
-    } else {
-        tokio::try_join!(access.warm_up(), access.warm_up()).map(drop)
-    };
-    // A call finds out by itself whether the table can be reached.
-    if let Err(error) = connected {
-        tracing::warn!(%error, "the connection could not be opened ahead");
-    }
-    Ok((access, table))
 }

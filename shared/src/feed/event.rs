@@ -77,7 +77,6 @@ pub struct Event {
 
 /// A contact with all that clients can see of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of `Contact` and `State`")]
 pub struct Snapshot {
     pub id: ContactId,
     pub phone: Phone,

@@ -1,10 +1,13 @@
 //! Several calls in one event: each has a result of its own.
 
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use super::super::{Action, Answer};
+use super::super::Action;
 use super::envelope::Call;
-use crate::access::{Access, TenantId};
+use super::written;
+use crate::access::{Access, Tenant, TenantId};
+use crate::contact::ContactId;
 use crate::error::Error;
 use crate::table::Table;
 
@@ -16,78 +19,91 @@ pub(super) struct Batch<'a> {
     pub(super) until: Instant,
 }
 
+/// The output of a call, as JSON.
+pub(super) type Output = Result<Box<RawValue>, Error>;
+
 impl Batch<'_> {
     /// Makes a single call.
-    pub(super) async fn one<A: Action>(&self, call: Call<A>) -> Result<Answer<A::Answer>, Error> {
-        let result = self.run(vec![Ok(call)], false).await.pop();
-        result.unwrap_or_else(|| Err(Error::Internal("a call has no result".to_owned())))
+    pub(super) async fn one<A: Action>(&self, call: Call<A>) -> Output {
+        let tenant = self.tenant(call.tenant_id).await?;
+        tracing::Span::current().record("tenant_id", tenant.id().to_string());
+        self.run(vec![call.action], &tenant).await
     }
 
-    /// Makes the calls, as far as they could be read: those of one tenant together, or, where the
-    /// order matters, one run of one tenant's after the other, and none after one that failed.
-    pub(super) async fn run<A: Action>(
-        &self,
-        calls: Vec<Result<Call<A>, Error>>,
-        in_order: bool,
-    ) -> Vec<Result<Answer<A::Answer>, Error>> {
-        let mut results: Vec<Option<Result<Answer<A::Answer>, Error>>> = calls.iter().map(|_| None).collect();
+    /// Makes the calls, as far as they could be read, and gives the result of each: one after the
+    /// other, but for those that are better done together. Where the order matters, none after one
+    /// that failed. When the time is up, what was done is done, and the rest has not been tried.
+    pub(super) async fn all<A: Action>(&self, calls: Vec<Result<Call<A>, Error>>, in_order: bool) -> Vec<Output> {
+        let mut results: Vec<Option<Output>> = calls.iter().map(|_| None).collect();
         let mut runs: Vec<Run<A>> = Vec::new();
         for (place, call) in calls.into_iter().enumerate() {
-            match call {
+            let run = match call {
+                Ok(call) => self.tenant(call.tenant_id).await.map(|tenant| Run::of(call.action, tenant, place)),
+                Err(error) => Err(error),
+            };
+            match run {
+                Ok(run) => match runs.iter_mut().find(|known| known.takes(&run)) {
+                    Some(known) => known.join(run),
+                    None => runs.push(run),
+                },
                 Err(error) => {
                     results[place] = Some(Err(error));
                     if in_order {
                         break;
                     }
                 }
-                Ok(Call { tenant_id, action }) => {
-                    let mut known = if in_order { runs.len().saturating_sub(1) } else { 0 };
-                    while known < runs.len() && runs[known].tenant_id != tenant_id {
-                        known += 1;
-                    }
-                    if known == runs.len() {
-                        runs.push(Run { tenant_id, places: Vec::new(), actions: Vec::new() });
-                    }
-                    runs[known].places.push(place);
-                    runs[known].actions.push(action);
-                }
             }
         }
         for run in runs {
-            let mut failed = false;
-            for (place, result) in run.places.iter().zip(self.of_one_tenant(run.tenant_id, run.actions, in_order).await)
-            {
-                failed |= result.is_err();
-                results[*place] = Some(result);
+            let result = self.run(run.actions, &run.tenant).await;
+            for place in run.places {
+                results[place] = Some(result.as_ref().cloned().map_err(Error::again));
             }
-            if failed && in_order {
+            if result.is_err() && in_order {
                 break;
             }
         }
         results.into_iter().map(|result| result.unwrap_or(Err(Error::OutOfTurn))).collect()
     }
 
-    async fn of_one_tenant<A: Action>(
-        &self,
-        tenant_id: TenantId,
-        actions: Vec<A>,
-        in_order: bool,
-    ) -> Vec<Result<Answer<A::Answer>, Error>> {
-        let calls = actions.len();
-        let all = async {
-            let tenant = self.access.tenant(tenant_id).await?;
-            Ok(A::run_all(actions, self.table, &tenant, in_order).await)
+    async fn run<A: Action>(&self, mut actions: Vec<A>, tenant: &Tenant) -> Output {
+        let done = async {
+            match (actions.len(), actions.pop()) {
+                (1, Some(action)) => action.run(self.table, tenant).await,
+                (_, last) => {
+                    actions.extend(last);
+                    A::run_together(actions, self.table, tenant).await
+                }
+            }
         };
-        match timeout_at(self.until, all).await.unwrap_or(Err(Error::TimedOut)) {
-            Ok(results) => results,
-            Err(error) => (0..calls).map(|_| Err(error.again())).collect(),
-        }
+        let answer = timeout_at(self.until, done).await.unwrap_or(Err(Error::TimedOut))?;
+        written(&answer.body)
+    }
+
+    async fn tenant(&self, id: TenantId) -> Result<Tenant, Error> {
+        timeout_at(self.until, self.access.tenant(id)).await.unwrap_or(Err(Error::TimedOut))
     }
 }
 
-/// Calls for one tenant, and which of the event's they are.
+/// Calls that are made together, and which of the event's they are.
 struct Run<A> {
-    tenant_id: TenantId,
+    tenant: Tenant,
+    about: Option<ContactId>,
     places: Vec<usize>,
     actions: Vec<A>,
+}
+
+impl<A: Action> Run<A> {
+    fn of(action: A, tenant: Tenant, place: usize) -> Self {
+        Run { about: action.together_about(&tenant), tenant, places: vec![place], actions: vec![action] }
+    }
+
+    fn takes(&self, other: &Self) -> bool {
+        self.about.is_some() && self.about == other.about && self.tenant == other.tenant
+    }
+
+    fn join(&mut self, other: Self) {
+        self.places.extend(other.places);
+        self.actions.extend(other.actions);
+    }
 }

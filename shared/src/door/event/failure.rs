@@ -7,7 +7,7 @@
 //! | `ContactExists` | there is one already |
 //! | `UnknownTenant` | there is no such tenant |
 //! | `UnknownEvent` | it is no event this function knows |
-//! | `Conflict`, `Throttled`, `TimedOut` | worth trying again |
+//! | `Conflict`, `Throttled`, `TimedOut`, `OutOfTurn` | worth trying again |
 //! | `InternalError` | ours to mend |
 
 use std::fmt;
@@ -26,9 +26,7 @@ pub(in crate::door) struct Failed {
 
 impl From<&Error> for Failed {
     fn from(error: &Error) -> Self {
-        let mut description = described(error);
-        description.remove("type");
-        Failed { kind: kind(error), message: Value::Object(description).to_string() }
+        Failed { kind: kind(error), message: described(error).to_string() }
     }
 }
 
@@ -54,28 +52,36 @@ pub(super) fn kind(error: &Error) -> &'static str {
         Error::UnknownEvent(_) => "UnknownEvent",
         Error::Conflict => "Conflict",
         Error::Throttled | Error::TooManyCalls(_) => "Throttled",
-        Error::TimedOut | Error::OutOfTurn => "TimedOut",
+        Error::TimedOut => "TimedOut",
+        Error::OutOfTurn => "OutOfTurn",
         Error::NoToken | Error::Unauthenticated | Error::NoTenant | Error::OtherTenant | Error::Internal(_) => {
             "InternalError"
         }
     }
 }
 
-/// An error as JSON: `type`, `message`, and `errors` by field where fields are wrong.
-pub(super) fn described(error: &Error) -> Map<String, Value> {
+/// Says in the log that an event failed: ours to mend is an error, the rest is the sender's.
+pub(super) fn log(error: &Error) {
+    let kind = kind(error);
+    match error {
+        Error::Internal(_) => tracing::error!(%error, kind, "failed"),
+        _ => tracing::warn!(%error, kind, "failed"),
+    }
+}
+
+/// An error as JSON: `message`, and `errors` by field where fields are wrong.
+fn described(error: &Error) -> Value {
     let message = match error {
         Error::Invalid(_) => "The given data was invalid.".to_owned(),
         Error::Malformed => "The input must be an object.".to_owned(),
         Error::Internal(_) => "Server Error.".to_owned(),
         error => error.to_string(),
     };
-    let mut description = Map::new();
-    description.insert("type".to_owned(), kind(error).into());
-    description.insert("message".to_owned(), message.into());
+    let mut description = json!({ "message": message });
     if let Error::Invalid(flaws) = error {
         let errors: Map<String, Value> =
             flaws.iter().map(|(field, flaw)| ((*field).to_owned(), json!([flaw.about(field)]))).collect();
-        description.insert("errors".to_owned(), errors.into());
+        description["errors"] = errors.into();
     }
     description
 }

@@ -2,13 +2,12 @@
 //!
 //! | door | event | answer | failure |
 //! |---|---|---|---|
-//! | direct | an [`envelope`], or a list of them | the output, or a list | an error with a stable type |
+//! | direct | an [`envelope`] | the output | an error with a stable type |
 //! | queue | SQS records, each with an envelope for a body | which of them failed | those come again |
 //! | bus | an EventBridge event, its detail an envelope | nothing | the event comes again |
 //!
-//! Records of the table's stream are no calls: they are what `publish` publishes.
-//!
-//! An envelope names the tenant: who may send events is for IAM to say. No quota counts them.
+//! An envelope names the tenant: who may send events is for IAM to say. No quota counts them. Records
+//! of the table's stream are no calls: they are what `publish` publishes.
 
 mod batch;
 mod envelope;
@@ -16,11 +15,9 @@ mod failure;
 mod queue;
 mod stream;
 
-use lambda_http::http::Response;
-use lambda_http::{Body, Request, RequestExt};
+use lambda_http::Context;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -51,55 +48,60 @@ struct Shape<'a> {
 pub(super) async fn action<A: Action>(
     access: &Access,
     table: &Table,
-    request: Request,
-) -> Result<Response<Body>, Failed> {
-    let context = request.lambda_context();
-    let batch = Batch { access, table, until: Instant::now() + time_left(&context) };
-    let span = tracing::info_span!("call", action = A::NAME, request_id = context.request_id);
-    let Body::Text(event) = request.body() else { return Err(Failed::from(&Error::UnknownEvent("it is empty"))) };
-    async {
-        let answer = answer::<A>(&batch, event).await;
-        match &answer {
-            Ok(_) => tracing::info!("answered"),
-            Err(error) => tracing::warn!(%error, "failed"),
-        }
-        // A text body goes out as the JSON it is.
-        answer.map(|json| Response::new(Body::Text(json))).map_err(|error| Failed::from(&error))
-    }
-    .instrument(span)
-    .await
+    event: &str,
+    context: &Context,
+) -> Result<Box<RawValue>, Failed> {
+    let batch = Batch { access, table, until: Instant::now() + time_left(context) };
+    logged(A::NAME, context, answer::<A>(&batch, event)).await
 }
 
-async fn answer<A: Action>(batch: &Batch<'_>, event: &str) -> Result<String, Error> {
+async fn answer<A: Action>(batch: &Batch<'_>, event: &str) -> Result<Box<RawValue>, Error> {
+    // Pipes hand over a queue's records as they are.
     if event.trim_start().starts_with('[') {
-        let envelopes: Vec<&RawValue> =
-            serde_json::from_str(event).map_err(|_| Error::UnknownEvent("it is no list of envelopes"))?;
-        if envelopes.is_empty() {
-            return Err(Error::UnknownEvent("it is an empty list"));
-        }
-        let calls = envelopes.into_iter().map(|envelope| Call::<A>::read(envelope.get())).collect();
-        let results = batch.run(calls, false).await;
-        return written(
-            &results
-                .iter()
-                .map(|result| match result {
-                    Ok(answer) => json!({ "output": answer.body }),
-                    Err(error) => json!({ "error": failure::described(error) }),
-                })
-                .collect::<Vec<_>>(),
-        );
+        let records: Vec<&RawValue> =
+            serde_json::from_str(event).map_err(|_| Error::UnknownEvent("it is no list of records"))?;
+        return written(&queue::answer::<A>(batch, &records).await?);
     }
     let shape: Shape = serde_json::from_str(event).map_err(|_| Error::UnknownEvent("it is no JSON object"))?;
     match shape {
         Shape { records: Some(records), .. } => written(&queue::answer::<A>(batch, &records).await?),
         Shape { detail_type: Some(_), detail: Some(detail), .. } => {
-            batch.one(Call::<A>::read(detail.get())?).await?;
-            Ok("null".to_owned())
+            match batch.one(Call::<A>::read(detail.get())?).await {
+                // It has come before: events may come twice.
+                Ok(_) | Err(Error::SomebodyAt(_)) => written(&()),
+                Err(error) => Err(error),
+            }
         }
-        _ => written(&batch.one(Call::<A>::read(event)?).await?.body),
+        _ => batch.one(Call::<A>::read(event)?).await,
     }
 }
 
-fn written<T: Serialize>(answer: &T) -> Result<String, Error> {
-    serde_json::to_string(answer).map_err(|error| Error::Internal(format!("writing an answer: {error}")))
+/// Answers an event under its id; what goes wrong becomes the error that Lambda reports.
+async fn logged(
+    name: &str,
+    context: &Context,
+    answer: impl Future<Output = Result<Box<RawValue>, Error>>,
+) -> Result<Box<RawValue>, Failed> {
+    let request_id = context.request_id.as_str();
+    let span = tracing::info_span!(
+        "call",
+        action = name,
+        request_id,
+        invocation_id = request_id,
+        tenant_id = tracing::field::Empty
+    );
+    async {
+        let answer = answer.await;
+        match &answer {
+            Ok(_) => tracing::info!("answered"),
+            Err(error) => failure::log(error),
+        }
+        answer.map_err(|error| Failed::from(&error))
+    }
+    .instrument(span)
+    .await
+}
+
+fn written<T: Serialize>(answer: &T) -> Result<Box<RawValue>, Error> {
+    to_raw_value(answer).map_err(|error| Error::Internal(format!("writing an answer: {error}")))
 }

@@ -15,7 +15,7 @@ use crate::error::Error;
 #[serde(rename_all = "camelCase")]
 struct Record {
     message_id: String,
-    body: String,
+    body: Option<String>,
     event_source: String,
     #[serde(default)]
     attributes: Attributes,
@@ -43,13 +43,14 @@ struct Failure {
 
 /// Makes the calls that are in the records.
 pub(super) async fn answer<A: Action>(batch: &Batch<'_>, records: &[&RawValue]) -> Result<Answer, Error> {
-    let records: Vec<Record> = records
-        .iter()
-        .map(|record| serde_json::from_str(record.get()))
-        .collect::<Result<_, _>>()
-        .map_err(|_| Error::UnknownEvent("its records are not a queue's"))?;
-    if records.iter().any(|record| record.event_source != "aws:sqs") {
-        return Err(Error::UnknownEvent("its records are not a queue's"));
+    let unknown = Error::UnknownEvent("its records are not a queue's");
+    let Ok(records) =
+        records.iter().map(|record| serde_json::from_str(record.get())).collect::<Result<Vec<Record>, _>>()
+    else {
+        return Err(unknown);
+    };
+    if records.is_empty() || records.iter().any(|record| record.event_source != "aws:sqs") {
+        return Err(unknown);
     }
 
     let mut failed: Vec<bool> = records.iter().map(|_| false).collect();
@@ -57,15 +58,19 @@ pub(super) async fn answer<A: Action>(batch: &Batch<'_>, records: &[&RawValue]) 
     while let Some(first) = left.first() {
         // All records of a standard queue, or all of one group.
         let group = &records[*first].attributes.message_group_id;
-        let (these, others) = left.iter().partition(|record| records[**record].attributes.message_group_id == *group);
-        let these: Vec<usize> = these;
-        let calls = these.iter().map(|record| Call::<A>::read(&records[*record].body)).collect();
-        let results = batch.run(calls, group.is_some()).await;
-        for (record, result) in these.into_iter().zip(results) {
-            if let Err(error) = result {
-                let message_id = &records[record].message_id;
-                tracing::warn!(message_id, kind = failure::kind(&error), %error, "a record failed");
-                failed[record] = true;
+        let (these, others): (Vec<usize>, Vec<usize>) =
+            left.iter().partition(|record| records[**record].attributes.message_group_id == *group);
+        let calls = these.iter().map(|record| records[*record].call::<A>()).collect();
+        for (record, result) in these.into_iter().zip(batch.all(calls, group.is_some()).await) {
+            let message_id = &records[record].message_id;
+            match result {
+                Ok(_) => {}
+                // It has come before: queues may hand over a message twice.
+                Err(Error::SomebodyAt(_)) => tracing::info!(message_id, "a record was done before"),
+                Err(error) => {
+                    failed[record] = true;
+                    tracing::warn!(message_id, kind = failure::kind(&error), %error, "a record failed");
+                }
             }
         }
         left = others;
@@ -74,4 +79,10 @@ pub(super) async fn answer<A: Action>(batch: &Batch<'_>, records: &[&RawValue]) 
     Ok(Answer {
         batch_item_failures: failures.map(|(record, _)| Failure { item_identifier: record.message_id }).collect(),
     })
+}
+
+impl Record {
+    fn call<A: Action>(&self) -> Result<Call<A>, Error> {
+        Call::read(self.body.as_deref().ok_or(Error::UnknownEvent("it has no body"))?)
+    }
 }

@@ -3,14 +3,12 @@
 //! The shapes are those AWS documents for Lambda with DynamoDB streams, partial batch responses
 //! included: all from the first record that failed comes again.
 
-use lambda_http::http::Response;
-use lambda_http::{Body, Request, RequestExt};
+use lambda_http::Context;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tracing::Instrument;
 
-use super::Failed;
+use super::{Failed, logged, written};
 use crate::access::Access;
 use crate::error::Error;
 use crate::feed::{Bus, Detail, Event, events};
@@ -42,21 +40,15 @@ pub(in crate::door) async fn publish(
     access: &Access,
     bus: &Bus,
     detail: Detail,
-    request: Request,
-) -> Result<Response<Body>, Failed> {
-    let span = tracing::info_span!("call", action = name, request_id = request.lambda_context().request_id);
-    let Body::Text(event) = request.body() else { return Err(Failed::from(&Error::UnknownEvent("it is empty"))) };
-    async {
-        let failed = published(access, bus, detail, event).await.map_err(|error| {
-            tracing::warn!(%error, "failed");
-            Failed::from(&error)
-        })?;
-        tracing::info!(failed = failed.is_some(), "answered");
+    event: &str,
+    context: &Context,
+) -> Result<Box<RawValue>, Failed> {
+    let answer = async {
+        let failed = published(access, bus, detail, event).await?;
         let failures: Vec<_> = failed.into_iter().map(|place| json!({ "itemIdentifier": place })).collect();
-        Ok(Response::new(Body::Text(json!({ "batchItemFailures": failures }).to_string())))
-    }
-    .instrument(span)
-    .await
+        written(&json!({ "batchItemFailures": failures }))
+    };
+    logged(name, context, answer).await
 }
 
 /// The sequence number of the first record that could not be published, if there is one.

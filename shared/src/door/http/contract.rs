@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lambda_http::http::{HeaderValue, Method, Response, StatusCode, header};
+use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -29,7 +30,7 @@ impl Contract {
     /// Answers a request that no endpoint takes.
     pub(super) fn answer(&self, request: &Request) -> Response<Body> {
         let path = request.raw_http_path();
-        match (request.method(), path) {
+        match (request.method(), route(request).unwrap_or(path)) {
             (&Method::GET, openapi::JSON_PATH) => response::json(StatusCode::OK, openapi::JSON),
             (&Method::GET, openapi::YAML_PATH) => {
                 let mut response = response::json(StatusCode::OK, openapi::YAML);
@@ -37,7 +38,7 @@ impl Contract {
                 response
             }
             _ => match self.allowed(path) {
-                None => refusal(StatusCode::NOT_FOUND, "Not Found."),
+                None => no_path(),
                 Some(methods) => {
                     let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed.");
                     if let Ok(methods) = HeaderValue::from_str(&methods) {
@@ -55,6 +56,20 @@ impl Contract {
         let methods = about.keys().filter(|key| METHODS.contains(&key.as_str()));
         Some(methods.map(|method| method.to_uppercase()).collect::<Vec<_>>().join(", "))
     }
+}
+
+/// The path of the route that took a request: the path itself may have a stage or a domain's mapping
+/// before it.
+fn route(request: &Request) -> Option<&str> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.route_key.as_deref()?.strip_prefix("GET "),
+        _ => None,
+    }
+}
+
+/// There is nothing here.
+pub(super) fn no_path() -> Response<Body> {
+    refusal(StatusCode::NOT_FOUND, "Not Found.")
 }
 
 fn refusal(status: StatusCode, text: &str) -> Response<Body> {

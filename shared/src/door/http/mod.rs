@@ -17,6 +17,7 @@ use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
 use serde::Serialize;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::OnceLock;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -38,9 +39,18 @@ pub(super) async fn action<A: Action>(access: &Access, table: &Table, request: R
             count(access, &caller, &standing).await?;
             return run::<A>(table, &caller, &request).await;
         }
-        // What only reads need not wait to be counted; turned away, nobody learns what it read.
-        let (counted, response) = tokio::join!(count(access, &caller, &standing), run::<A>(table, &caller, &request));
-        counted.and(response)
+        // What only reads need not wait to be counted. Turned away, it is answered at once, and nobody
+        // learns what it read.
+        let mut response = pin!(run::<A>(table, &caller, &request));
+        let mut counted = pin!(count(access, &caller, &standing));
+        tokio::select! {
+            biased;
+            counted = &mut counted => {
+                counted?;
+                response.await
+            }
+            response = &mut response => counted.await.and(response),
+        }
     };
     answered(A::NAME, A::DIALECT, &request, &standing, call).await
 }
@@ -67,12 +77,18 @@ pub(super) async fn unrouted(name: &'static str, contract: &Contract, request: R
     answered(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
 }
 
+/// Answers a request to a function that has no requests.
+pub(super) async fn nothing(name: &'static str, request: Request) -> Response<Body> {
+    let call = async { Ok(contract::no_path()) };
+    answered(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
+}
+
 /// The order of checks is the contract's: who and how often, which tenant, what, and only then the
 /// table.
 async fn run<A: Action>(table: &Table, caller: &Caller, request: &Request) -> Result<Response<Body>, Error> {
     let tenant: &Tenant = request::tenant(A::DIALECT, caller, request)?;
     tracing::Span::current().record("tenant_id", tenant.id().to_string());
-    let action = request::fields(request)?.parse(A::parse)?;
+    let action = request::fields::<A>(request)?.parse(A::parse)?;
     response::success(action.run(table, tenant).await?)
 }
 

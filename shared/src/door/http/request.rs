@@ -1,9 +1,9 @@
 //! What a request says: who sends it, for which tenant, with which fields, under which id.
 
-use lambda_http::http::{Method, header};
+use lambda_http::http::header;
 use lambda_http::{Context, Request, RequestExt};
 
-use super::super::{Dialect, Fields};
+use super::super::{Action, Dialect, Fields};
 use super::flowiq;
 use crate::access::{Access, Caller, Tenant};
 use crate::error::Error;
@@ -21,7 +21,9 @@ pub(super) async fn caller(access: &Access, dialect: Dialect, request: &Request)
 }
 
 fn bearer(request: &Request) -> Result<&str, Error> {
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    // What is no text is no token either, but it was given.
+    let header = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str());
+    let header = header.transpose().map_err(|_| Error::Unauthenticated)?;
     match header.and_then(|value| value.split_once(' ')) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => Ok(token.trim()),
         _ => Err(Error::NoToken),
@@ -38,9 +40,9 @@ pub(super) fn tenant<'a>(dialect: Dialect, caller: &'a Caller, request: &Request
     }
 }
 
-/// The input: of a GET its query, of anything else its body.
-pub(super) fn fields(request: &Request) -> Result<Fields, Error> {
-    if request.method() == Method::GET {
+/// The input: the body, or the query of what FlowIQ's clients ask for with a GET.
+pub(super) fn fields<A: Action>(request: &Request) -> Result<Fields, Error> {
+    if A::DIALECT == Dialect::FlowIq && !A::CHANGES {
         return Fields::of_query(request.query_string_parameters().iter());
     }
     Fields::read(request.body())
