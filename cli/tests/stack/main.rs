@@ -4,6 +4,7 @@
 //! environment and serves that instead of running the tests. So the whole life of a process is
 //! covered without a second crate, which is also why there is no test harness.
 
+mod commands;
 mod events;
 
 use std::collections::BTreeMap;
@@ -79,6 +80,8 @@ async fn main() {
         events::events_that_fail_are_given_up(),
         events::changes_become_events(),
         events::another_server_keeps_its_streams(),
+        commands::an_event_is_printed_and_sent(),
+        commands::what_cannot_be_sent_is_said(),
     );
 }
 
