@@ -12,6 +12,7 @@ mod create_contact;
 mod doors;
 mod events;
 mod faults;
+mod feed;
 mod flowiq;
 mod get_contact;
 mod histories;

@@ -20,7 +20,7 @@
 use crate::contact::Flaw;
 
 /// Why an action has no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// No token.
     #[error("no token was given")]
@@ -87,19 +87,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same for another call that it stands in the way of.
-    #[must_use]
-    pub fn again(&self) -> Self {
-        match self {
-            Error::UnknownTenant => Error::UnknownTenant,
-            Error::NotFound => Error::NotFound,
-            Error::Conflict => Error::Conflict,
-            Error::Throttled => Error::Throttled,
-            Error::TimedOut => Error::TimedOut,
-            other => Error::Internal(other.to_string()),
-        }
-    }
-
     /// One field is wrong.
     pub fn invalid(field: &'static str, flaw: Flaw) -> Self {
         Error::Invalid(vec![(field, flaw)])

@@ -81,7 +81,11 @@ fn text(value: &HeaderValue) -> String {
 fn headers(headers: &HeaderMap) -> Map<String, Value> {
     // Cookies have a field of their own.
     let headers = headers.iter().filter(|(name, _)| *name != COOKIE);
-    joined(headers.map(|(name, value)| (name.as_str(), text(value))))
+    let mut headers = joined(headers.map(|(name, value)| (name.as_str(), text(value))));
+    // API Gateway's word, whatever a client says.
+    headers.insert("x-forwarded-for".to_owned(), "127.0.0.1".into());
+    headers.insert("x-forwarded-proto".to_owned(), "http".into());
+    headers
 }
 
 fn cookies(header: &HeaderValue) -> Vec<String> {

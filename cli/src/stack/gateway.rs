@@ -8,7 +8,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::uri::Authority;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::serve::ListenerExt;
@@ -44,9 +45,17 @@ pub(super) fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Error> {
 }
 
 /// Serves until the stack stops.
-pub(super) fn serve(listener: TcpListener, template: &Template, api: Invoke, bus: Arc<Bus>, demo: Demo, life: &Life) {
+pub(super) fn serve(
+    listener: TcpListener,
+    template: &Template,
+    api: Invoke,
+    bus: Arc<Bus>,
+    page: Option<Demo>,
+    life: &Life,
+) {
     let gateway = Gateway { routes: Routes::new(template), functions: Arc::clone(&api.functions), bus };
-    let gateway = page::router(demo).method_not_allowed_fallback(proxy).fallback(proxy).with_state(Arc::new(gateway));
+    let page = page.map_or_else(Router::new, page::router);
+    let gateway = page.method_not_allowed_fallback(proxy).fallback(proxy).with_state(Arc::new(gateway));
     let router = Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))
         .with_state(api)
@@ -62,6 +71,11 @@ async fn proxy(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     let (request, body) = request.into_parts();
     if bus::is_addressed(&request.headers) {
         return gateway.bus.answer(&request.headers, body).await;
+    }
+    // A function could make no address of it.
+    let host = request.headers.get(HOST).map(|host| Authority::try_from(host.as_bytes()));
+    if host.is_some_and(|host| host.is_err()) {
+        return message(StatusCode::BAD_REQUEST, "Bad Request");
     }
     let Some(route) = gateway.routes.find(&request.method, request.uri.path()) else {
         return message(StatusCode::NOT_FOUND, "Not Found");

@@ -125,7 +125,7 @@ impl Stack {
             demo::prepare(options.demo, environment).await?;
         }
         let api = Invoke { functions: Arc::clone(&functions), unattended: Arc::clone(&unattended) };
-        gateway::serve(listener, &template, api, Arc::clone(&bus), options.demo, &life);
+        gateway::serve(listener, &template, api, Arc::clone(&bus), options.page.then_some(options.demo), &life);
 
         let tables = template.tables.into_iter().map(|table| (table.logical_id, table.name));
         Ok(Self {

@@ -198,7 +198,7 @@ async fn a_client_that_hangs_up_leaves_the_process_in_use() {
 }
 
 async fn the_page_has_its_files_and_takes_nothing_else() {
-    let stack = start(options()).await;
+    let stack = start(Options { page: true, ..options() }).await;
     let client = Client::new();
     let url = |path: &str| format!("{}{path}", stack.url());
     let served = async |method: Method, path: &str| {

@@ -82,7 +82,8 @@ impl Bundle {
         (bundle, tap, engine)
     }
 
-    async fn with(mut options: Options) -> Self {
+    /// With these options.
+    pub async fn with(mut options: Options) -> Self {
         let log = LogLines::default();
         options.logs = Logs::Collect(log.clone());
         let stack = Stack::start(options).await.unwrap();
@@ -182,6 +183,21 @@ impl Bundle {
 
     pub fn processes(&self, function: &str) -> usize {
         self.stack.processes(function).unwrap()
+    }
+
+    /// What has been published, as a subscriber gets it.
+    pub fn events(&self) -> Vec<Value> {
+        self.stack.events()
+    }
+
+    /// From now on, what `refuse` says so of is not published.
+    pub fn refuse_events(&self, refuse: impl FnMut(&Value) -> bool + Send + 'static) {
+        self.stack.refuse_events(refuse);
+    }
+
+    /// Waits until every change so far has been told.
+    pub async fn caught_up(&self) {
+        self.stack.caught_up().await;
     }
 
     /// DynamoDB itself, to look at what no endpoint shows.

@@ -57,7 +57,7 @@ impl Batch<'_> {
         for run in runs {
             let result = self.run(run.actions, &run.tenant).await;
             for place in run.places {
-                results[place] = Some(result.as_ref().cloned().map_err(Error::again));
+                results[place] = Some(result.clone());
             }
             if result.is_err() && in_order {
                 break;

@@ -1,0 +1,203 @@
+//! The change feed: every change of a contact leaves as an event, once, and nothing else does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use carnet::stack::{Options, Outcome};
+use serde_json::{Value, json};
+
+use crate::support::{Bundle, options};
+
+const PHONE: &str = "+14155550123";
+
+/// What has been published so far: kinds, with the names of changed fields.
+async fn told(bundle: &Bundle) -> Vec<String> {
+    bundle.caught_up().await;
+    let one = |event: &Value| {
+        let changed = event["detail"]["changed"].as_array();
+        let changed =
+            changed.map(|fields| fields.iter().map(|field| field.as_str().unwrap()).collect::<Vec<_>>().join(","));
+        let kind = event["detail-type"].as_str().unwrap().trim_start_matches("contact.").to_owned();
+        changed.map_or(kind.clone(), |changed| format!("{kind} {changed}"))
+    };
+    bundle.events().iter().map(one).collect()
+}
+
+async fn send(bundle: &Bundle, function: &str, input: Value) {
+    let tenant_id = bundle.tenant("demo-token").await.id();
+    let outcome = bundle.invoke(function, json!({ "tenant_id": tenant_id, "input": input })).await;
+    assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_contacts_story() {
+    let bundle = Bundle::start().await;
+    let created = json!({ "phone": PHONE, "name": "Jane" });
+    let id = bundle.call("create-contact", created.clone()).await.id();
+    bundle.call("add-tag", json!({ "phone": PHONE, "tag": "vip" })).await;
+    bundle.call("update-contact", json!({ "phone": PHONE, "name": "Janet", "metadata": { "a": 1 } })).await;
+    send(
+        &bundle,
+        "record-message",
+        json!({ "phone": PHONE, "message_id": "1", "direction": "in", "at": "1778141663" }),
+    )
+    .await;
+    bundle.call("update-contact", json!({ "phone": PHONE, "tags": "b,a" })).await;
+    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_out", "at": "1778141663" })).await;
+    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": "1778141660" })).await;
+    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": "1778141670" })).await;
+    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused" })).await;
+    bundle.call("remove-tag", json!({ "phone": PHONE, "tag": "b" })).await;
+    let story = [
+        "created",
+        "tagged",
+        "updated name,metadata",
+        "updated last_message_at,total_messages",
+        "untagged",
+        "tagged",
+        "tagged",
+        "opted_out",
+        "updated opted_in_at",
+        "opted_in",
+        "updated bot_status",
+        "untagged",
+    ];
+    assert_eq!(told(&bundle).await, story);
+
+    // What changes nothing a client can see is no event, however it is said.
+    bundle
+        .call("create-contact", json!({ "phone": PHONE, "name": "Janet" }))
+        .await
+        .has("x-contact-outcome", "unchanged");
+    bundle.call("add-tag", json!({ "phone": PHONE, "tag": "a" })).await;
+    send(
+        &bundle,
+        "record-message",
+        json!({ "phone": PHONE, "message_id": "1", "direction": "in", "at": "1778141663" }),
+    )
+    .await;
+    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": "1778141665" })).await;
+    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused" })).await;
+    assert_eq!(told(&bundle).await, story);
+
+    let events = bundle.events();
+    let tenant = bundle.tenant("demo-token").await;
+    let tag_id = bundle.call("list-tags", json!({ "name": "vip" })).await.json()[0]["id"].clone();
+    let mut ids: Vec<String> = Vec::new();
+    for event in &events {
+        assert_eq!(
+            (&event["source"], &event["detail"]["contact_id"], &event["detail"]["tenant_id"]),
+            (&json!("carnet"), &json!(id), &json!(tenant.id()))
+        );
+        ids.push(event["detail"]["event_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!((&events[1]["detail"]["tag_id"], &events[1]["detail"]["version"]), (&tag_id, &json!(2)));
+    let versions: Vec<u64> = events.iter().map(|event| event["detail"]["version"].as_u64().unwrap()).collect();
+    assert!(versions.is_sorted(), "{versions:?}");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), story.len());
+    let everything = json!(events).to_string();
+    for personal in ["Jane", "4155550123", "vip", "\"a\""] {
+        assert!(!everything.contains(personal), "{everything}");
+    }
+}
+
+/// Only where the operator says so.
+#[tokio::test]
+async fn the_contact_itself() {
+    let mut options = options();
+    options.parameters.insert("EventDetail".into(), "contact".into());
+    let bundle = Bundle::with(options).await;
+    bundle
+        .call("create-contact", json!({ "phone": PHONE, "name": "Jane", "tags": "vip", "metadata": { "a": 1 } }))
+        .await;
+    assert_eq!(told(&bundle).await, ["created", "tagged"]);
+    let events = bundle.events();
+    let contact = &events[0]["detail"]["contact"];
+    assert_eq!(
+        (&contact["name"], &contact["phone"], &contact["metadata"]),
+        (&json!("Jane"), &json!(PHONE), &json!({ "a": 1 }))
+    );
+    assert_eq!(events[1]["detail"]["tag"], "vip");
+}
+
+/// What the bus refuses is put again, in the call and by calling again; nothing is skipped.
+#[tokio::test]
+async fn what_is_refused_comes_again() {
+    for refusals in [3, 12] {
+        let bundle = Bundle::with(Options { backoff: std::time::Duration::from_millis(5), ..options() }).await;
+        let refused = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&refused);
+        // The first entries, and then every third.
+        let asked = AtomicUsize::new(0);
+        bundle.refuse_events(move |_| {
+            let refuse =
+                asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(3) && count.load(Ordering::SeqCst) < refusals;
+            count.fetch_add(usize::from(refuse), Ordering::SeqCst);
+            refuse
+        });
+        for n in 0..12 {
+            bundle.call("create-contact", json!({ "phone": format!("+1415555{n:04}"), "tags": "a" })).await;
+        }
+        bundle.caught_up().await;
+        assert_eq!(refused.load(Ordering::SeqCst), refusals);
+        let events = bundle.events();
+        let mut ids: Vec<&str> = events.iter().map(|event| event["detail"]["event_id"].as_str().unwrap()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 24, "each contact was created and tagged");
+    }
+}
+
+/// The same change told twice has the same ids: a consumer can drop what it knows.
+#[tokio::test]
+async fn a_change_told_twice_has_the_same_id() {
+    let bundle = Bundle::start().await;
+    let tenant = bundle.tenant("demo-token").await;
+    let id = bundle.call("create-contact", json!({ "phone": PHONE, "tags": "a" })).await.id();
+    bundle.caught_up().await;
+    let key = |name: &str, value: String| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value));
+    let get = bundle.dynamodb().get_item().table_name("ContactsTable");
+    let get =
+        get.set_key(Some([key("tenant_id", tenant.id().to_string()), key("item", format!("contact#{id}"))].into()));
+    let item = get.send().await.unwrap().item.unwrap();
+    let image: Value = item.iter().map(|(name, value)| (name.clone(), dynamodb_json(value))).collect();
+    let record = |sequence: &str, keys: Value| {
+        json!({
+            "eventID": "1", "eventName": "INSERT", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
+            "dynamodb": { "Keys": keys, "NewImage": image, "SequenceNumber": sequence, "StreamViewType": "NEW_AND_OLD_IMAGES" }
+        })
+    };
+    let keys = json!({ "tenant_id": { "S": tenant.id() }, "item": { "S": format!("contact#{id}") } });
+    let other = json!({ "tenant_id": { "S": tenant.id() }, "item": { "S": "event#message#1" } });
+    let unreadable = json!({ "tenant_id": { "S": "nobody" }, "item": { "S": "contact#1" } });
+    let told = [record("1", keys.clone()), record("2", other)];
+    let outcome = bundle.invoke("publish-changes", json!({ "Records": told })).await;
+    assert!(
+        matches!(&outcome, Outcome::Answered(answer) if answer.as_ref() == br#"{"batchItemFailures":[]}"#),
+        "{outcome:?}"
+    );
+    let events = bundle.events();
+    assert_eq!(events.len(), 4);
+    for n in 0..2 {
+        assert_eq!(events[n]["detail"], events[n + 2]["detail"]);
+    }
+    // From the first that can't be read on, all come again; what was before it is told.
+    let records = json!({ "Records": [record("3", keys.clone()), record("4", unreadable), record("5", keys)] });
+    let outcome = bundle.invoke("publish-changes", records).await;
+    let failures = br#"{"batchItemFailures":[{"itemIdentifier":"4"}]}"#;
+    assert!(matches!(&outcome, Outcome::Answered(answer) if answer.as_ref() == failures), "{outcome:?}");
+    assert_eq!(bundle.events().len(), 6);
+}
+
+/// An attribute as streams write it, as far as contacts have them.
+fn dynamodb_json(value: &aws_sdk_dynamodb::types::AttributeValue) -> Value {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    match value {
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::N(number) => json!({ "N": number }),
+        AttributeValue::L(list) => json!({ "L": list.iter().map(dynamodb_json).collect::<Vec<_>>() }),
+        other => panic!("{other:?}"),
+    }
+}
