@@ -1,0 +1,150 @@
+//! Events nobody here invented: those that `sam local generate-event` prints (`sam-…`), and those that
+//! lambda_http has recorded for its own tests (`lambda-http-…`), in `events/`.
+
+use std::fs;
+use std::path::Path;
+
+use carnet::stack::Outcome;
+use serde_json::{Value, json};
+
+use crate::support::Bundle;
+
+const PHONE: &str = "+14155550123";
+
+fn event(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/events").join(name);
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The names of all events that begin like this.
+fn events(start: &str) -> Vec<String> {
+    let directory = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/events")).unwrap();
+    let names = directory.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with(start)).collect();
+    names.sort();
+    names
+}
+
+async fn with_jane() -> Bundle {
+    let bundle = Bundle::start().await;
+    bundle.call("create-contact", json!({ "phone": PHONE, "name": "Jane" })).await;
+    bundle
+}
+
+async fn answered(bundle: &Bundle, function: &str, event: &Value) -> Value {
+    let outcome = bundle.invoke(function, event.clone()).await;
+    let Outcome::Answered(answer) = &outcome else { panic!("{function}: {outcome:?}") };
+    serde_json::from_slice(answer).unwrap()
+}
+
+async fn error_type(bundle: &Bundle, function: &str, event: &Value) -> String {
+    let outcome = bundle.invoke(function, event.clone()).await;
+    let Outcome::Failed(error) = &outcome else { panic!("{function}: {outcome:?}") };
+    serde_json::from_slice::<Value>(error).unwrap()["errorType"].as_str().unwrap().to_owned()
+}
+
+/// REST and HTTP APIs, function URLs, load balancers: as recorded nobody is known, with a token somebody is.
+#[tokio::test]
+async fn requests_of_every_kind() {
+    let bundle = with_jane().await;
+    let mut requests = events("lambda-http-");
+    requests.extend(
+        ["sam-alb-request", "sam-apigateway-aws-proxy", "sam-apigateway-http-api-proxy"]
+            .map(|name| format!("{name}.json")),
+    );
+    assert!(requests.len() >= 17, "{requests:?}");
+    for name in requests {
+        let mut event = event(&name);
+        let answer = answered(&bundle, "search-contacts", &event).await;
+        assert_eq!(
+            (&answer["statusCode"], &answer["body"]),
+            (&json!(401), &json!(r#"{"message":"Unauthenticated."}"#)),
+            "{name}"
+        );
+
+        for (body, encoded) in [(r#"{"query":"jane"}"#, false), ("eyJxdWVyeSI6ImphbmUifQ==", true)] {
+            event["body"] = json!(body);
+            event["isBase64Encoded"] = json!(encoded);
+            for headers in ["headers", "multiValueHeaders"] {
+                if let Some(given) = event[headers].as_object_mut() {
+                    given.retain(|header, _| !header.eq_ignore_ascii_case("authorization"));
+                    let token = json!("Bearer demo-token");
+                    let token = if headers == "headers" { token } else { json!([token]) };
+                    given.insert("Authorization".to_owned(), token);
+                }
+            }
+            let answer = answered(&bundle, "search-contacts", &event).await;
+            assert_eq!(answer["statusCode"], 200, "{name}: {answer}");
+            let found: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            assert_eq!(found[0]["name"], "Jane", "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_queues_records() {
+    let bundle = with_jane().await;
+    let mut event = event("sam-sqs-receive-message.json");
+    let id = event["Records"][0]["messageId"].clone();
+    let failed = json!({ "batchItemFailures": [{ "itemIdentifier": id }] });
+    assert_eq!(answered(&bundle, "update-contact", &event).await, failed, "its body is no envelope");
+    let tenant_id = bundle.tenant("demo-token").await.id();
+    let body = json!({ "tenant_id": tenant_id, "input": { "phone": PHONE, "name": "Janet" } });
+    event["Records"][0]["body"] = json!(body.to_string());
+    assert_eq!(answered(&bundle, "update-contact", &event).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(bundle.call("search-contacts", json!({})).await.each("name"), ["Janet"]);
+}
+
+#[tokio::test]
+async fn an_event_on_a_bus() {
+    let bundle = with_jane().await;
+    let mut event = event("sam-cloudwatch-scheduled-event.json");
+    assert_eq!(error_type(&bundle, "update-contact", &event).await, "UnknownEvent");
+    let tenant_id = bundle.tenant("demo-token").await.id();
+    event["detail"] = json!({ "tenant_id": tenant_id, "input": { "phone": PHONE, "name": "Janet" } });
+    assert_eq!(answered(&bundle, "update-contact", &event).await, json!(null));
+    assert_eq!(bundle.call("search-contacts", json!({})).await.each("name"), ["Janet"]);
+}
+
+/// A stream that is not ours is not told, and not passed over.
+#[tokio::test]
+async fn a_tables_stream() {
+    let bundle = Bundle::start().await;
+    let mut event = event("sam-dynamodb-update.json");
+    let answer = answered(&bundle, "publish-changes", &event).await;
+    let first = event["Records"][0]["dynamodb"]["SequenceNumber"].clone();
+    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": first }] }));
+    // The same of items that are no contacts.
+    let keys = json!({ "tenant_id": { "S": bundle.tenant("demo-token").await.id() }, "item": { "S": "tagdef#vip" } });
+    for record in event["Records"].as_array_mut().unwrap() {
+        record["dynamodb"]["Keys"] = keys.clone();
+    }
+    assert_eq!(answered(&bundle, "publish-changes", &event).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(bundle.events(), Vec::<Value>::new());
+}
+
+/// Whatever else is handed over is refused by everyone, and the process serves the next call.
+#[tokio::test]
+async fn what_nobody_knows() {
+    let bundle = with_jane().await;
+    let others =
+        [event("sam-s3-put.json"), event("sam-dynamodb-update.json"), json!({}), json!([]), json!("text"), json!(null)];
+    for event in &others {
+        for function in [
+            "create-contact",
+            "get-contact",
+            "search-contacts",
+            "flowiq-get-contact",
+            "record-message",
+            "me",
+            "openapi",
+        ] {
+            assert_eq!(error_type(&bundle, function, event).await, "UnknownEvent", "{function} {event}");
+        }
+    }
+    for event in [event("sam-s3-put.json"), event("sam-sqs-receive-message.json"), json!({}), json!(null)] {
+        assert_eq!(error_type(&bundle, "publish-changes", &event).await, "UnknownEvent", "{event}");
+    }
+    assert_eq!(bundle.call("search-contacts", json!({})).await.each("name"), ["Jane"]);
+    assert_eq!(bundle.processes("search-contacts"), 1);
+}
