@@ -30,12 +30,12 @@ pub struct Args {
 pub enum Kind {
     /// From a state machine, another function or a test: one call
     Direct,
-    /// The same, several calls at once
-    List,
     /// Messages of a standard queue
     Sqs,
     /// Messages of a FIFO queue
     SqsFifo,
+    /// Messages of a queue, as EventBridge Pipes hands them over
+    Pipes,
     /// An event of a bus
     Eventbridge,
     /// A request to the HTTP API, or a function URL: payload format 2.0

@@ -14,11 +14,11 @@ pub(super) fn event(kind: Kind, action: Action, tenant: Uuid) -> Value {
     let envelope = || json!({ "tenant_id": tenant, "input": action.input() });
     match kind {
         Kind::Direct => envelope(),
-        Kind::List => json!([envelope(), envelope()]),
         Kind::Sqs => json!({ "Records": [message(&envelope(), &name, None), message(&envelope(), &name, None)] }),
         Kind::SqsFifo => {
             json!({ "Records": [message(&envelope(), &name, Some(1)), message(&envelope(), &name, Some(2))] })
         }
+        Kind::Pipes => json!([message(&envelope(), &name, None), message(&envelope(), &name, None)]),
         Kind::Eventbridge => json!({
             "version": "0", "id": Uuid::new_v4(), "detail-type": name, "source": "example", "account": ACCOUNT,
             "time": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "region": region(), "resources": [],
@@ -152,12 +152,15 @@ mod tests {
         let body =
             |event: &Value, n: usize| serde_json::from_str(event["Records"][n]["body"].as_str().unwrap()).unwrap();
         for action in ACTIONS {
-            let envelopes: Vec<Value> = [Kind::Direct, Kind::List, Kind::Sqs, Kind::SqsFifo, Kind::Eventbridge]
+            let envelopes: Vec<Value> = [Kind::Direct, Kind::Pipes, Kind::Sqs, Kind::SqsFifo, Kind::Eventbridge]
                 .map(|kind| (kind, event(kind, action, tenant)))
                 .into_iter()
                 .flat_map(|(kind, event)| match kind {
                     Kind::Direct => vec![event],
-                    Kind::List => event.as_array().unwrap().clone(),
+                    Kind::Pipes => {
+                        let event = json!({ "Records": event });
+                        vec![body(&event, 0), body(&event, 1)]
+                    }
                     Kind::Eventbridge => vec![event["detail"].clone()],
                     _ => vec![body(&event, 0), body(&event, 1)],
                 })

@@ -36,8 +36,7 @@ fn a_request_becomes_an_event() {
                 "host": "127.0.0.1:3000",
                 "user-agent": "curl/8",
                 "content-type": "application/json",
-                "x-many": "one,two",
-            },
+                "x-many": "one,two", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http" },
             "queryStringParameters": {"tag": "a b,c,d", "empty": "", "flag": ""},
             "pathParameters": {"id": "a b"},
             "requestContext": {
