@@ -94,12 +94,12 @@ fn rest(action: &str, input: &Value) -> Value {
     })
 }
 
-/// The image of a contact, as far as it matters here.
+/// The image of a contact, without what is for the indexes.
 fn image(tenant: Uuid, version: u32, name: &str) -> Value {
     json!({
         "tenant_id": { "S": tenant }, "item": { "S": CONTACT }, "version": { "N": version.to_string() },
         "id": { "S": &CONTACT["contact#".len()..] }, "phone": { "S": "+14155550123" }, "name": { "S": name },
-        "source": { "S": "api" }, "tag": { "S": "*" },
+        "source": { "S": "api" }, "metadata": { "S": "{}" }, "tags": { "L": [] }, "total_messages": { "N": "0" },
         "created_at": { "S": "2026-01-01T00:00:00Z" }, "updated_at": { "S": "2026-01-01T00:00:00Z" },
     })
 }
@@ -207,5 +207,12 @@ mod tests {
         assert_eq!(first["dynamodb"]["NewImage"], second["dynamodb"]["OldImage"]);
         assert_eq!(first["dynamodb"]["Keys"]["tenant_id"]["S"], json!(tenant));
         assert!(first["dynamodb"].get("OldImage").is_none());
+        // And the change feed reads them.
+        for (record, names) in [(first, (None, "Ada")), (second, (Some("Ada"), "Ada Lovelace"))] {
+            let change = contacts::table::Change::read(&record["dynamodb"].to_string()).unwrap().unwrap();
+            let name = |contact: &contacts::contact::Contact| contact.name.clone().map(String::from);
+            let told = (change.old.as_ref().and_then(name), change.new.as_ref().and_then(name));
+            assert_eq!(told, (names.0.map(str::to_owned), Some(names.1.to_owned())));
+        }
     }
 }
