@@ -1,5 +1,6 @@
 //! Events `record-consent` and `set-contact-state`: what was said last counts, whenever it arrives.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use carnet::stack::Outcome;
 use serde_json::{Value, json};
 
@@ -104,6 +105,19 @@ async fn how_a_conversation_stands() {
     assert_eq!(contact["contact_summary"], "Asked about delivery.\nWants it on Friday.");
     assert_eq!(contact["contact_summary_updated_at"], "2026-05-07T12:00:00Z");
     assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["locale"], "pt-BR");
+
+    // Saying the same again is no change, though it is noted when it was said.
+    let tenant = bundle.tenant("demo-token").await.id();
+    let id = contact["id"].as_str().unwrap();
+    let s = |text: String| AttributeValue::S(text);
+    let long_ago = bundle.dynamodb().update_item().table_name("ContactsTable");
+    let long_ago = long_ago.key("tenant_id", s(tenant.to_string())).key("item", s(format!("contact#{id}")));
+    let long_ago = long_ago.update_expression("SET updated_at = :then");
+    long_ago.expression_attribute_values(":then", s("2026-01-01T00:00:00+00:00".into())).send().await.unwrap();
+    let again = set("12:01", json!({ "archived": true, "blocked": true })).await;
+    assert_eq!(again["updated_at"], "2026-01-01T00:00:00Z");
+    let late = set("12:00", json!({ "archived": false })).await;
+    assert_eq!((flags(&late), &late["updated_at"]), ([true; 4], &json!("2026-01-01T00:00:00Z")));
 
     // What is left out stays; of each field what was said last counts, whenever it arrives.
     let contact = set("13:00", json!({ "archived": false })).await;

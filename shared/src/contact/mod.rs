@@ -109,6 +109,20 @@ impl Contact {
     }
 }
 
+impl Contact {
+    /// Whether clients see the same: what differs, if anything, is when and how it was said.
+    pub(crate) fn looks_like(&self, other: &Contact) -> bool {
+        let seen = |contact: &Contact| Contact {
+            state: contact.state.as_seen(),
+            consent_method: None,
+            updated_at: self.updated_at,
+            version: self.version,
+            ..contact.clone()
+        };
+        seen(self) == seen(other)
+    }
+}
+
 /// Where a contact came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -152,7 +152,9 @@ impl Table {
                 Some(old) if *old == new => return Ok((new, Outcome::Unchanged)),
                 Some(old) => {
                     new.version = old.version + 1;
-                    new.updated_at = Timestamp::now();
+                    if !new.looks_like(old) {
+                        new.updated_at = Timestamp::now();
+                    }
                     Outcome::Updated
                 }
             };
