@@ -60,15 +60,15 @@ const DAY: i64 = 86_400;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Writes the demo data, where functions with this environment find it. The tables exist, and
-/// nobody can call yet.
-pub(super) async fn prepare(demo: Demo, environment: &BTreeMap<String, String>) -> Result<(), Error> {
+/// nobody can call yet. Says whether contacts have been made.
+pub(super) async fn prepare(demo: Demo, environment: &BTreeMap<String, String>) -> Result<bool, Error> {
     match demo {
-        Demo::None => Ok(()),
+        Demo::None => Ok(false),
         demo => write(demo, environment).await.map_err(|failure| Error::Demo(failure.to_string())),
     }
 }
 
-async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
+async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<bool, Failure> {
     let config = Config::read(|name| environment.get(name).cloned())?;
     let client = Client::new(&config);
     let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
@@ -84,8 +84,8 @@ async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<(),
         }
     }
     match access.authenticate("demo-token").await?.tenant {
-        Some(tenant) if fresh && demo == Demo::Contacts => contacts(&table, &tenant).await,
-        _ => Ok(()),
+        Some(tenant) if fresh && demo == Demo::Contacts => contacts(&table, &tenant).await.map(|()| true),
+        _ => Ok(false),
     }
 }
 

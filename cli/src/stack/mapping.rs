@@ -22,7 +22,7 @@ use super::engine::Engine;
 use super::failure::{self, Failures};
 use super::pool::{Functions, Pool};
 use super::process::Outcome;
-use super::stream::{Change, Failure, Streams};
+use super::stream::{Beginning, Change, Failure, Streams};
 use super::unattended::Backoff;
 use super::{Error, Life, Options};
 use crate::template::{StreamMapping, Template};
@@ -43,6 +43,7 @@ impl Mappings {
         options: &Options,
         template: &Template,
         engine: Option<Engine>,
+        beginning: Beginning,
         functions: &Functions,
         failures: &Arc<Failures>,
         life: &Life,
@@ -63,7 +64,7 @@ impl Mappings {
         let failed = |error: Failure| Error::Streams(error.to_string());
         let streams = Arc::new(Streams::open(engine.database, &engine.file).map_err(failed)?);
         let subscribers: Vec<_> = wanted.iter().map(|(name, _, mapping)| (name.as_str(), *mapping)).collect();
-        streams.subscribe(&subscribers).map_err(failed)?;
+        streams.subscribe(&subscribers, beginning).map_err(failed)?;
         let mut mappings = Self::default();
         for (name, function, settings) in wanted {
             let Some(function) = functions.find(function).map(Arc::clone) else { continue };

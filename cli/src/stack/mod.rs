@@ -60,6 +60,7 @@ use invoke::Invoke;
 use journal::Journal;
 use mapping::Mappings;
 use pool::{Functions, Pool};
+use stream::Beginning;
 use unattended::{Backoff, Unattended};
 
 pub use demo::Demo;
@@ -119,11 +120,13 @@ impl Stack {
             unattended: Arc::clone(&unattended),
             logs: options.logs.clone(),
         });
-        let mappings = Mappings::start(&options, &template, engine, &functions, &failures, &life)?;
-
-        if let Some(environment) = functions.environment() {
-            demo::prepare(options.demo, environment).await?;
-        }
+        let made_up = match functions.environment() {
+            Some(environment) => demo::prepare(options.demo, environment).await?,
+            None => false,
+        };
+        // Demo contacts are no news: they stand for what was there before anybody subscribed.
+        let beginning = if made_up { Beginning::Now } else { Beginning::AsWanted };
+        let mappings = Mappings::start(&options, &template, engine, beginning, &functions, &failures, &life)?;
         let api = Invoke { functions: Arc::clone(&functions), unattended: Arc::clone(&unattended) };
         gateway::serve(listener, &template, api, Arc::clone(&bus), options.page.then_some(options.demo), &life);
 

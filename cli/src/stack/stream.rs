@@ -56,6 +56,15 @@ impl Change {
     }
 }
 
+/// Where a new mapping begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// Where the template says.
+    AsWanted,
+    /// With the next change.
+    Now,
+}
+
 /// The streams of all tables of an engine.
 pub(super) struct Streams {
     engine: Database,
@@ -77,8 +86,8 @@ impl Streams {
         Ok(Self { engine, positions: Mutex::new(connection) })
     }
 
-    /// From now on these mappings are there, by their names, and no others. One that is new begins where it wants to.
-    pub(super) fn subscribe(&self, mappings: &[(&str, &StreamMapping)]) -> Result<(), Failure> {
+    /// From now on these mappings are there, by their names, and no others.
+    pub(super) fn subscribe(&self, mappings: &[(&str, &StreamMapping)], beginning: Beginning) -> Result<(), Failure> {
         let mut connection = lock(&self.positions);
         let transaction = connection.transaction()?;
         let known: Vec<String> = {
@@ -92,7 +101,7 @@ impl Streams {
         for (name, mapping) in mappings {
             let newest = "SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records WHERE table_name = ?1";
             let newest: Option<i64> = transaction.query_row(newest, params![mapping.table], |row| row.get(0))?;
-            let start = if mapping.from_oldest { 0 } else { newest.unwrap_or(0) };
+            let start = if mapping.from_oldest && beginning == Beginning::AsWanted { 0 } else { newest.unwrap_or(0) };
             transaction.execute(
                 "INSERT INTO _carnet_positions VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 params![name, mapping.table, start],
@@ -241,8 +250,10 @@ mod tests {
         put(&engine, 1);
         let streams = Streams::open(engine.clone(), &file).unwrap();
         let (oldest, newest) = (mapping(true), mapping(false));
-        streams.subscribe(&[("a", &oldest), ("b", &newest), ("gone", &oldest)]).unwrap();
-        streams.subscribe(&[("a", &newest), ("b", &oldest)]).unwrap();
+        streams.subscribe(&[("a", &oldest), ("b", &newest), ("gone", &oldest)], Beginning::AsWanted).unwrap();
+        streams.subscribe(&[("a", &newest), ("b", &oldest), ("late", &oldest)], Beginning::Now).unwrap();
+        assert!(streams.read("notes", streams.position("late").unwrap()).unwrap().is_empty());
+        streams.subscribe(&[("a", &newest), ("b", &oldest)], Beginning::AsWanted).unwrap();
         for n in 2..=4 {
             put(&engine, n);
         }
