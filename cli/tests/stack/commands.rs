@@ -41,7 +41,7 @@ pub async fn an_event_is_printed_and_sent() {
 
     let (status, list, _) = carnet(&["events"], "").await;
     assert_eq!(status, Some(0));
-    for kind in ["direct", "list", "sqs", "sqs-fifo", "eventbridge", "http", "rest", "dynamodb"] {
+    for kind in ["direct", "pipes", "sqs", "sqs-fifo", "eventbridge", "http", "rest", "dynamodb"] {
         assert!(list.contains(&format!("\n  {kind} ")), "{list}");
         let (status, event, _) = carnet(&["events", kind], "").await;
         assert_eq!((status, serde_json::from_str::<Value>(&event).is_ok()), (Some(0), true), "{kind}");
