@@ -251,16 +251,23 @@ def event_problems(template):
                 yield f"{name}: {id} has no stream"
             if properties.get("StartingPosition") != "TRIM_HORIZON":
                 yield f"{name}: what happens before it is ready is not told"
-            if not properties.get("BisectBatchOnFunctionError") or properties.get("MaximumRetryAttempts", 0) < 10:
+            if not properties.get("BisectBatchOnFunctionError") or properties.get("MaximumRetryAttempts") != -1:
                 yield f"{name}: gives up too early"
             if properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination") != dead_letters:
                 yield f"{name}: what fails for good is lost"
             if "contact#" not in str(properties.get("FilterCriteria")):
                 yield f"{name}: is called for what is no contact"
-        elif queues[id]["Properties"].get("VisibilityTimeout", 30) < 6 * function.get("Timeout", 3):
+            continue
+        if queues[id]["Properties"].get("VisibilityTimeout", 30) < 6 * function.get("Timeout", 3):
             yield f"{name}: a message is shown again while it may still be worked on"
+        if properties.get("Enabled") != {"Fn::If": ["QueuesArePolled", True, False]}:
+            yield f"{name}: asks its queue though nobody said so, which costs"
+    if template["Parameters"]["PollQueues"]["Default"] != "false":
+        yield "PollQueues: a deployment nobody calls is to cost nothing"
     for name, rule in of_type(template, "AWS::Events::Rule").items():
         for target in rule["Properties"]["Targets"]:
+            if target.get("DeadLetterConfig") != {"Arn": dead_letters}:
+                yield f"{name}: what can't be handed over is lost"
             function = target["Arn"]["Fn::GetAtt"][0]
             configs = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
             config = [c["Properties"] for c in configs if c["Properties"]["FunctionName"] == {"Ref": function}]

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `phone` | one of the two | international format, any spelling; makes a contact where there is none |
 //! | `contact_id` | one of the two | UUID of a contact; decides when both are given |
-//! | `message_id` | required | what the message is known by; it counts once, however often it comes |
+//! | `message_id` | required | what the message is known by; it counts once, however often it comes within a month |
 //! | `direction` | required | `in` or `out`; both count |
 //! | `at` | required | when it was: RFC 3339, or seconds since 1970 |
 //! | `source` | | where a contact that is made came from; `api` when left out |
@@ -96,7 +96,9 @@ async fn record(messages: &[RecordMessage], table: &Table, tenant: &Tenant) -> R
     let ids: Vec<EventId> = messages.iter().map(|message| message.message_id.clone()).collect();
     let (contact, _) = table
         .apply(tenant, id, "message", &ids, |stored, counted| {
-            let sender = || messages.iter().find_map(|message| message.sender(id));
+            // A message that counted once makes nobody again who has been removed since.
+            let mut new = messages.iter().filter(|message| !counted.contains(&message.message_id));
+            let sender = || new.find_map(|message| message.sender(id));
             let mut contact = stored.or_else(sender).ok_or(Error::NotFound)?;
             let mut counted: HashSet<&EventId> = counted.iter().collect();
             for message in messages.iter().filter(|message| counted.insert(&message.message_id)) {

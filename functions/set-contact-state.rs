@@ -8,7 +8,7 @@
 //! | `archived`, `blocked`, `active_status`, `has_unread_messages` | | `true` or `false` |
 //! | `contact_summary` | | what it has been about; `""` clears |
 //! | `locale` | | language, for example `pt-BR`; `""` clears |
-//! | `at` | | when this was said: RFC 3339, or seconds since 1970; now when left out |
+//! | `at` | required | when this was said: RFC 3339, or seconds since 1970 |
 //!
 //! Of each field what was said last counts, whenever it arrives; a field left out stays. Fails when
 //! there is no such contact.
@@ -53,9 +53,9 @@ impl Action for SetContactState {
         let has_unread_messages = fields.boolean("has_unread_messages");
         let summary: Result<Patch<Summary>, Flawed> = fields.patch("contact_summary");
         let locale: Result<Patch<Locale>, Flawed> = fields.patch("locale");
-        let at = fields.optional::<EventTime>("at");
+        let at = fields.required::<EventTime>("at");
         let change = Change {
-            at: at?.map_or_else(Timestamp::now, |at| at.0),
+            at: at?.0,
             bot_status: bot_status?,
             archived: archived?,
             blocked: blocked?,
@@ -69,6 +69,9 @@ impl Action for SetContactState {
 
     async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Set>, Error> {
         let id = self.who.id(tenant)?;
+        if self.change.is_empty() {
+            return Err(Error::Rule("Nothing to set provided"));
+        }
         let (contact, outcome) = table
             .update(tenant, id, None, |mut contact| {
                 self.change.apply(&mut contact);

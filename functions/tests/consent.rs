@@ -141,8 +141,14 @@ async fn how_a_conversation_stands() {
             "The locale must be a language, such as fr or pt-BR.",
         ),
         (json!({ "archived": true }), "ValidationFailed", "Neither contact_id nor phone provided"),
+        (json!({ "phone": PHONE, "archive": true }), "ValidationFailed", "Nothing to set provided"),
+        (json!({ "phone": PHONE, "archived": true, "at": "" }), "ValidationFailed", "The at field is required."),
         (json!({ "phone": "+14155550999", "archived": true }), "ContactNotFound", "contact not found"),
     ] {
+        let mut input = input;
+        if input["at"].is_null() {
+            input["at"] = json!("1778141663");
+        }
         let answer = send(&bundle, "set-contact-state", input).await;
         assert_eq!(answer["errorType"], error);
         assert!(answer["errorMessage"].as_str().unwrap().contains(text), "{answer}");

@@ -80,7 +80,7 @@ async fn every_action_by_every_door() {
         ("flowiq-create-contact", json!({}), "contact"),
         ("record-message", json!({ "phone": PHONE, "message_id": "m", "direction": "in", "at": at }), "total_messages"),
         ("record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": at }), "opted_in_at"),
-        ("set-contact-state", json!({ "phone": PHONE, "archived": true }), "archived"),
+        ("set-contact-state", json!({ "phone": PHONE, "archived": true, "at": at }), "archived"),
     ] {
         // A number is created once.
         let mut next = || {
@@ -259,6 +259,21 @@ async fn records_that_are_no_calls() {
     ] {
         assert_eq!(failed(&bundle.invoke("create-contact", event.clone()).await).0, "UnknownEvent", "{event}");
     }
+}
+
+/// What was done before holds up nobody behind it.
+#[tokio::test]
+async fn a_group_that_comes_twice() {
+    let bundle = Bundle::start().await;
+    let mut records = Vec::new();
+    for n in 0..10 {
+        let body = envelope(&bundle, json!({ "phone_number": format!("2712345678{n}") })).await;
+        records.push(record(&n.to_string(), &body.to_string(), Some("group")));
+    }
+    let nine = json!({ "Records": records[..9] });
+    assert_eq!(again(&bundle.invoke("flowiq-create-contact", nine).await), Vec::<String>::new());
+    assert_eq!(again(&bundle.invoke("flowiq-create-contact", json!(records)).await), Vec::<String>::new());
+    assert_eq!(bundle.call("search-contacts", json!({})).await.each("id").len(), 10);
 }
 
 /// What is asked for directly is what HTTP shows, to the letter.

@@ -46,7 +46,7 @@ async fn a_contacts_story() {
     send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_out", "at": "1778141663" })).await;
     send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": "1778141660" })).await;
     send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": "1778141670" })).await;
-    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused" })).await;
+    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused", "at": "1778141663" })).await;
     bundle.call("remove-tag", json!({ "phone": PHONE, "tag": "b" })).await;
     let story = [
         "created",
@@ -77,7 +77,7 @@ async fn a_contacts_story() {
     )
     .await;
     send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": "1778141665" })).await;
-    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused" })).await;
+    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused", "at": "1778141663" })).await;
     assert_eq!(told(&bundle).await, story);
 
     let events = bundle.events();
@@ -119,7 +119,7 @@ async fn the_contact_itself() {
         (&contact["name"], &contact["phone"], &contact["metadata"]),
         (&json!("Jane"), &json!(PHONE), &json!({ "a": 1 }))
     );
-    assert_eq!(events[1]["detail"]["tag"], "vip");
+    assert_eq!((&events[1]["detail"]["tag"], &events[1]["detail"]["contact"]), (&json!("vip"), &json!(null)));
 }
 
 /// What the bus refuses is put again, in the call and by calling again; nothing is skipped.

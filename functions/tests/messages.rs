@@ -99,6 +99,7 @@ async fn what_is_refused() {
     for (field, value, text) in [
         ("message_id", json!(""), "The message id field is required."),
         ("message_id", json!(5), "The message id must be a string."),
+        ("message_id", json!("😀".repeat(64)), "The message id must not be greater than 255 bytes."),
         ("direction", json!("sideways"), "The direction must be one of in, out."),
         ("at", json!("yesterday"), "The at must be a time, such as 2026-05-07T08:14:23Z, not in the future."),
         (
@@ -122,6 +123,29 @@ async fn what_is_refused() {
         assert_eq!((&error["errorType"], &message["errors"]), (&json!("ValidationFailed"), &json!({ field: [text] })));
     }
     assert_eq!(bundle.call("search-contacts", json!({})).await.body, "[]");
+}
+
+/// A message that has counted makes nobody again who was removed since.
+#[tokio::test]
+async fn who_was_removed_stays_away() {
+    let bundle = Bundle::start().await;
+    delivered(&bundle, &[message(PHONE, "1", SOME_TIME)]).await;
+    let tenant_id = bundle.tenant("demo-token").await.id().to_string();
+    let id = contact(&bundle, PHONE).await["id"].as_str().unwrap().to_owned();
+    let s = aws_sdk_dynamodb::types::AttributeValue::S;
+    let removal = bundle.dynamodb().delete_item().table_name("ContactsTable");
+    removal.key("tenant_id", s(tenant_id)).key("item", s(format!("contact#{id}"))).send().await.unwrap();
+    let again = bundle.invoke("record-message", batch(&bundle, &[message(PHONE, "1", SOME_TIME)]).await).await;
+    assert!(matches!(again, Outcome::Answered(_)));
+    assert_eq!(bundle.call("search-contacts", json!({})).await.body, "[]");
+    bundle.caught_up().await;
+    let told: Vec<Value> = bundle.events().iter().map(|event| event["detail-type"].clone()).collect();
+    assert_eq!(told, ["contact.created", "contact.deleted"]);
+    let versions: Vec<Value> = bundle.events().iter().map(|event| event["detail"]["version"].clone()).collect();
+    assert_eq!(versions, [1, 2]);
+    // Another message does, as somebody new.
+    delivered(&bundle, &[message(PHONE, "2", SOME_TIME)]).await;
+    assert_eq!(contact(&bundle, PHONE).await["total_messages"], 1);
 }
 
 /// Each three times, shuffled, in batches, over four processes.

@@ -3,7 +3,7 @@
 //! Each mapping reads the table's stream in order, drops what its filters don't want, and calls its function with what
 //! is left, a batch at a time. The next batch waits until this one is dealt with: done, tried again as often as the
 //! template says, or given up. A mapping's position is kept after each batch, so a stack that stops in between tells
-//! some changes twice, and none never.
+//! some changes twice, and none never, unless it stands still for a day.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

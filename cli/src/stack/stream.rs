@@ -3,7 +3,7 @@
 //! The engine notes each change of a table that has a stream, and keeps the notes for ever; to number the next one it
 //! looks through all of them, so every write would take longer than the one before. A second connection to its
 //! database puts that right: an index finds the last number at once, and what every mapping has delivered goes. What
-//! nobody subscribes to goes after a day, as in DynamoDB. The same database remembers how far each mapping has come.
+//! is not delivered within a day goes at the next start, as in DynamoDB. The same database remembers how far each mapping has come.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// How long one connection waits for the other to finish its write.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a change is kept that nobody subscribes to.
+/// How long a change is kept that is not delivered.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const SCHEMA: &str = "

@@ -6,7 +6,7 @@ use super::Flaw;
 use super::flaw::plain;
 use crate::time::Timestamp;
 
-/// What an event is known by where it comes from: WhatsApp's id of a message, say. Up to 255 characters.
+/// What an event is known by where it comes from: WhatsApp's id of a message, say. Up to 255 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventId(String);
 
@@ -23,12 +23,14 @@ impl FromStr for EventId {
     fn from_str(text: &str) -> Result<Self, Flaw> {
         match plain(text, 255)? {
             "" => Err(Flaw::Required),
+            // It becomes part of a key, whose length DynamoDB counts in bytes.
+            text if text.len() > 255 => Err(Flaw::TooLarge(255)),
             text => Ok(EventId(text.to_owned())),
         }
     }
 }
 
-/// When something happened, by its own account: not before 1970, and not after tomorrow.
+/// When something happened, by its own account: not before 1970, and not in the future.
 ///
 /// As an RFC 3339 time, or as WhatsApp writes it: seconds since 1970.
 ///
@@ -49,8 +51,8 @@ impl FromStr for EventTime {
             Ok(second) => Timestamp::from_second(second).map_err(|_| Flaw::NotTime)?,
             Err(_) => text.parse().map_err(|_| Flaw::NotTime)?,
         };
-        // Clocks differ, but not by days. A time far ahead would stay the latest for ever.
-        let latest = Timestamp::now().as_second() + 86_400;
+        // Clocks differ by minutes. What is said to be of a later hour would count until then.
+        let latest = Timestamp::now().as_second() + 300;
         if (0..=latest).contains(&time.as_second()) { Ok(EventTime(time)) } else { Err(Flaw::NotTime) }
     }
 }

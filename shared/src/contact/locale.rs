@@ -9,7 +9,7 @@ use super::flaw::{plain, text_value};
 
 /// The language a person speaks, as a tag of BCP 47: `fr`, `pt-BR`. Up to 35 letters, digits, `-` and
 /// `_`; which languages there are is not checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Locale(String);
 

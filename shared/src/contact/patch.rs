@@ -33,6 +33,15 @@ impl<T: Clone> Patch<T> {
         }
     }
 
+    /// What the field is to be, where anything was said of it.
+    pub fn given(&self) -> Option<Option<T>> {
+        match self {
+            Patch::Keep => None,
+            Patch::Clear => Some(None),
+            Patch::Set(value) => Some(Some(value.clone())),
+        }
+    }
+
     /// The value, where one was given.
     pub fn value(&self) -> Option<&T> {
         match self {

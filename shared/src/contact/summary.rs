@@ -8,7 +8,7 @@ use super::Flaw;
 use super::flaw::text_value;
 
 /// What a conversation has been about: up to 10,000 characters, with line breaks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Summary(String);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_eventbridge::config::Builder;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Event;
 use crate::aws;
@@ -37,8 +37,9 @@ impl Bus {
     }
 
     /// Puts events on the bus, in order, and says how many of them, from the first one on, are there.
-    /// What is refused is put again a few times; later ones may be there before it.
-    pub async fn publish(&self, events: &[Event]) -> usize {
+    /// What is refused is put again a few times, as long as there is time; later ones may be there
+    /// before it.
+    pub async fn publish(&self, events: &[Event], until: Instant) -> usize {
         let mut published = 0;
         for request in requests(events) {
             let Ok(mut entries) = request.iter().map(|event| self.entry(event)).collect::<Result<Vec<_>, _>>() else {
@@ -49,14 +50,15 @@ impl Bus {
                 if attempt > 0 {
                     sleep(Duration::from_millis(50 << attempt).mul_f64(0.5 + fastrand::f64() / 2.0)).await;
                 }
-                missing = match self.put(std::mem::take(&mut entries)).await {
+                let put = timeout_at(until, self.put(std::mem::take(&mut entries)));
+                missing = match put.await.unwrap_or(Err(Error::TimedOut)) {
                     Ok(refused) => refused.into_iter().filter_map(|place| missing.get(place).copied()).collect(),
                     Err(error) => {
                         tracing::warn!(%error, "events were not published");
                         missing
                     }
                 };
-                if missing.is_empty() {
+                if missing.is_empty() || Instant::now() >= until {
                     break;
                 }
                 entries = missing.iter().filter_map(|place| self.entry(&request[*place]).ok()).collect();

@@ -57,7 +57,8 @@ pub struct Event {
     pub tenant_id: TenantId,
     /// Whom it has happened to.
     pub contact_id: ContactId,
-    /// The version of the contact that it led to: a consumer can tell which of two is later.
+    /// The version of the contact that it led to: a consumer can tell which of two is later. Some are
+    /// never told of: not every change can be seen.
     pub version: u64,
     /// When.
     pub time: Timestamp,
@@ -70,7 +71,7 @@ pub struct Event {
     /// The tag; only when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
-    /// The contact as it is now; only when asked for.
+    /// The contact as it is now, of one that was made or changed; only when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<Snapshot>,
 }
@@ -96,6 +97,7 @@ pub struct Snapshot {
     pub active_status: bool,
     pub has_unread_messages: bool,
     pub contact_summary: Option<Summary>,
+    pub contact_summary_updated_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
@@ -121,6 +123,7 @@ impl From<&Contact> for Snapshot {
             active_status: state.active_status,
             has_unread_messages: state.has_unread_messages,
             contact_summary: state.summary,
+            contact_summary_updated_at: state.summary_updated_at,
             created_at: contact.created_at,
         }
     }
@@ -134,7 +137,13 @@ pub fn events(change: &Change, detail: Detail, tag_id: impl Fn(&Tag) -> Option<U
         return Vec::new();
     };
     let event = |kind: Kind, tag: Option<&Tag>| {
-        let name = format!("{}#{}#{}", kind.name(), contact.version, tag.map_or("", Tag::as_str));
+        let tag_id = tag.and_then(&tag_id);
+        // Not the tag itself: it could be guessed, and the guess checked. When it was made tells this
+        // contact from an earlier one of the same person.
+        let place = tag.and_then(|tag| contact.tags.iter().position(|known| known == tag));
+        let of_tag = tag_id.map(|id| id.to_string()).or(place.map(|place| place.to_string())).unwrap_or_default();
+        let name = format!("{}#{}#{}#{of_tag}", kind.name(), contact.created_at, contact.version);
+        let tells_all = detail == Detail::Contact && matches!(kind, Kind::Created | Kind::Updated);
         Event {
             kind,
             event_id: contact.id.event_id(&name),
@@ -143,12 +152,16 @@ pub fn events(change: &Change, detail: Detail, tag_id: impl Fn(&Tag) -> Option<U
             version: contact.version,
             time: contact.updated_at,
             changed: Vec::new(),
-            tag_id: tag.and_then(&tag_id),
+            tag_id,
             tag: tag.filter(|_| detail == Detail::Contact).cloned(),
-            contact: (detail == Detail::Contact).then(|| Snapshot::from(contact)),
+            contact: tells_all.then(|| Snapshot::from(contact)),
         }
     };
-    let Some(new) = &change.new else { return vec![event(Kind::Deleted, None)] };
+    let Some(new) = &change.new else {
+        // Later than all that was told of it.
+        let deleted = event(Kind::Deleted, None);
+        return vec![Event { version: deleted.version + 1, time: change.at.unwrap_or(deleted.time), ..deleted }];
+    };
 
     let mut events = Vec::new();
     let mut changed = old.map(|old| changed(&Snapshot::from(old), &Snapshot::from(new))).unwrap_or_default();
@@ -202,6 +215,7 @@ fn changed(old: &Snapshot, new: &Snapshot) -> Vec<&'static str> {
         ("active_status", old.active_status != new.active_status),
         ("has_unread_messages", old.has_unread_messages != new.has_unread_messages),
         ("contact_summary", old.contact_summary != new.contact_summary),
+        ("contact_summary_updated_at", old.contact_summary_updated_at != new.contact_summary_updated_at),
     ];
     fields.into_iter().filter(|(_, differ)| *differ).map(|(name, _)| name).collect()
 }

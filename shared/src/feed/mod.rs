@@ -9,7 +9,7 @@
 //! | `contact.deleted` | it is gone | |
 //!
 //! Every event says tenant, contact, version and time, and has an id that stays the same however
-//! often it is published. It says nothing personal; asked to, the contact as it is now and the tag.
+//! often it is published. It says nothing personal; asked to, the contact as it is now, or the tag.
 
 mod bus;
 mod event;

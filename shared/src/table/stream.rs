@@ -7,6 +7,7 @@ use super::keys::{CONTACT, ITEM, TENANT_ID};
 use crate::access::TenantId;
 use crate::contact::Contact;
 use crate::error::Error;
+use crate::time::Timestamp;
 
 /// A change of a contact, as the stream tells it.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Change {
     pub old: Option<Contact>,
     /// What it is, unless it was removed.
     pub new: Option<Contact>,
+    /// About when.
+    pub at: Option<Timestamp>,
 }
 
 /// The `dynamodb` part of a stream record.
@@ -26,9 +29,18 @@ struct Images {
     keys: Item,
     old_image: Option<Item>,
     new_image: Option<Item>,
+    approximate_creation_date_time: Option<f64>,
 }
 
 impl Change {
+    /// Whether it has other tags than before.
+    pub(crate) fn is_about_tags(&self) -> bool {
+        self.new.as_ref().is_some_and(|new| match &self.old {
+            Some(old) => old.tags != new.tags,
+            None => !new.tags.is_empty(),
+        })
+    }
+
     /// Reads the `dynamodb` part of a stream record; nothing for an item that is no contact.
     ///
     /// # Errors
@@ -47,7 +59,8 @@ impl Change {
         let tenant_id = TenantId::parse(key(TENANT_ID)?)
             .ok_or_else(|| Error::Internal("a stream record's tenant is no UUID".to_owned()))?;
         let (old, new) = (images.old_image.map(contact).transpose()?, images.new_image.map(contact).transpose()?);
-        Ok(Some(Change { tenant_id, old, new }))
+        let at = images.approximate_creation_date_time.and_then(|at| Timestamp::from_second(at as i64).ok());
+        Ok(Some(Change { tenant_id, old, new, at }))
     }
 }
 

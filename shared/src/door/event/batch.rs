@@ -42,10 +42,14 @@ impl Batch<'_> {
                 Err(error) => Err(error),
             };
             match run {
-                Ok(run) => match runs.iter_mut().find(|known| known.takes(&run)) {
-                    Some(known) => known.join(run),
-                    None => runs.push(run),
-                },
+                Ok(run) => {
+                    // Where the order matters, nothing is done before what came before it.
+                    let neighbours = if in_order { runs.len().saturating_sub(1) } else { 0 };
+                    match runs[neighbours..].iter_mut().find(|known| known.takes(&run)) {
+                        Some(known) => known.join(run),
+                        None => runs.push(run),
+                    }
+                }
                 Err(error) => {
                     results[place] = Some(Err(error));
                     if in_order {
@@ -59,7 +63,8 @@ impl Batch<'_> {
             for place in run.places {
                 results[place] = Some(result.clone());
             }
-            if result.is_err() && in_order {
+            // What was done before holds up nobody.
+            if in_order && result.is_err_and(|error| !matches!(error, Error::SomebodyAt(_))) {
                 break;
             }
         }

@@ -43,7 +43,7 @@ impl fmt::Display for Failed {
 }
 
 /// An error's type, which is here to stay: state machines branch on it.
-pub(super) fn kind(error: &Error) -> &'static str {
+fn kind(error: &Error) -> &'static str {
     match error {
         Error::Invalid(_) | Error::Malformed | Error::Rule(_) | Error::Missing { .. } => "ValidationFailed",
         Error::NotFound | Error::NobodyAt(_) => "ContactNotFound",
@@ -66,6 +66,15 @@ pub(super) fn log(error: &Error) {
     match error {
         Error::Internal(_) => tracing::error!(%error, kind, "failed"),
         _ => tracing::warn!(%error, kind, "failed"),
+    }
+}
+
+/// The same of one record among several.
+pub(super) fn log_record(message_id: &str, error: &Error) {
+    let kind = kind(error);
+    match error {
+        Error::Internal(_) => tracing::error!(%error, kind, message_id, "a record failed"),
+        _ => tracing::warn!(%error, kind, message_id, "a record failed"),
     }
 }
 

@@ -68,7 +68,11 @@ async fn answer<A: Action>(batch: &Batch<'_>, event: &str) -> Result<Box<RawValu
         Shape { detail_type: Some(_), detail: Some(detail), .. } => {
             match batch.one(Call::<A>::read(detail.get())?).await {
                 // It has come before: events may come twice.
-                Ok(_) | Err(Error::SomebodyAt(_)) => written(&()),
+                Ok(_) => written(&()),
+                Err(error @ Error::SomebodyAt(_)) => {
+                    failure::log(&error);
+                    written(&())
+                }
                 Err(error) => Err(error),
             }
         }

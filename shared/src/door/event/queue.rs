@@ -69,7 +69,7 @@ pub(super) async fn answer<A: Action>(batch: &Batch<'_>, records: &[&RawValue]) 
                 Err(Error::SomebodyAt(_)) => tracing::info!(message_id, "a record was done before"),
                 Err(error) => {
                     failed[record] = true;
-                    tracing::warn!(message_id, kind = failure::kind(&error), %error, "a record failed");
+                    failure::log_record(message_id, &error);
                 }
             }
         }
