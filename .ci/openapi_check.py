@@ -1,7 +1,6 @@
 """Checks the contract document: valid OpenAPI 3.1, examples that fit their schemas, names that exist."""
 
 import sys
-import tomllib
 from pathlib import Path
 
 import yaml
@@ -46,11 +45,7 @@ class Document:
 def problems(document):
     for error in OpenAPIV31SpecValidator(document.root).iter_errors():
         yield f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
-    functions = tomllib.loads((ROOT / "functions/Cargo.toml").read_text())["bin"]
-    binaries = {function["name"] for function in functions}
-    described = set()
     for name, item, operation in document.operations():
-        described.add(operation["x-function"])
         for parameter in map(document.resolve, [*item.get("parameters", []), *operation.get("parameters", [])]):
             yield from document.misfits(f"{name}: {parameter['name']}", parameter)
         for media_type in operation.get("requestBody", {}).get("content", {}).values():
@@ -61,8 +56,6 @@ def problems(document):
                 yield f"{name}: {status}: no X-Request-Id"
             for media_type in response["content"].values():
                 yield from document.misfits(f"{name}: {status}", media_type)
-    for binary in sorted(binaries ^ described):
-        yield f"{binary}: {'not described' if binary in binaries else 'no such function'}"
     # A component nobody refers to is a leftover.
     text = str(document.root)
     for kind, components in document.root["components"].items():

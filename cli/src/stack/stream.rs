@@ -3,7 +3,8 @@
 //! The engine notes each change of a table that has a stream, and keeps the notes for ever; to number the next one it
 //! looks through all of them, so every write would take longer than the one before. A second connection to its
 //! database puts that right: an index finds the last number at once, and what every mapping has delivered goes. What
-//! is not delivered within a day goes at the next start, as in DynamoDB. The same database remembers how far each mapping has come.
+//! is not delivered within a day goes at the next start, as in DynamoDB. The same database remembers how far each
+//! mapping has come.
 
 use std::sync::Mutex;
 use std::time::Duration;
