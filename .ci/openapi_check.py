@@ -7,8 +7,6 @@ import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 class Document:
     def __init__(self, path):
