@@ -59,7 +59,7 @@ impl AccessTable {
     /// The item under `key`. Consistent: a token works from the moment it was granted.
     pub(crate) async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let get = self.client.0.get_item().table_name(&self.name).key("key", AttributeValue::S(key.to_owned()));
-        get.consistent_read(true).send().await.map_err(fault("GetItem of a token"))?.item.map(read).transpose()
+        get.consistent_read(true).send().await.map_err(fault("GetItem of the access table"))?.item.map(read).transpose()
     }
 
     /// Logs a call under `key`, if there is room where it should be. One request. When DynamoDB's
@@ -114,7 +114,7 @@ impl AccessTable {
             .set_item(Some(item))
             .send()
             .await
-            .map_err(fault("PutItem of a token"))?;
+            .map_err(fault("PutItem of the access table"))?;
         Ok(())
     }
 }
