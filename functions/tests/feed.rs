@@ -125,15 +125,15 @@ async fn the_contact_itself() {
 /// What the bus refuses is put again, in the call and by calling again; nothing is skipped.
 #[tokio::test]
 async fn what_is_refused_comes_again() {
-    for refusals in [3, 12] {
+    // Some entries now and then; and all of them, for longer than a call is patient.
+    for (every, refusals) in [(3, 3), (3, 12), (1, 100)] {
         let bundle = Bundle::with(Options { backoff: std::time::Duration::from_millis(5), ..options() }).await;
         let refused = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&refused);
-        // The first entries, and then every third.
         let asked = AtomicUsize::new(0);
         bundle.refuse_events(move |_| {
             let refuse =
-                asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(3) && count.load(Ordering::SeqCst) < refusals;
+                asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(every) && count.load(Ordering::SeqCst) < refusals;
             count.fetch_add(usize::from(refuse), Ordering::SeqCst);
             refuse
         });
