@@ -110,16 +110,50 @@ impl Contact {
 }
 
 impl Contact {
-    /// Whether clients see the same: what differs, if anything, is when and how it was said.
-    pub(crate) fn looks_like(&self, other: &Contact) -> bool {
-        let seen = |contact: &Contact| Contact {
-            state: contact.state.as_seen(),
-            consent_method: None,
-            updated_at: self.updated_at,
-            version: self.version,
-            ..contact.clone()
-        };
-        seen(self) == seen(other)
+    /// The fields, as clients know them, in which this contact differs from `other`. What they never
+    /// see is none: when and how something was said, and how often the contact was written.
+    pub(crate) fn differences(&self, other: &Contact) -> Vec<&'static str> {
+        // By name, so that a new field has to find its place here.
+        let Contact {
+            id: _,
+            phone,
+            name,
+            email,
+            source,
+            locale,
+            metadata,
+            tags,
+            opted_in_at,
+            opted_out_at,
+            consent_method: _,
+            last_message_at,
+            total_messages,
+            state,
+            created_at: _,
+            updated_at: _,
+            version: _,
+        } = self;
+        let fields = [
+            ("phone", *phone != other.phone),
+            ("name", *name != other.name),
+            ("email", *email != other.email),
+            ("source", *source != other.source),
+            ("locale", *locale != other.locale),
+            ("metadata", *metadata != other.metadata),
+            ("tags", *tags != other.tags),
+            ("opted_in_at", *opted_in_at != other.opted_in_at),
+            ("opted_out_at", *opted_out_at != other.opted_out_at),
+            ("last_message_at", *last_message_at != other.last_message_at),
+            ("total_messages", *total_messages != other.total_messages),
+            ("bot_status", state.bot_status != other.state.bot_status),
+            ("archived", state.archived != other.state.archived),
+            ("blocked", state.blocked != other.state.blocked),
+            ("active_status", state.active_status != other.state.active_status),
+            ("has_unread_messages", state.has_unread_messages != other.state.has_unread_messages),
+            ("contact_summary", state.summary != other.state.summary),
+            ("contact_summary_updated_at", state.summary_updated_at != other.state.summary_updated_at),
+        ];
+        fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 }
 

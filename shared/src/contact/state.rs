@@ -40,13 +40,6 @@ pub struct State {
     said_at: BTreeMap<String, Timestamp>,
 }
 
-impl State {
-    /// As clients see it.
-    pub(super) fn as_seen(&self) -> State {
-        State { said_at: BTreeMap::new(), ..self.clone() }
-    }
-}
-
 /// Whether the bot answers this contact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

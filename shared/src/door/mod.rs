@@ -28,6 +28,7 @@ use http::Contract;
 pub use who::Who;
 
 use crate::access::{Access, Caller, Tenant};
+use crate::aws;
 use crate::config::{Config, FeedConfig};
 use crate::contact::ContactId;
 use crate::error::Error;
@@ -61,14 +62,12 @@ pub trait Action: Sized + Send {
     fn run(self, table: &Table, tenant: &Tenant) -> impl Future<Output = Result<Answer<Self::Answer>, Error>> + Send;
 
     /// The contact it is about, where calls about one contact are better done together.
-    fn together_about(&self, tenant: &Tenant) -> Option<ContactId> {
-        let _ = tenant;
+    fn together_about(&self, _tenant: &Tenant) -> Option<ContactId> {
         None
     }
 
-    /// Does what came in one event about one contact; all of it has one result.
-    ///
-    /// Only for those that say so with [`together_about`](Action::together_about).
+    /// Does what came in one event about one contact; all of it has one result. It is one action, unless
+    /// they say with [`together_about`](Action::together_about) that they are better done together.
     fn run_together(
         actions: Vec<Self>,
         table: &Table,
@@ -175,10 +174,11 @@ pub async fn serve_contract(name: &'static str) -> Result<(), StartError> {
 /// # Errors
 /// As [`serve`].
 pub async fn serve_feed(name: &'static str) -> Result<(), StartError> {
-    let (config, client) = start()?;
-    let feed = FeedConfig::from_env()?;
-    let bus = Bus::new(&config, feed.bus, feed.endpoint);
-    let access = Access::new(AccessTable::new(client, config.access_table), config.rate_limit);
+    telemetry::init();
+    let (config, feed) = (Config::from_env()?, FeedConfig::from_env()?);
+    let sdk = aws::sdk(&config);
+    let bus = Bus::new(&sdk, feed.bus, feed.endpoint);
+    let access = Access::new(AccessTable::new(Client::of(&sdk, &config), config.access_table), config.rate_limit);
     let publish =
         async |event: &str, context: &Context| event::publish(name, &access, &bus, feed.detail, event, context).await;
     listen(|request| http::nothing(name, request), publish).await

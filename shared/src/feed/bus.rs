@@ -5,11 +5,10 @@ use std::time::Duration;
 use aws_sdk_eventbridge::config::Builder;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_types::SdkConfig;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Event;
-use crate::aws;
-use crate::config::Config;
 use crate::error::Error;
 
 /// Who the events are from.
@@ -30,8 +29,8 @@ pub struct Bus {
 
 impl Bus {
     /// The bus of that name.
-    pub fn new(config: &Config, name: String, endpoint: Option<String>) -> Self {
-        let mut sdk = Builder::from(&aws::sdk(config));
+    pub(crate) fn new(sdk: &SdkConfig, name: String, endpoint: Option<String>) -> Self {
+        let mut sdk = Builder::from(sdk);
         sdk.set_endpoint_url(endpoint);
         Bus { client: aws_sdk_eventbridge::Client::from_conf(sdk.build()), name }
     }
@@ -40,18 +39,16 @@ impl Bus {
     /// What is refused is put again a few times, as long as there is time; later ones may be there
     /// before it.
     pub async fn publish(&self, events: &[Event], until: Instant) -> usize {
+        let entries: Vec<PutEventsRequestEntry> = events.iter().map_while(|event| self.entry(event).ok()).collect();
         let mut published = 0;
-        for request in requests(events) {
-            let Ok(mut entries) = request.iter().map(|event| self.entry(event)).collect::<Result<Vec<_>, _>>() else {
-                return published;
-            };
-            let mut missing: Vec<usize> = (0..entries.len()).collect();
+        for request in requests(&entries) {
+            let mut missing: Vec<usize> = (0..request.len()).collect();
             for attempt in 0..ATTEMPTS {
                 if attempt > 0 {
                     sleep(Duration::from_millis(50 << attempt).mul_f64(0.5 + fastrand::f64() / 2.0)).await;
                 }
-                let put = timeout_at(until, self.put(std::mem::take(&mut entries)));
-                missing = match put.await.unwrap_or(Err(Error::TimedOut)) {
+                let put = self.put(missing.iter().map(|place| request[*place].clone()).collect());
+                missing = match timeout_at(until, put).await.unwrap_or(Err(Error::TimedOut)) {
                     Ok(refused) => refused.into_iter().filter_map(|place| missing.get(place).copied()).collect(),
                     Err(error) => {
                         tracing::warn!(%error, "events were not published");
@@ -61,7 +58,6 @@ impl Bus {
                 if missing.is_empty() || Instant::now() >= until {
                     break;
                 }
-                entries = missing.iter().filter_map(|place| self.entry(&request[*place]).ok()).collect();
             }
             if let Some(first) = missing.first() {
                 tracing::warn!(missing = missing.len(), "events were refused");
@@ -85,36 +81,33 @@ impl Bus {
     }
 
     fn entry(&self, event: &Event) -> Result<PutEventsRequestEntry, Error> {
-        let detail = detail(event)?;
+        let detail = serde_json::to_string(event);
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
             .source(SOURCE)
             .detail_type(event.kind.name())
             .time(DateTime::from_secs(event.time.as_second()))
-            .detail(detail);
+            .detail(detail.map_err(|error| Error::Internal(format!("writing an event: {error}")))?);
         Ok(entry.build())
     }
 }
 
-fn detail(event: &Event) -> Result<String, Error> {
-    serde_json::to_string(event).map_err(|error| Error::Internal(format!("writing an event: {error}")))
-}
-
-/// Cuts events into requests, in order, that EventBridge takes.
-fn requests(events: &[Event]) -> Vec<&[Event]> {
+/// Cuts entries into requests, in order, that EventBridge takes.
+fn requests(entries: &[PutEventsRequestEntry]) -> Vec<&[PutEventsRequestEntry]> {
     let mut requests = Vec::new();
     let (mut from, mut bytes) = (0, 0);
-    for (place, event) in events.iter().enumerate() {
-        // Time, source and detail type count too.
-        let size = detail(event).map_or(0, |detail| detail.len()) + 14 + SOURCE.len() + event.kind.name().len();
+    for (place, entry) in entries.iter().enumerate() {
+        // The time counts as 14 bytes.
+        let texts = [entry.source(), entry.detail_type(), entry.detail()];
+        let size = texts.into_iter().flatten().map(str::len).sum::<usize>() + 14;
         if place > from && (place - from == ENTRIES || bytes + size > BYTES) {
-            requests.push(&events[from..place]);
+            requests.push(&entries[from..place]);
             (from, bytes) = (place, 0);
         }
         bytes += size;
     }
-    if from < events.len() {
-        requests.push(&events[from..]);
+    if from < entries.len() {
+        requests.push(&entries[from..]);
     }
     requests
 }

@@ -103,7 +103,7 @@ pub struct Snapshot {
 
 impl From<&Contact> for Snapshot {
     fn from(contact: &Contact) -> Self {
-        let Contact { state, .. } = contact.clone();
+        let state = &contact.state;
         Snapshot {
             id: contact.id,
             phone: contact.phone.clone(),
@@ -122,7 +122,7 @@ impl From<&Contact> for Snapshot {
             blocked: state.blocked,
             active_status: state.active_status,
             has_unread_messages: state.has_unread_messages,
-            contact_summary: state.summary,
+            contact_summary: state.summary.clone(),
             contact_summary_updated_at: state.summary_updated_at,
             created_at: contact.created_at,
         }
@@ -164,7 +164,7 @@ pub fn events(change: &Change, detail: Detail, tag_id: impl Fn(&Tag) -> Option<U
     };
 
     let mut events = Vec::new();
-    let mut changed = old.map(|old| changed(&Snapshot::from(old), &Snapshot::from(new))).unwrap_or_default();
+    let mut changed = old.map(|old| new.differences(old)).unwrap_or_default();
     let none = Tags::default();
     let had = old.map_or(&none, |old| &old.tags);
     let tagged = new.tags.iter().filter(|tag| !had.contains(tag)).map(|tag| event(Kind::Tagged, Some(tag)));
@@ -193,29 +193,4 @@ pub fn events(change: &Change, detail: Detail, tag_id: impl Fn(&Tag) -> Option<U
     events.extend(of_tags);
     events.extend(wish.map(|wish| event(wish, None)));
     events
-}
-
-/// The fields, as clients know them, in which two snapshots differ.
-fn changed(old: &Snapshot, new: &Snapshot) -> Vec<&'static str> {
-    let fields = [
-        ("phone", old.phone != new.phone),
-        ("name", old.name != new.name),
-        ("email", old.email != new.email),
-        ("source", old.source != new.source),
-        ("locale", old.locale != new.locale),
-        ("metadata", old.metadata != new.metadata),
-        ("tags", old.tags != new.tags),
-        ("opted_in_at", old.opted_in_at != new.opted_in_at),
-        ("opted_out_at", old.opted_out_at != new.opted_out_at),
-        ("last_message_at", old.last_message_at != new.last_message_at),
-        ("total_messages", old.total_messages != new.total_messages),
-        ("bot_status", old.bot_status != new.bot_status),
-        ("archived", old.archived != new.archived),
-        ("blocked", old.blocked != new.blocked),
-        ("active_status", old.active_status != new.active_status),
-        ("has_unread_messages", old.has_unread_messages != new.has_unread_messages),
-        ("contact_summary", old.contact_summary != new.contact_summary),
-        ("contact_summary_updated_at", old.contact_summary_updated_at != new.contact_summary_updated_at),
-    ];
-    fields.into_iter().filter(|(_, differ)| *differ).map(|(name, _)| name).collect()
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::client::Client;
 use super::fault::fault;
 use super::items::{attributes, read};
-use super::keys::Item;
+use super::keys::{EXPIRES_AT, Item, s};
 use crate::error::Error;
 
 /// A call to be logged. Moments are whole numbers, in whichever unit the caller counts.
@@ -58,7 +58,7 @@ impl AccessTable {
 
     /// The item under `key`. Consistent: a token works from the moment it was granted.
     pub(crate) async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let get = self.client.0.get_item().table_name(&self.name).key("key", AttributeValue::S(key.to_owned()));
+        let get = self.client.0.get_item().table_name(&self.name).key("key", s(key));
         get.consistent_read(true).send().await.map_err(fault("GetItem of the access table"))?.item.map(read).transpose()
     }
 
@@ -71,9 +71,9 @@ impl AccessTable {
             .0
             .update_item()
             .table_name(&self.name)
-            .key("key", AttributeValue::S(key.to_owned()))
+            .key("key", s(key))
             .expression_attribute_names("#calls", "calls")
-            .expression_attribute_names("#expires", "expires_at")
+            .expression_attribute_names("#expires", EXPIRES_AT)
             .expression_attribute_values(":expires", number(call.expires_at))
             .expression_attribute_values(":limit", number(call.limit.into()))
             .return_values(ReturnValue::AllNew)
@@ -106,7 +106,7 @@ impl AccessTable {
     /// Puts `value` under `key`.
     pub(crate) async fn put<T: Serialize>(&self, key: &str, value: &T) -> Result<(), Error> {
         let mut item = attributes(value)?;
-        item.insert("key".to_owned(), AttributeValue::S(key.to_owned()));
+        item.insert("key".to_owned(), s(key));
         self.client
             .0
             .put_item()

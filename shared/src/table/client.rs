@@ -1,6 +1,7 @@
 //! The connection to DynamoDB.
 
 use aws_sdk_dynamodb::config::Builder;
+use aws_types::SdkConfig;
 
 use crate::aws;
 use crate::config::Config;
@@ -12,7 +13,12 @@ pub struct Client(pub(super) aws_sdk_dynamodb::Client);
 impl Client {
     /// A connection as the configuration says.
     pub fn new(config: &Config) -> Self {
-        let mut sdk = Builder::from(&aws::sdk(config));
+        Self::of(&aws::sdk(config), config)
+    }
+
+    /// The same, for a process that talks to other services too.
+    pub(crate) fn of(sdk: &SdkConfig, config: &Config) -> Self {
+        let mut sdk = Builder::from(sdk);
         sdk.set_endpoint_url(config.endpoint.clone());
         Client(aws_sdk_dynamodb::Client::from_conf(sdk.build()))
     }

@@ -25,7 +25,7 @@ pub(super) fn attributes<T: Serialize>(value: &T) -> Result<Item, Error> {
 }
 
 /// The value behind an item. Attributes it does not know are for others.
-pub(super) fn read<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(item: impl Into<serde_dynamo::Item>) -> Result<T, Error> {
     // The error says what a value should have been: a `Flaw`, or a type. Nothing personal.
     serde_dynamo::from_item(item).map_err(|error| Error::Internal(format!("reading an item: {error}")))
 }

@@ -152,7 +152,7 @@ impl Table {
                 Some(old) if *old == new => return Ok((new, Outcome::Unchanged)),
                 Some(old) => {
                     new.version = old.version + 1;
-                    if !new.looks_like(old) {
+                    if !new.differences(old).is_empty() {
                         new.updated_at = Timestamp::now();
                     }
                     Outcome::Updated

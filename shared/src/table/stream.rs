@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_dynamo::{AttributeValue, Item};
 
+use super::items::read;
 use super::keys::{CONTACT, ITEM, TENANT_ID};
 use crate::access::TenantId;
 use crate::contact::Contact;
@@ -58,12 +59,8 @@ impl Change {
         }
         let tenant_id = TenantId::parse(key(TENANT_ID)?)
             .ok_or_else(|| Error::Internal("a stream record's tenant is no UUID".to_owned()))?;
-        let (old, new) = (images.old_image.map(contact).transpose()?, images.new_image.map(contact).transpose()?);
+        let (old, new) = (images.old_image.map(read).transpose()?, images.new_image.map(read).transpose()?);
         let at = images.approximate_creation_date_time.and_then(|at| Timestamp::from_second(at as i64).ok());
         Ok(Some(Change { tenant_id, old, new, at }))
     }
-}
-
-fn contact(image: Item) -> Result<Contact, Error> {
-    serde_dynamo::from_item(image).map_err(|error| Error::Internal(format!("reading an image: {error}")))
 }

@@ -63,24 +63,15 @@ impl Batch<'_> {
             for place in run.places {
                 results[place] = Some(result.clone());
             }
-            // What was done before holds up nobody.
-            if in_order && result.is_err_and(|error| !matches!(error, Error::SomebodyAt(_))) {
+            if in_order && result.is_err_and(|error| !was_done_before(&error)) {
                 break;
             }
         }
         results.into_iter().map(|result| result.unwrap_or(Err(Error::OutOfTurn))).collect()
     }
 
-    async fn run<A: Action>(&self, mut actions: Vec<A>, tenant: &Tenant) -> Output {
-        let done = async {
-            match (actions.len(), actions.pop()) {
-                (1, Some(action)) => action.run(self.table, tenant).await,
-                (_, last) => {
-                    actions.extend(last);
-                    A::run_together(actions, self.table, tenant).await
-                }
-            }
-        };
+    async fn run<A: Action>(&self, actions: Vec<A>, tenant: &Tenant) -> Output {
+        let done = A::run_together(actions, self.table, tenant);
         let answer = timeout_at(self.until, done).await.unwrap_or(Err(Error::TimedOut))?;
         written(&answer.body)
     }
@@ -88,6 +79,11 @@ impl Batch<'_> {
     async fn tenant(&self, id: TenantId) -> Result<Tenant, Error> {
         timeout_at(self.until, self.access.tenant(id)).await.unwrap_or(Err(Error::TimedOut))
     }
+}
+
+/// Whether an error says that the event has come before, as it may: then it is done, and holds up nobody.
+pub(super) fn was_done_before(error: &Error) -> bool {
+    matches!(error, Error::SomebodyAt(_))
 }
 
 /// Calls that are made together, and which of the event's they are.

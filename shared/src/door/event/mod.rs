@@ -28,7 +28,7 @@ use super::{Action, time_left};
 use crate::access::Access;
 use crate::error::Error;
 use crate::table::Table;
-use batch::Batch;
+use batch::{Batch, was_done_before};
 use envelope::Call;
 
 /// What an event may be, told by the keys it has.
@@ -67,9 +67,8 @@ async fn answer<A: Action>(batch: &Batch<'_>, event: &str) -> Result<Box<RawValu
         Shape { records: Some(records), .. } => written(&queue::answer::<A>(batch, &records).await?),
         Shape { detail_type: Some(_), detail: Some(detail), .. } => {
             match batch.one(Call::<A>::read(detail.get())?).await {
-                // It has come before: events may come twice.
                 Ok(_) => written(&()),
-                Err(error @ Error::SomebodyAt(_)) => {
+                Err(error) if was_done_before(&error) => {
                     failure::log(&error);
                     written(&())
                 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::Action;
-use super::batch::Batch;
+use super::batch::{Batch, was_done_before};
 use super::envelope::Call;
 use super::failure;
 use crate::error::Error;
@@ -65,8 +65,7 @@ pub(super) async fn answer<A: Action>(batch: &Batch<'_>, records: &[&RawValue]) 
             let message_id = &records[record].message_id;
             match result {
                 Ok(_) => {}
-                // It has come before: queues may hand over a message twice.
-                Err(Error::SomebodyAt(_)) => tracing::info!(message_id, "a record was done before"),
+                Err(error) if was_done_before(&error) => tracing::info!(message_id, "a record was done before"),
                 Err(error) => {
                     failed[record] = true;
                     failure::log_record(message_id, &error);

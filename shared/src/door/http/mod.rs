@@ -13,12 +13,13 @@ mod qyvo;
 mod request;
 mod response;
 
-use lambda_http::http::Response;
-use lambda_http::{Body, Request, RequestExt};
-use serde::Serialize;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::OnceLock;
+
+use lambda_http::http::Response;
+use lambda_http::{Body, Request, RequestExt};
+use serde::Serialize;
 use tokio::time::timeout;
 use tracing::Instrument;
 
