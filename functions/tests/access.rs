@@ -4,10 +4,7 @@ use contacts::access::TenantRecord;
 use contacts::time::Timestamp;
 use serde_json::json;
 
-use crate::support::{Bundle, grant};
-
-const ACTIONS: [&str; 7] =
-    ["create-contact", "get-contact", "update-contact", "search-contacts", "add-tag", "remove-tag", "list-tags"];
+use crate::support::{ACTIONS, Bundle, grant};
 
 #[tokio::test]
 async fn without_a_token_that_works() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Bundle;
+use crate::support::{ACTIONS, Bundle};
 
 const MALFORMED: &str = r#"{"message":"Malformed JSON.","error":"Malformed JSON."}"#;
 
@@ -38,9 +38,7 @@ async fn bodies_that_are_no_json_object() {
         b"{\"phone\": \"+14155550123\", \"name\": \"\xff\xfe\"}".into(),
         vec![b'x'; 5_000_000],
     ];
-    for action in
-        ["create-contact", "get-contact", "update-contact", "search-contacts", "add-tag", "remove-tag", "list-tags"]
-    {
+    for action in ACTIONS {
         for body in &bodies {
             bundle.call_raw(action, body.clone()).await.is(422, MALFORMED);
         }

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use crate::support::Bundle;
+use crate::support::{ACTIONS, Bundle};
 
 const UNKNOWN: &str = r#"{"message":"Unauthenticated."}"#;
 const NO_WORKSPACE: &str = r#"{"error":"No workspace configured for this account."}"#;
@@ -18,9 +18,6 @@ const NO_ID: &str =
     r#"{"message":"The given data was invalid.","errors":{"contact_id":["The contact id must be a valid UUID."]}}"#;
 const NO_PATH: &str = r#"{"message":"Not Found.","error":"Not Found."}"#;
 const NO_VERB: &str = r#"{"message":"Method Not Allowed.","error":"Method Not Allowed."}"#;
-
-const ACTIONS: [&str; 7] =
-    ["create-contact", "get-contact", "search-contacts", "update-contact", "add-tag", "remove-tag", "list-tags"];
 
 /// What create-contact answers about a contact of which only this is known.
 fn created(phone: &str, name: &str) -> String {

@@ -10,8 +10,7 @@ const PHONE: &str = "+27123456789";
 
 /// Sends an event for the demo tenant, and gives the answer.
 async fn send(bundle: &Bundle, function: &str, input: Value) -> Value {
-    let tenant_id = bundle.tenant("demo-token").await.id();
-    let outcome = bundle.invoke(function, json!({ "tenant_id": tenant_id, "input": input })).await;
+    let outcome = bundle.invoke(function, bundle.envelope(input).await).await;
     let (Outcome::Answered(answer) | Outcome::Failed(answer)) = &outcome else { panic!("{outcome:?}") };
     serde_json::from_slice(answer).unwrap()
 }

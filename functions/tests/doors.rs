@@ -3,14 +3,9 @@
 use carnet::stack::{Options, Outcome};
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, options, template};
+use crate::support::{Bundle, Fault, answered, options, template};
 
 const PHONE: &str = "+14155550123";
-
-/// An envelope for the demo tenant.
-async fn envelope(bundle: &Bundle, input: Value) -> Value {
-    json!({ "tenant_id": bundle.tenant("demo-token").await.id(), "input": input })
-}
 
 /// An SQS record, as Lambda hands it over. With a group it is of a FIFO queue.
 fn record(id: &str, body: &str, group: Option<&str>) -> Value {
@@ -35,12 +30,6 @@ fn from_bus(kind: &str, detail: &Value) -> Value {
         "version": "0", "id": "7bf73129-1428-4cd3-a780-95db273d1602", "detail-type": kind, "source": "crm",
         "account": "123456789012", "time": "2026-11-11T21:29:54Z", "region": "us-east-1", "resources": [], "detail": detail
     })
-}
-
-#[track_caller]
-fn answered(outcome: &Outcome) -> Value {
-    let Outcome::Answered(answer) = outcome else { panic!("{outcome:?}") };
-    serde_json::from_slice(answer).unwrap()
 }
 
 /// The type of an error, and its message, which is JSON.
@@ -91,13 +80,13 @@ async fn every_action_by_every_door() {
             }
             input
         };
-        let direct = bundle.invoke(action, envelope(&bundle, next()).await).await;
+        let direct = bundle.invoke(action, bundle.envelope(next()).await).await;
         let output = answered(&direct);
         let found = if key == "0" { &output[0] } else { &output[key] };
         assert!(!found.is_null(), "{action}: {output}");
 
         for group in [None, Some("group")] {
-            let records = json!({ "Records": [record("a", &envelope(&bundle, next()).await.to_string(), group)] });
+            let records = json!({ "Records": [record("a", &bundle.envelope(next()).await.to_string(), group)] });
             assert_eq!(again(&bundle.invoke(action, records.clone()).await), Vec::<String>::new(), "{action}");
             // A queue may hand over a message twice, and Pipes hands over the records as they are.
             assert_eq!(
@@ -106,7 +95,7 @@ async fn every_action_by_every_door() {
                 "{action}"
             );
         }
-        let event = from_bus(action, &envelope(&bundle, next()).await);
+        let event = from_bus(action, &bundle.envelope(next()).await);
         for _ in 0..2 {
             assert_eq!(answered(&bundle.invoke(action, event.clone()).await), json!(null), "{action}");
         }
@@ -218,7 +207,7 @@ async fn a_batch_with_two_bad_records() {
         let bundle = Bundle::start().await;
         let mut records = Vec::new();
         for n in 1..=10 {
-            let mut body = envelope(&bundle, json!({ "phone": format!("+1415555000{}", n % 10) })).await;
+            let mut body = bundle.envelope(json!({ "phone": format!("+1415555000{}", n % 10) })).await;
             if n == 7 {
                 body["tenant_id"] = json!("01890a5d-ac96-774b-bcce-b302099a8057");
             }
@@ -244,7 +233,7 @@ async fn a_batch_with_two_bad_records() {
 #[tokio::test]
 async fn records_that_are_no_calls() {
     let bundle = Bundle::start().await;
-    let good = record("good", &envelope(&bundle, json!({ "phone": PHONE })).await.to_string(), None);
+    let good = record("good", &bundle.envelope(json!({ "phone": PHONE })).await.to_string(), None);
     let mut empty = record("empty", "", None);
     empty.as_object_mut().unwrap().remove("body");
     let records =
@@ -267,7 +256,7 @@ async fn a_group_that_comes_twice() {
     let bundle = Bundle::start().await;
     let mut records = Vec::new();
     for n in 0..10 {
-        let body = envelope(&bundle, json!({ "phone_number": format!("2712345678{n}") })).await;
+        let body = bundle.envelope(json!({ "phone_number": format!("2712345678{n}") })).await;
         records.push(record(&n.to_string(), &body.to_string(), Some("group")));
     }
     let nine = json!({ "Records": records[..9] });
@@ -283,7 +272,7 @@ async fn metadata_keeps_its_spelling_here_too() {
     let metadata = r#"{"z":8742.00,"a":123456789012345678901234567890,"b":1e2}"#;
     let created = bundle.call_raw("create-contact", format!(r#"{{"phone":"{PHONE}","metadata":{metadata}}}"#)).await;
     assert_eq!(created.status, 201);
-    let outcome = bundle.invoke("get-contact", envelope(&bundle, json!({ "phone": PHONE })).await).await;
+    let outcome = bundle.invoke("get-contact", bundle.envelope(json!({ "phone": PHONE })).await).await;
     let Outcome::Answered(answer) = &outcome else { panic!("{outcome:?}") };
     let shown = bundle.call("get-contact", json!({ "phone": PHONE })).await.body;
     assert!(shown.contains(metadata), "{shown}");
@@ -300,7 +289,7 @@ async fn a_batch_that_runs_out_of_time() {
     let (bundle, tap, _engine) = Bundle::tapped_with(Options { template: hasty, ..options() }).await;
     let mut records = Vec::new();
     for n in 1..=8 {
-        let body = envelope(&bundle, json!({ "phone": format!("+1415555000{n}") })).await;
+        let body = bundle.envelope(json!({ "phone": format!("+1415555000{n}") })).await;
         records.push(record(&n.to_string(), &body.to_string(), None));
     }
     let mut left = 3;
@@ -325,7 +314,7 @@ async fn groups_do_not_wait_for_each_other() {
         ("5", "a", json!({ "phone": PHONE, "name": "Overtaken" })),
         ("6", "c", json!({ "phone": PHONE, "metadata": { "c": 1 } })),
     ] {
-        let mut envelope = envelope(&bundle, input).await;
+        let mut envelope = bundle.envelope(input).await;
         if id == "6" {
             envelope["tenant_id"] = json!(acme);
         }
@@ -359,8 +348,8 @@ async fn events_keep_to_their_tenant_and_to_themselves() {
     }
     let input = json!({ "phone": "secret", "name": "Secret", "email": "secret@example.com", "message_id": "4155550123", "at": "secret" });
     for action in ["create-contact", "record-message", "record-consent", "set-contact-state", "flowiq-create-contact"] {
-        failed(&bundle.invoke(action, envelope(&bundle, input.clone()).await).await);
-        failed(&bundle.invoke(action, from_bus("x", &envelope(&bundle, input.clone()).await)).await);
+        failed(&bundle.invoke(action, bundle.envelope(input.clone()).await).await);
+        failed(&bundle.invoke(action, from_bus("x", &bundle.envelope(input.clone()).await)).await);
     }
     let log = bundle.stop().await;
     for personal in ["secret", "Secret", "4155550123"] {

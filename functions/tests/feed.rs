@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use carnet::stack::{Options, Outcome};
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, options};
+use crate::support::{Bundle, answered, options};
 
 const PHONE: &str = "+14155550123";
 
@@ -24,9 +24,7 @@ async fn told(bundle: &Bundle) -> Vec<String> {
 }
 
 async fn send(bundle: &Bundle, function: &str, input: Value) {
-    let tenant_id = bundle.tenant("demo-token").await.id();
-    let outcome = bundle.invoke(function, json!({ "tenant_id": tenant_id, "input": input })).await;
-    assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
+    answered(&bundle.invoke(function, bundle.envelope(input).await).await);
 }
 
 #[tokio::test]

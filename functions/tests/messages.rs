@@ -9,7 +9,7 @@ use contacts::time::Timestamp;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, Tap};
+use crate::support::{Bundle, Fault, Tap, answered};
 
 const PHONE: &str = "+14155550123";
 /// 2026-05-07T08:14:23Z
@@ -31,8 +31,7 @@ async fn batch(bundle: &Bundle, messages: &[Value]) -> Value {
 
 async fn delivered(bundle: &Bundle, messages: &[Value]) {
     let outcome = bundle.invoke("record-message", batch(bundle, messages).await).await;
-    let Outcome::Answered(answer) = &outcome else { panic!("{outcome:?}") };
-    assert_eq!(serde_json::from_slice::<Value>(answer).unwrap(), json!({ "batchItemFailures": [] }));
+    assert_eq!(answered(&outcome), json!({ "batchItemFailures": [] }));
 }
 
 async fn contact(bundle: &Bundle, phone: &str) -> Value {
@@ -82,10 +81,9 @@ async fn an_unknown_sender_becomes_a_contact() {
     // Whose source is not named came by the API; an id that nobody has makes nobody.
     delivered(&bundle, &[message("+14155550999", "3", SOME_TIME)]).await;
     assert_eq!(contact(&bundle, "+14155550999").await["source"], "api");
-    let tenant_id = bundle.tenant("demo-token").await.id();
     let mut unknown = message("", "4", SOME_TIME);
     unknown["contact_id"] = json!("01890a5d-ac96-774b-bcce-b302099a8057");
-    let outcome = bundle.invoke("record-message", json!({ "tenant_id": tenant_id, "input": unknown })).await;
+    let outcome = bundle.invoke("record-message", bundle.envelope(unknown).await).await;
     assert!(
         matches!(&outcome, Outcome::Failed(error) if String::from_utf8_lossy(error).contains("ContactNotFound")),
         "{outcome:?}"
@@ -95,7 +93,6 @@ async fn an_unknown_sender_becomes_a_contact() {
 #[tokio::test]
 async fn what_is_refused() {
     let bundle = Bundle::start().await;
-    let tenant_id = bundle.tenant("demo-token").await.id();
     for (field, value, text) in [
         ("message_id", json!(""), "The message id field is required."),
         ("message_id", json!(5), "The message id must be a string."),
@@ -116,7 +113,7 @@ async fn what_is_refused() {
     ] {
         let mut input = message(PHONE, "1", SOME_TIME);
         input[field] = value.clone();
-        let outcome = bundle.invoke("record-message", json!({ "tenant_id": tenant_id, "input": input })).await;
+        let outcome = bundle.invoke("record-message", bundle.envelope(input).await).await;
         let Outcome::Failed(error) = &outcome else { panic!("{field} {value}: {outcome:?}") };
         let error: Value = serde_json::from_slice(error).unwrap();
         let message: Value = serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap();

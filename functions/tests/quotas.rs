@@ -9,7 +9,7 @@ use contacts::access::TenantRecord;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, Reply, grant, limited};
+use crate::support::{ACTIONS, Bundle, Fault, Reply, grant, limited};
 
 const REFUSED: &str = r#"{"message":"Too Many Attempts.","error":"Too Many Attempts."}"#;
 
@@ -134,9 +134,7 @@ async fn a_call_turned_away_has_no_other_effect() {
 async fn every_endpoint_counts() {
     let bundle = Bundle::limited(9).await;
     let mut left = 9;
-    for action in
-        ["create-contact", "get-contact", "update-contact", "search-contacts", "add-tag", "remove-tag", "list-tags"]
-    {
+    for action in ACTIONS {
         left -= 1;
         let reply = bundle.call(action, json!({ "phone": "+14155550123", "tag": "vip" })).await;
         assert_eq!(standing(&reply), (9, left, None), "{action}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use carnet::stack::Outcome;
 use serde_json::{Value, json};
 
-use crate::support::Bundle;
+use crate::support::{Bundle, answered};
 
 const PHONE: &str = "+14155550123";
 
@@ -31,10 +31,8 @@ async fn with_jane() -> Bundle {
     bundle
 }
 
-async fn answered(bundle: &Bundle, function: &str, event: &Value) -> Value {
-    let outcome = bundle.invoke(function, event.clone()).await;
-    let Outcome::Answered(answer) = &outcome else { panic!("{function}: {outcome:?}") };
-    serde_json::from_slice(answer).unwrap()
+async fn handed(bundle: &Bundle, function: &str, event: &Value) -> Value {
+    answered(&bundle.invoke(function, event.clone()).await)
 }
 
 async fn error_type(bundle: &Bundle, function: &str, event: &Value) -> String {
@@ -55,7 +53,7 @@ async fn requests_of_every_kind() {
     assert!(requests.len() >= 17, "{requests:?}");
     for name in requests {
         let mut event = event(&name);
-        let answer = answered(&bundle, "search-contacts", &event).await;
+        let answer = handed(&bundle, "search-contacts", &event).await;
         assert_eq!(
             (&answer["statusCode"], &answer["body"]),
             (&json!(401), &json!(r#"{"message":"Unauthenticated."}"#)),
@@ -73,7 +71,7 @@ async fn requests_of_every_kind() {
                     given.insert("Authorization".to_owned(), token);
                 }
             }
-            let answer = answered(&bundle, "search-contacts", &event).await;
+            let answer = handed(&bundle, "search-contacts", &event).await;
             assert_eq!(answer["statusCode"], 200, "{name}: {answer}");
             let found: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
             assert_eq!(found[0]["name"], "Jane", "{name}");
@@ -87,11 +85,10 @@ async fn a_queues_records() {
     let mut event = event("sam-sqs-receive-message.json");
     let id = event["Records"][0]["messageId"].clone();
     let failed = json!({ "batchItemFailures": [{ "itemIdentifier": id }] });
-    assert_eq!(answered(&bundle, "update-contact", &event).await, failed, "its body is no envelope");
-    let tenant_id = bundle.tenant("demo-token").await.id();
-    let body = json!({ "tenant_id": tenant_id, "input": { "phone": PHONE, "name": "Janet" } });
+    assert_eq!(handed(&bundle, "update-contact", &event).await, failed, "its body is no envelope");
+    let body = bundle.envelope(json!({ "phone": PHONE, "name": "Janet" })).await;
     event["Records"][0]["body"] = json!(body.to_string());
-    assert_eq!(answered(&bundle, "update-contact", &event).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(handed(&bundle, "update-contact", &event).await, json!({ "batchItemFailures": [] }));
     assert_eq!(bundle.call("search-contacts", json!({})).await.each("name"), ["Janet"]);
 }
 
@@ -100,9 +97,8 @@ async fn an_event_on_a_bus() {
     let bundle = with_jane().await;
     let mut event = event("sam-cloudwatch-scheduled-event.json");
     assert_eq!(error_type(&bundle, "update-contact", &event).await, "UnknownEvent");
-    let tenant_id = bundle.tenant("demo-token").await.id();
-    event["detail"] = json!({ "tenant_id": tenant_id, "input": { "phone": PHONE, "name": "Janet" } });
-    assert_eq!(answered(&bundle, "update-contact", &event).await, json!(null));
+    event["detail"] = bundle.envelope(json!({ "phone": PHONE, "name": "Janet" })).await;
+    assert_eq!(handed(&bundle, "update-contact", &event).await, json!(null));
     assert_eq!(bundle.call("search-contacts", json!({})).await.each("name"), ["Janet"]);
 }
 
@@ -111,7 +107,7 @@ async fn an_event_on_a_bus() {
 async fn a_tables_stream() {
     let bundle = Bundle::start().await;
     let mut event = event("sam-dynamodb-update.json");
-    let answer = answered(&bundle, "publish-changes", &event).await;
+    let answer = handed(&bundle, "publish-changes", &event).await;
     let first = event["Records"][0]["dynamodb"]["SequenceNumber"].clone();
     assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": first }] }));
     // The same of items that are no contacts.
@@ -119,7 +115,7 @@ async fn a_tables_stream() {
     for record in event["Records"].as_array_mut().unwrap() {
         record["dynamodb"]["Keys"] = keys.clone();
     }
-    assert_eq!(answered(&bundle, "publish-changes", &event).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(handed(&bundle, "publish-changes", &event).await, json!({ "batchItemFailures": [] }));
     assert_eq!(bundle.events(), Vec::<Value>::new());
 }
 

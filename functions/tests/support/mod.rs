@@ -16,11 +16,15 @@ use contacts::config::Config;
 use contacts::contact::{Contact, Phone, Source};
 use contacts::table::{AccessTable, Client, Table};
 use contacts::time::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use contract::document;
 pub use reply::Reply;
 pub use tap::{Fault, Tap};
+
+/// Qyvo's actions.
+pub const ACTIONS: [&str; 7] =
+    ["create-contact", "get-contact", "update-contact", "search-contacts", "add-tag", "remove-tag", "list-tags"];
 
 /// A running bundle with two tenants, `demo` and `acme`, each with a token and a key of FlowIQ's, and
 /// a user without one.
@@ -163,6 +167,11 @@ impl Bundle {
         self.stack.invoke(function, event.to_string()).await.unwrap()
     }
 
+    /// An event's envelope, for tenant `demo`.
+    pub async fn envelope(&self, input: Value) -> Value {
+        json!({ "tenant_id": self.tenant("demo-token").await.id(), "input": input })
+    }
+
     /// The tenant behind a token.
     pub async fn tenant(&self, token: &str) -> Tenant {
         self.access.authenticate(token).await.unwrap().tenant.unwrap()
@@ -210,6 +219,13 @@ impl Bundle {
         self.stack.stop().await;
         self.log.lines().join("\n")
     }
+}
+
+/// What a function answered an event with.
+#[track_caller]
+pub fn answered(outcome: &Outcome) -> Value {
+    let Outcome::Answered(answer) = outcome else { panic!("{outcome:?}") };
+    serde_json::from_slice(answer).unwrap()
 }
 
 /// What a token of these tests grants.
