@@ -1,40 +1,69 @@
-//! `POST /contact`: makes a contact, as FlowIQ does: only where there is none yet.
+//! Creates a contact, if none with this phone number exists (FlowIQ).
 //!
-//! | parameter | | |
+//! Route: `POST /contact`. Event: the same input in an envelope, without `tenantId`.
+//!
+//! # Input
+//! | parameter | required | type and limits |
 //! |---|---|---|
-//! | `tenantId` | required, in the query | slug of the organisation the key belongs to |
+//! | `tenantId` | yes, in the query string | slug of the tenant that the key belongs to |
 //!
-//! | field | | |
+//! | field | required | type and limits |
 //! |---|---|---|
-//! | `phone_number` | required | number with country code, at least 10 digits, with or without `+` |
-//! | `name` | | display name |
-//! | `email` | | address |
-//! | `tags` | | comma-separated: `"customer,premium"` |
+//! | `phone_number` | yes | 10–15 digits with the country code, with or without `+` |
+//! | `name` | | display name, at most 255 characters |
+//! | `email` | | email address, at most 255 characters |
+//! | `tags` | | comma-separated, at most 45 of 1–100 characters |
 //!
-//! Answers 201, or 409 when somebody has the number, in any of WhatsApp's spellings; then nothing
-//! of them changes.
+//! # Answer
+//! 201.
+//! ```json
+//! {"success":true,"message":"Contact created successfully","contact":{"id":"0b0e9c5e-…","full_name":"John Doe","whatsapp_id":"27123456789","phone_number":"+27123456789","email":null,"tags":["customer"],"organization_id":"6c1f8a57-…","created_at":"2025-12-11T10:30:00Z"}}
+//! ```
+//!
+//! # Errors
+//! | status | body | when |
+//! |---|---|---|
+//! | 401 | `{"success":false,"error":"Authorization required","message":"Please provide Authorization bearer token"}` | the token is missing |
+//! | 401 | `{"success":false,"error":"Invalid API key","message":"The API key is invalid or expired"}` | the key is unknown, expired, or does not begin with `fiq_` |
+//! | 400 | `{"success":false,"error":"Tenant ID is required","message":"Please provide tenantId query parameter"}` | `tenantId` is missing |
+//! | 401 | `{"success":false,"error":"Authentication mismatch","message":"Bearer token does not match the provided tenantId"}` | the key belongs to another tenant |
+//! | 400 | `{"success":false,"error":"Malformed JSON","message":"The body must be a JSON object"}` | the body is not a JSON object |
+//! | 400 | `{"success":false,"error":"Phone number is required","message":"<messages>"}` | `phone_number` is missing |
+//! | 400 | `{"success":false,"error":"Invalid phone number","message":"<messages>"}` | `phone_number` is invalid |
+//! | 400 | `{"success":false,"error":"Validation failed","message":"<messages>"}` | other fields are invalid |
+//! | 409 | `{"error":"Contact already exists","message":"A contact with phone number 27123456789 already exists"}` | the number exists in any spelling; nothing is changed |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, other writers keep winning, or the time limit is reached; `Retry-After` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//!
+//! # Guarantees
+//! Concurrent calls with one number create one contact; the others get 409. As an event, a redelivery
+//! after the contact was created counts as done.
+//!
+//! # Cost
+//! 1 PutItem (3 write units), also for 409; with tags 1 BatchGetItem and 1 TransactWriteItems.
+//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
+//! (up to 120 calls per 60 s).
 
 use std::str::FromStr;
 
-use contacts::access::{Tenant, TenantId};
-use contacts::contact::{Contact, ContactId, Email, Flaw, Name, Phone, Source, Tags};
-use contacts::table::Table;
-use contacts::time::{Timestamp, Zulu};
-use contacts::{Action, Answer, Dialect, Error, Fields, Flawed};
+use contacts::model::{Contact, ContactId, Email, Name, Phone, Source, Tags, TenantId, Timestamp, Violation, Zulu};
+use contacts::store::ContactsTable;
+use functions::{Action, Call, Dialect, Error, Input, Invalid, Reply};
 use serde::Serialize;
 
 struct CreateContact {
-    phone_number: WithCountryCode,
+    phone_number: FullNumber,
     name: Option<Name>,
     email: Option<Email>,
     tags: Option<Tags>,
 }
 
-/// A number of at least ten digits, with or without its `+`.
-struct WithCountryCode(Phone);
+/// A phone number of at least ten digits; the `+` may be missing.
+struct FullNumber(Phone);
 
 #[derive(Serialize)]
-struct Created {
+struct Answer {
     success: bool,
     message: &'static str,
     contact: CreatedContact,
@@ -52,14 +81,14 @@ struct CreatedContact {
     created_at: Zulu,
 }
 
-impl FromStr for WithCountryCode {
-    type Err = Flaw;
+impl FromStr for FullNumber {
+    type Err = Violation;
 
-    fn from_str(text: &str) -> Result<Self, Flaw> {
+    fn from_str(text: &str) -> Result<Self, Violation> {
         match Phone::from_whatsapp(text) {
-            Ok(phone) if phone.digits().len() >= 10 => Ok(WithCountryCode(phone)),
-            Ok(_) | Err(Flaw::NotPhone) => Err(Flaw::NotFullNumber),
-            Err(flaw) => Err(flaw),
+            Ok(phone) if phone.digits().len() >= 10 => Ok(FullNumber(phone)),
+            Ok(_) | Err(Violation::NotPhone) => Err(Violation::NotFullNumber),
+            Err(violation) => Err(violation),
         }
     }
 }
@@ -67,30 +96,29 @@ impl FromStr for WithCountryCode {
 impl Action for CreateContact {
     const NAME: &'static str = "flowiq-create-contact";
     const DIALECT: Dialect = Dialect::FlowIq;
-    const CHANGES: bool = true;
-    type Answer = Created;
+    const WRITES: bool = true;
+    type Answer = Answer;
 
-    fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let phone_number = fields.required("phone_number");
-        let name = fields.optional("name");
-        let email = fields.optional("email");
-        let tags = fields.optional("tags");
+    fn parse(input: &mut Input) -> Result<Self, Invalid> {
+        let phone_number = input.required("phone_number");
+        let name = input.optional("name");
+        let email = input.optional("email");
+        let tags = input.optional("tags");
         Ok(CreateContact { phone_number: phone_number?, name: name?, email: email?, tags: tags? })
     }
 
-    async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Created>, Error> {
-        let WithCountryCode(phone) = self.phone_number;
-        let id = tenant.contact_id(&phone);
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let FullNumber(phone) = self.phone_number;
+        let id = call.tenant.contact_id(&phone);
         let mut new = Contact::new(id, phone, Source::Api, Timestamp::now());
         new.name = self.name;
         new.email = self.email;
         new.tags = self.tags.unwrap_or_default();
-        let (contact, outcome) = table
-            .upsert(tenant, id, Some(&new.tags), |stored| match stored {
-                None => Ok(new.clone()),
-                Some(_) => Err(Error::SomebodyAt(new.phone.digits().to_owned())),
-            })
-            .await?;
+        let upserted = table.upsert(&call.tenant, id, Some(&new.tags), |stored| match stored {
+            None => Ok(new.clone()),
+            Some(_) => Err(Error::AlreadyExists { digits: new.phone.digits().to_owned() }),
+        });
+        let (contact, outcome) = upserted.await?;
         let created = CreatedContact {
             id: contact.id,
             full_name: contact.name,
@@ -98,15 +126,19 @@ impl Action for CreateContact {
             phone_number: contact.phone,
             email: contact.email,
             tags: contact.tags,
-            organization_id: tenant.id(),
+            organization_id: call.tenant.id(),
             created_at: Zulu(contact.created_at),
         };
-        let created = Created { success: true, message: "Contact created successfully", contact: created };
-        Ok(Answer::upserted(created, outcome))
+        let answer = Answer { success: true, message: "Contact created successfully", contact: created };
+        Ok(Reply::upserted(answer, outcome).with_version(contact.version))
+    }
+
+    fn is_redelivery(error: &Error) -> bool {
+        matches!(error, Error::AlreadyExists { .. })
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), contacts::StartError> {
-    contacts::serve::<CreateContact>().await
+async fn main() -> Result<(), functions::StartError> {
+    functions::serve::<CreateContact>().await
 }

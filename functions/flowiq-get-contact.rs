@@ -1,21 +1,48 @@
-//! `GET /contact`: one contact, as FlowIQ shows it.
+//! Returns one contact by its phone number (FlowIQ).
 //!
-//! | parameter | | |
+//! Route: `GET /contact`. Event: the parameters as the input of an envelope, without `tenantId`.
+//!
+//! # Input
+//! | parameter | required | type and limits |
 //! |---|---|---|
-//! | `tenantId` | required | slug of the organisation the key belongs to |
-//! | `whatsapp_id` | one of the two | number; decides when both are given |
-//! | `phone_number` | one of the two | number |
+//! | `tenantId` | yes | slug of the tenant that the key belongs to |
+//! | `whatsapp_id` | this or `phone_number` | phone number; takes precedence if both are given |
+//! | `phone_number` | this or `whatsapp_id` | phone number |
 //!
-//! A number may come with or without its `+` in either, and in any of WhatsApp's spellings. Answers
-//! 404 when nobody has it, and when it is no number.
+//! Both take a number in any spelling, with or without `+`.
+//!
+//! # Answer
+//! 200.
+//! ```json
+//! {"success":true,"contact":{"id":"0b0e9c5e-…","full_name":"John Doe","whatsapp_id":"27123456789","phone_number":"+27123456789","email":null,"tags":[],"organization_id":"6c1f8a57-…","bot_status":"active","allow_broadcast":true,"archived":false,"blocked":false,"active_status":false,"has_unread_messages":false,"source":{"type":"api","location":{},"created_at":"2025-12-11T10:30:00Z"},"contact_summary":null,"contact_summary_updated_at":null,"created_at":"2025-12-11T10:30:00Z","updated_at":"2025-12-11T10:30:00Z"}}
+//! ```
+//!
+//! # Errors
+//! | status | body | when |
+//! |---|---|---|
+//! | 401 | `{"success":false,"error":"Authorization required","message":"Please provide Authorization bearer token"}` | the token is missing |
+//! | 401 | `{"success":false,"error":"Invalid API key","message":"The API key is invalid or expired"}` | the key is unknown, expired, or does not begin with `fiq_` |
+//! | 400 | `{"success":false,"error":"Tenant ID is required","message":"Please provide tenantId query parameter"}` | `tenantId` is missing |
+//! | 401 | `{"success":false,"error":"Authentication mismatch","message":"Bearer token does not match the provided tenantId"}` | the key belongs to another tenant |
+//! | 400 | `{"success":false,"error":"Phone number is required","message":"Please provide phone_number or whatsapp_id"}` | both are missing |
+//! | 404 | `{"error":"Contact not found","message":"No contact found with phone number 27123456789"}` | no contact has the number, or it is not a phone number |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, other writers keep winning, or the time limit is reached; `Retry-After` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//!
+//! # Guarantees
+//! Strongly consistent.
+//!
+//! # Cost
+//! 1 GetItem (1 read unit per 4 KB).
+//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
+//! (up to 120 calls per 60 s).
 
 use std::str::FromStr;
 
-use contacts::access::{Tenant, TenantId};
-use contacts::contact::{BotStatus, ContactId, Email, Flaw, Name, Phone, Source, Summary, Tags};
-use contacts::table::Table;
-use contacts::time::Zulu;
-use contacts::{Action, Answer, Dialect, Error, Fields, Flawed};
+use contacts::model::{BotStatus, ContactId, Email, Name, Phone, Source, Summary, Tags, TenantId, Violation, Zulu};
+use contacts::store::ContactsTable;
+use functions::{Action, Call, Dialect, Error, Input, InputSource, Invalid, Reply};
 use serde::Serialize;
 
 struct GetContact {
@@ -23,14 +50,14 @@ struct GetContact {
     phone_number: Option<Number>,
 }
 
-/// What is asked for as a number. Any text may be; one that is no number is nobody's.
+/// A number to look up. Any text is allowed; a text that is not a phone number matches no contact.
 struct Number {
     phone: Option<Phone>,
     digits: String,
 }
 
 #[derive(Serialize)]
-struct Found {
+struct Answer {
     success: bool,
     contact: FoundContact,
 }
@@ -64,14 +91,14 @@ struct Origin {
     created_at: Zulu,
 }
 
-/// Not known of anybody.
+/// Always empty: Carnet does not store locations.
 #[derive(Serialize)]
 struct Location {}
 
 impl FromStr for Number {
-    type Err = Flaw;
+    type Err = Violation;
 
-    fn from_str(text: &str) -> Result<Self, Flaw> {
+    fn from_str(text: &str) -> Result<Self, Violation> {
         let phone = Phone::from_whatsapp(text).ok();
         let typed = || text.chars().filter(char::is_ascii_digit).collect();
         let digits = phone.as_ref().map_or_else(typed, |phone| phone.digits().to_owned());
@@ -82,29 +109,31 @@ impl FromStr for Number {
 impl Action for GetContact {
     const NAME: &'static str = "flowiq-get-contact";
     const DIALECT: Dialect = Dialect::FlowIq;
-    const CHANGES: bool = false;
-    type Answer = Found;
+    const INPUT: InputSource = InputSource::Query;
+    const WRITES: bool = false;
+    type Answer = Answer;
 
-    fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let whatsapp_id = fields.optional("whatsapp_id");
-        let phone_number = fields.optional("phone_number");
+    fn parse(input: &mut Input) -> Result<Self, Invalid> {
+        let whatsapp_id = input.optional("whatsapp_id");
+        let phone_number = input.optional("phone_number");
         Ok(GetContact { whatsapp_id: whatsapp_id?, phone_number: phone_number? })
     }
 
-    async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Found>, Error> {
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
         let Some(number) = self.whatsapp_id.or(self.phone_number) else {
             return Err(Error::Missing {
                 what: "Phone number is required",
                 hint: "Please provide phone_number or whatsapp_id",
             });
         };
+        let tenant = &call.tenant;
         let contact = match number.phone {
             Some(phone) => table.get(tenant, tenant.contact_id(&phone)).await?,
             None => None,
         };
-        let contact = contact.ok_or(Error::NobodyAt(number.digits))?;
+        let contact = contact.ok_or(Error::NotFound { digits: Some(number.digits) })?;
         let allow_broadcast = contact.allows_broadcast();
-        let contact = FoundContact {
+        let found = FoundContact {
             id: contact.id,
             full_name: contact.name,
             whatsapp_id: contact.phone.digits().to_owned(),
@@ -124,11 +153,11 @@ impl Action for GetContact {
             created_at: Zulu(contact.created_at),
             updated_at: Zulu(contact.updated_at),
         };
-        Ok(Answer::found(Found { success: true, contact }))
+        Ok(Reply::read(Answer { success: true, contact: found }).with_version(contact.version))
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), contacts::StartError> {
-    contacts::serve::<GetContact>().await
+async fn main() -> Result<(), functions::StartError> {
+    functions::serve::<GetContact>().await
 }

@@ -1,19 +1,46 @@
-//! `POST /api/v1/actions/get-contact`: one contact, with everything that is known of it.
+//! Returns one contact with all its fields.
 //!
-//! | field | | |
+//! Route: `POST /api/v1/actions/get-contact`. Event: the same input in an envelope.
+//!
+//! # Input
+//! | field | required | type and limits |
 //! |---|---|---|
-//! | `contact_id` | one of the three | UUID |
-//! | `phone` | one of the three | international format, any spelling |
-//! | `email` | one of the three | address, in any case |
+//! | `contact_id` | exactly one of the three | UUID |
+//! | `phone` | exactly one of the three | phone number in international format, in any spelling |
+//! | `email` | exactly one of the three | email address, ignoring case |
 //!
-//! Of several contacts with one address the oldest is meant; an address is known a moment after it
-//! was written, id and phone at once. Answers 404 when there is none.
+//! # Answer
+//! 200.
+//! ```json
+//! {"id":"d6f0d85e-ad08-59b1-a837-e0bfdcd1a434","phone":"+5511987654321","name":"José","email":null,"source":"api","locale":null,"metadata":{"lifetime_value":8742.00},"tags":["vip"],"opted_in_at":null,"opted_out_at":null,"last_message_at":null,"total_messages":0,"created_at":"2026-11-20T10:58:35+00:00"}
+//! ```
+//!
+//! # Errors
+//! | status | body | when |
+//! |---|---|---|
+//! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
+//! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
+//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"error":"None of contact_id, phone, email provided"}` | all are missing |
+//! | 422 | `{"error":"Provide exactly one of contact_id, phone, email"}` | more than one is given |
+//! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the time limit is reached; `Retry-After` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//!
+//! # Guarantees
+//! By id and phone number: strongly consistent. By email address: eventually consistent; if several
+//! contacts have the address, the oldest is returned.
+//!
+//! # Cost
+//! 1 GetItem (1 read unit per 4 KB); by email address 1 Query and 1 BatchGetItem per 100 contacts.
+//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
+//! (up to 120 calls per 60 s).
 
-use contacts::access::Tenant;
-use contacts::contact::{Contact, ContactId, Email, Locale, Metadata, Name, Phone, Source, Tags};
-use contacts::table::Table;
-use contacts::time::Timestamp;
-use contacts::{Action, Answer, Error, Fields, Flawed};
+use contacts::model::{Contact, ContactId, Email, Locale, Metadata, Name, Phone, Source, Tags, Timestamp};
+use contacts::store::ContactsTable;
+use functions::{Action, Call, Error, Input, Invalid, Reply};
 use serde::Serialize;
 
 struct GetContact {
@@ -23,7 +50,7 @@ struct GetContact {
 }
 
 #[derive(Serialize)]
-struct Found {
+struct Answer {
     id: ContactId,
     phone: Phone,
     name: Option<Name>,
@@ -41,17 +68,18 @@ struct Found {
 
 impl Action for GetContact {
     const NAME: &'static str = "get-contact";
-    const CHANGES: bool = false;
-    type Answer = Found;
+    const WRITES: bool = false;
+    type Answer = Answer;
 
-    fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let contact_id = fields.optional("contact_id");
-        let phone = fields.optional("phone");
-        let email = fields.optional("email");
+    fn parse(input: &mut Input) -> Result<Self, Invalid> {
+        let contact_id = input.optional("contact_id");
+        let phone = input.optional("phone");
+        let email = input.optional("email");
         Ok(GetContact { contact_id: contact_id?, phone: phone?, email: email? })
     }
 
-    async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Found>, Error> {
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let tenant = &call.tenant;
         let contact = match (self.contact_id, self.phone, self.email) {
             (Some(id), None, None) => table.get(tenant, id).await?,
             (None, Some(phone), None) => table.get(tenant, tenant.contact_id(&phone)).await?,
@@ -59,8 +87,8 @@ impl Action for GetContact {
             (None, None, None) => return Err(Error::Rule("None of contact_id, phone, email provided")),
             _ => return Err(Error::Rule("Provide exactly one of contact_id, phone, email")),
         };
-        let contact = contact.ok_or(Error::NotFound)?;
-        Ok(Answer::found(Found {
+        let contact = contact.ok_or(Error::NotFound { digits: None })?;
+        let answer = Answer {
             id: contact.id,
             phone: contact.phone,
             name: contact.name,
@@ -74,7 +102,8 @@ impl Action for GetContact {
             last_message_at: contact.last_message_at,
             total_messages: contact.total_messages,
             created_at: contact.created_at,
-        }))
+        };
+        Ok(Reply::read(answer).with_version(contact.version))
     }
 }
 
@@ -83,6 +112,6 @@ fn oldest(contacts: Vec<Contact>) -> Option<Contact> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), contacts::StartError> {
-    contacts::serve::<GetContact>().await
+async fn main() -> Result<(), functions::StartError> {
+    functions::serve::<GetContact>().await
 }

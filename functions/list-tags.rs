@@ -1,37 +1,78 @@
-//! `POST /api/v1/actions/list-tags`: the tags the tenant has used, in the order of their names.
+//! Returns the tenant's tag catalogue.
 //!
-//! | field | | |
+//! Route: `POST /api/v1/actions/list-tags`. Event: the same input in an envelope.
+//!
+//! # Input
+//! | field | required | type and limits |
 //! |---|---|---|
-//! | `name` | | part of a tag, without regard to case and accents |
+//! | `name` | | substring of the tag, ignoring case and accents |
 //!
-//! At most 1,000, as a bare array. A tag is there from the moment a contact first has it, and
-//! stays when no contact has it any more.
+//! # Answer
+//! 200, a bare array of at most 1,000 tags, sorted by name (code point order). A tag enters the catalogue
+//! when a contact first has it, and stays when it is removed from all contacts.
+//! ```json
+//! [{"id":"3f6c1f6e-8a4f-5f0e-9b7a-0c6f3f1f9d2b","name":"vip","created_at":"2026-11-20T10:58:35+00:00"}]
+//! ```
+//!
+//! # Errors
+//! | status | body | when |
+//! |---|---|---|
+//! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
+//! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
+//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the time limit is reached; `Retry-After` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//!
+//! # Guarantees
+//! Strongly consistent.
+//!
+//! # Cost
+//! 1 Query for up to 1,000 tags; with `name`, 1 Query per MB of catalogue until 1,000 tags are found.
+//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
+//! (up to 120 calls per 60 s).
 
-use contacts::access::Tenant;
-use contacts::contact::{Query, TagDefinition};
-use contacts::table::Table;
-use contacts::{Action, Answer, Error, Fields, Flawed};
+use contacts::model::{Query, Tag, TagDefinition, Timestamp};
+use contacts::store::ContactsTable;
+use functions::{Action, Call, Error, Input, Invalid, Reply};
+use serde::Serialize;
+use uuid::Uuid;
 
 struct ListTags {
     name: Option<Query>,
 }
 
+#[derive(Serialize)]
+struct TagEntry {
+    id: Uuid,
+    name: Tag,
+    created_at: Timestamp,
+}
+
+impl From<TagDefinition> for TagEntry {
+    fn from(tag: TagDefinition) -> Self {
+        TagEntry { id: tag.id, name: tag.name, created_at: tag.created_at }
+    }
+}
+
 impl Action for ListTags {
     const NAME: &'static str = "list-tags";
-    const CHANGES: bool = false;
-    type Answer = Vec<TagDefinition>;
+    const WRITES: bool = false;
+    type Answer = Vec<TagEntry>;
 
-    fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let name = fields.optional("name");
+    fn parse(input: &mut Input) -> Result<Self, Invalid> {
+        let name = input.optional("name");
         Ok(ListTags { name: name? })
     }
 
-    async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Vec<TagDefinition>>, Error> {
-        Ok(Answer::found(table.tags(tenant, self.name.as_ref()).await?))
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Vec<TagEntry>>, Error> {
+        let tags = table.tags(&call.tenant, self.name.as_ref()).await?;
+        Ok(Reply::read(tags.into_iter().map(TagEntry::from).collect()))
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), contacts::StartError> {
-    contacts::serve::<ListTags>().await
+async fn main() -> Result<(), functions::StartError> {
+    functions::serve::<ListTags>().await
 }

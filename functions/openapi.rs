@@ -1,9 +1,26 @@
-//! `GET /api/v1/openapi.yaml`, `GET /api/v1/openapi.json`: the contract of all endpoints, OpenAPI 3.1.
+//! Returns the OpenAPI 3.1 document of all endpoints, and answers requests that match no route.
 //!
-//! Without a token. This function also takes every request that is no endpoint's, and answers it as
-//! the contract says: 405 with the methods a path has, 404 where there is no such path.
+//! Routes: `GET /api/v1/openapi.yaml`, `GET /api/v1/openapi.json`, and `$default`. It takes no events.
+//!
+//! # Input
+//! None; no token is needed.
+//!
+//! # Answer
+//! 200, the document as `application/yaml` or `application/json`.
+//!
+//! # Errors
+//! | status | body | when |
+//! |---|---|---|
+//! | 405 | `{"message":"Method Not Allowed.","error":"Method Not Allowed."}` | the path exists with other methods, which `Allow` lists |
+//! | 404 | `{"message":"Not Found.","error":"Not Found."}` | the path does not exist |
+//!
+//! # Guarantees
+//! The document is compiled into the executable, so it describes the deployed version.
+//!
+//! # Cost
+//! None.
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), contacts::StartError> {
-    contacts::serve_contract("openapi").await
+async fn main() -> Result<(), functions::StartError> {
+    functions::serve_openapi("openapi").await
 }

@@ -1,32 +1,56 @@
-//! Event `record-consent`: a person has said whether they want to be written to.
+//! Records that a person gave or withdrew consent to be written to.
 //!
-//! | field | | |
+//! Event: an envelope, by direct invocation, SQS or EventBridge. It has no route.
+//!
+//! # Input
+//! | field | required | type and limits |
 //! |---|---|---|
-//! | `phone` | one of the two | international format, any spelling; makes a contact where there is none |
-//! | `contact_id` | one of the two | UUID of a contact; decides when both are given |
-//! | `consent` | required | `opt_in` or `opt_out` |
-//! | `at` | required | when they said so: RFC 3339, or seconds since 1970 |
-//! | `method` | | how: a keyword, a form, by telephone |
-//! | `source` | | where a contact that is made came from; `api` when left out |
+//! | `phone` | this or `contact_id` | phone number in any spelling; creates the contact if it does not exist |
+//! | `contact_id` | this or `phone` | UUID of an existing contact; takes precedence if both are given |
+//! | `consent` | yes | `opt_in` or `opt_out` |
+//! | `occurred_at` | yes | RFC 3339 time or seconds since 1970, not in the future |
+//! | `method` | | how consent was given, at most 100 characters: a keyword, a form, by telephone |
+//! | `source` | | source of a contact that is created: `manual`, `csv_import`, `shopify`, `woocommerce`, `widget`, `zapier` or `api` (default) |
 //!
-//! What was said last counts, by its own time, in whichever order events arrive and however often. A
-//! refusal of somebody unknown is kept too: who is imported later stays out.
+//! # Answer
+//! On direct invocation; SQS gets a partial batch response, EventBridge `null`.
+//! ```json
+//! {"id":"d6f0d85e-…","phone":"+5511987654321","opted_in_at":"2026-05-07T08:14:23+00:00","opted_out_at":null}
+//! ```
+//!
+//! # Errors
+//! | error type | when |
+//! |---|---|
+//! | `ValidationFailed` | the input is invalid; the message lists the fields |
+//! | `ContactNotFound` | `contact_id` names no contact of the tenant |
+//! | `UnknownTenant` | the tenant does not exist |
+//! | `UnknownEvent` | the event is not an envelope |
+//! | `Conflict`, `Throttled`, `TimedOut`, `OutOfTurn` | temporary; the event is redelivered |
+//! | `InternalError` | a fault, which is logged |
+//!
+//! # Guarantees
+//! Idempotent, and last-writer-wins by `occurred_at`: events may arrive in any order and more than once.
+//! Of an opt-in and an opt-out in the same second, the opt-out wins. The opt-out of an unknown person
+//! creates the contact, so that a later import cannot reopen consent.
+//!
+//! # Cost
+//! By `phone` 1 PutItem for a new contact, 2 for an existing one, 1 if nothing changes; by `contact_id`
+//! 1 GetItem and 1 PutItem.
+//! On a tenant-cache miss (60 s) one more GetItem.
 
-use contacts::access::Tenant;
-use contacts::contact::{Consent, Contact, ContactId, EventTime, Phone, Source, Wish};
-use contacts::table::Table;
-use contacts::time::Timestamp;
-use contacts::{Action, Answer, Error, Fields, Flawed, Who};
+use contacts::model::{Consent, ConsentStatus, Contact, ContactId, EventTime, Phone, Source, Timestamp};
+use contacts::store::ContactsTable;
+use functions::{Action, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;
 
 struct RecordConsent {
-    who: Who,
+    contact: ContactRef,
     consent: Consent,
     source: Option<Source>,
 }
 
 #[derive(Serialize)]
-struct Recorded {
+struct Answer {
     id: ContactId,
     phone: Phone,
     opted_in_at: Option<Timestamp>,
@@ -35,44 +59,44 @@ struct Recorded {
 
 impl Action for RecordConsent {
     const NAME: &'static str = "record-consent";
-    const CHANGES: bool = true;
-    type Answer = Recorded;
+    const WRITES: bool = true;
+    type Answer = Answer;
 
-    fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let who = fields.who();
-        let wish = fields.required::<Wish>("consent");
-        let at = fields.required::<EventTime>("at");
-        let method = fields.optional("method");
-        let source = fields.optional("source");
-        let consent = Consent { wish: wish?, at: at?.0, method: method? };
-        Ok(RecordConsent { who: who?, consent, source: source? })
+    fn parse(input: &mut Input) -> Result<Self, Invalid> {
+        let contact = ContactRef::parse(input);
+        let status = input.required::<ConsentStatus>("consent");
+        let occurred_at = input.required::<EventTime>("occurred_at");
+        let method = input.optional("method");
+        let source = input.optional("source");
+        let consent = Consent { status: status?, occurred_at: occurred_at?.0, method: method? };
+        Ok(RecordConsent { contact: contact?, consent, source: source? })
     }
 
-    async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Recorded>, Error> {
-        let noted = |mut contact: Contact| {
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let apply = |mut contact: Contact| {
             self.consent.apply(&mut contact);
-            Ok(contact)
+            Ok::<_, Error>(contact)
         };
-        let id = self.who.id(tenant)?;
-        let (contact, outcome) = match self.who.new_phone() {
-            None => table.update(tenant, id, None, noted).await?,
+        let id = self.contact.id(&call.tenant)?;
+        let (contact, outcome) = match self.contact.phone_to_create() {
+            None => table.update(&call.tenant, id, None, apply).await?,
             Some(phone) => {
                 let source = self.source.unwrap_or(Source::Api);
                 let new = || Contact::new(id, phone.clone(), source, Timestamp::now());
-                table.upsert(tenant, id, None, |stored| noted(stored.unwrap_or_else(new))).await?
+                table.upsert(&call.tenant, id, None, |stored| apply(stored.unwrap_or_else(new))).await?
             }
         };
-        let recorded = Recorded {
+        let answer = Answer {
             id: contact.id,
             phone: contact.phone,
             opted_in_at: contact.opted_in_at,
             opted_out_at: contact.opted_out_at,
         };
-        Ok(Answer::changed(recorded, outcome))
+        Ok(Reply::changed(answer, outcome).with_version(contact.version))
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), contacts::StartError> {
-    contacts::serve::<RecordConsent>().await
+async fn main() -> Result<(), functions::StartError> {
+    functions::serve::<RecordConsent>().await
 }

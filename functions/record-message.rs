@@ -1,42 +1,65 @@
-//! Event `record-message`: a message has gone from or to a contact.
+//! Records that a message was sent to or received from a contact.
 //!
-//! | field | | |
+//! Event: an envelope, by direct invocation, SQS or EventBridge. It has no route.
+//!
+//! # Input
+//! | field | required | type and limits |
 //! |---|---|---|
-//! | `phone` | one of the two | international format, any spelling; makes a contact where there is none |
-//! | `contact_id` | one of the two | UUID of a contact; decides when both are given |
-//! | `message_id` | required | what the message is known by; it counts once, however often it comes within a month |
-//! | `direction` | required | `in` or `out`; both count |
-//! | `at` | required | when it was: RFC 3339, or seconds since 1970 |
-//! | `source` | | where a contact that is made came from; `api` when left out |
+//! | `phone` | this or `contact_id` | phone number in any spelling; creates the contact if it does not exist |
+//! | `contact_id` | this or `phone` | UUID of an existing contact; takes precedence if both are given |
+//! | `message_id` | yes | id of the message in its source system, at most 255 bytes |
+//! | `direction` | yes | `in` or `out`; both are counted |
+//! | `occurred_at` | yes | RFC 3339 time or seconds since 1970, not in the future |
+//! | `source` | | source of a contact that is created: `manual`, `csv_import`, `shopify`, `woocommerce`, `widget`, `zapier` or `api` (default) |
 //!
-//! Counts the message, and moves `last_message_at` forward, never back. Messages of one contact that
-//! come in one event are one write.
+//! # Answer
+//! On direct invocation; SQS gets a partial batch response, EventBridge `null`.
+//! ```json
+//! {"id":"d6f0d85e-…","phone":"+5511987654321","last_message_at":"2026-05-07T08:14:23+00:00","total_messages":17}
+//! ```
+//!
+//! # Errors
+//! | error type | when |
+//! |---|---|
+//! | `ValidationFailed` | the input is invalid; the message lists the fields |
+//! | `ContactNotFound` | `contact_id` names no contact of the tenant |
+//! | `UnknownTenant` | the tenant does not exist |
+//! | `UnknownEvent` | the event is not an envelope |
+//! | `Conflict`, `Throttled`, `TimedOut`, `OutOfTurn` | temporary; the event is redelivered |
+//! | `InternalError` | a fault, which is logged |
+//!
+//! # Guarantees
+//! Idempotent: a `message_id` is counted once within 31 days, however often it is delivered.
+//! `last_message_at` never moves back. Messages of one contact in one batch are one write.
+//!
+//! # Cost
+//! 1 BatchGetItem (2 read units) and 1 TransactWriteItems (6 write units for a contact without tags; 4
+//! more per tag); the read alone for a redelivery.
+//! On a tenant-cache miss (60 s) one more GetItem.
 
 use std::collections::HashSet;
 use std::str::FromStr;
 
-use contacts::access::Tenant;
-use contacts::contact::{Contact, ContactId, EventId, EventTime, Flaw, Phone, Source};
-use contacts::table::Table;
-use contacts::time::Timestamp;
-use contacts::{Action, Answer, Error, Fields, Flawed, Who};
+use contacts::model::{Contact, ContactId, EventId, EventTime, Phone, Source, Tenant, Timestamp, Violation};
+use contacts::store::ContactsTable;
+use functions::{Action, BatchAction, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;
 
 struct RecordMessage {
-    who: Who,
+    contact: ContactRef,
     message_id: EventId,
-    at: EventTime,
+    occurred_at: EventTime,
     source: Option<Source>,
 }
 
-/// Which way it went. Qyvo counts both alike.
+/// The direction of a message. It is validated and not stored: both directions are counted alike.
 enum Direction {
     In,
     Out,
 }
 
 #[derive(Serialize)]
-struct Recorded {
+struct Answer {
     id: ContactId,
     phone: Phone,
     last_message_at: Option<Timestamp>,
@@ -44,87 +67,94 @@ struct Recorded {
 }
 
 impl FromStr for Direction {
-    type Err = Flaw;
+    type Err = Violation;
 
-    fn from_str(text: &str) -> Result<Self, Flaw> {
+    fn from_str(text: &str) -> Result<Self, Violation> {
         match text {
             "in" => Ok(Direction::In),
             "out" => Ok(Direction::Out),
-            _ => Err(Flaw::NotOneOf(&["in", "out"])),
+            _ => Err(Violation::NotOneOf(&["in", "out"])),
         }
     }
 }
 
 impl Action for RecordMessage {
     const NAME: &'static str = "record-message";
-    const CHANGES: bool = true;
-    type Answer = Recorded;
+    const WRITES: bool = true;
+    type Answer = Answer;
 
-    fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let who = fields.who();
-        let message_id = fields.required("message_id");
-        let direction = fields.required("direction");
-        let at = fields.required("at");
-        let source = fields.optional("source");
+    fn parse(input: &mut Input) -> Result<Self, Invalid> {
+        let contact = ContactRef::parse(input);
+        let message_id = input.required("message_id");
+        let direction = input.required("direction");
+        let occurred_at = input.required("occurred_at");
+        let source = input.optional("source");
         let (Direction::In | Direction::Out) = direction?;
-        Ok(RecordMessage { who: who?, message_id: message_id?, at: at?, source: source? })
+        Ok(RecordMessage { contact: contact?, message_id: message_id?, occurred_at: occurred_at?, source: source? })
     }
 
-    async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Recorded>, Error> {
-        Self::run_together(vec![self], table, tenant).await
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let contact = record(&[self], table, call).await?;
+        let answer = Answer {
+            id: contact.id,
+            phone: contact.phone,
+            last_message_at: contact.last_message_at,
+            total_messages: contact.total_messages,
+        };
+        Ok(Reply::read(answer).with_version(contact.version))
+    }
+}
+
+impl BatchAction for RecordMessage {
+    fn batch_key(&self, tenant: &Tenant) -> Option<ContactId> {
+        self.contact.id(tenant).ok()
     }
 
-    fn together_about(&self, tenant: &Tenant) -> Option<ContactId> {
-        self.who.id(tenant).ok()
-    }
-
-    async fn run_together(messages: Vec<Self>, table: &Table, tenant: &Tenant) -> Result<Answer<Recorded>, Error> {
-        let mut recorded = Err(Error::NotFound);
-        for messages in messages.chunks(Table::EVENTS) {
-            recorded = record(messages, table, tenant).await;
-            if recorded.is_err() {
+    async fn run_batch(messages: Vec<Self>, table: &ContactsTable, call: &Call) -> Vec<Result<(), Error>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for chunk in messages.chunks(ContactsTable::MAX_EVENTS) {
+            let result = record(chunk, table, call).await.map(drop);
+            let failed = result.clone().err();
+            results.extend(chunk.iter().map(|_| result.clone()));
+            if let Some(error) = failed {
+                // The messages after a failed write are not tried and fail with it.
+                results.resize(messages.len(), Err(error));
                 break;
             }
         }
-        recorded.map(Answer::found)
+        results
     }
 }
 
-/// Records messages of one contact, in one write.
-async fn record(messages: &[RecordMessage], table: &Table, tenant: &Tenant) -> Result<Recorded, Error> {
-    let id = messages.first().ok_or(Error::NotFound)?.who.id(tenant)?;
+/// Records messages of one contact in one write.
+async fn record(messages: &[RecordMessage], table: &ContactsTable, call: &Call) -> Result<Contact, Error> {
+    let first = messages.first().ok_or_else(|| Error::Internal("a batch without messages".to_owned()))?;
+    let id = first.contact.id(&call.tenant)?;
     let ids: Vec<EventId> = messages.iter().map(|message| message.message_id.clone()).collect();
-    let (contact, _) = table
-        .apply(tenant, id, "message", &ids, |stored, counted| {
-            // A message that counted once makes nobody again who has been removed since.
-            let mut new = messages.iter().filter(|message| !counted.contains(&message.message_id));
-            let sender = || new.find_map(|message| message.sender(id));
-            let mut contact = stored.or_else(sender).ok_or(Error::NotFound)?;
-            let mut counted: HashSet<&EventId> = counted.iter().collect();
-            for message in messages.iter().filter(|message| counted.insert(&message.message_id)) {
-                contact.total_messages += 1;
-                contact.last_message_at = contact.last_message_at.max(Some(message.at.0));
-            }
-            Ok(contact)
-        })
-        .await?;
-    Ok(Recorded {
-        id: contact.id,
-        phone: contact.phone,
-        last_message_at: contact.last_message_at,
-        total_messages: contact.total_messages,
-    })
+    let applied = table.apply(&call.tenant, id, "message", &ids, |stored, applied| {
+        // A message that was counted before does not create the contact again if it was deleted since.
+        let mut new = messages.iter().filter(|message| !applied.contains(&message.message_id));
+        let sender = || new.find_map(|message| message.new_contact(id));
+        let mut contact = stored.or_else(sender).ok_or(Error::NotFound { digits: None })?;
+        let mut counted: HashSet<&EventId> = applied.iter().collect();
+        for message in messages.iter().filter(|message| counted.insert(&message.message_id)) {
+            contact.total_messages += 1;
+            contact.last_message_at = contact.last_message_at.max(Some(message.occurred_at.0));
+        }
+        Ok::<_, Error>(contact)
+    });
+    Ok(applied.await?.0)
 }
 
 impl RecordMessage {
-    /// Who sent it, where there is no contact yet and the number is known.
-    fn sender(&self, id: ContactId) -> Option<Contact> {
+    /// The contact to create if it does not exist; `None` if the event refers to it by id.
+    fn new_contact(&self, id: ContactId) -> Option<Contact> {
         let source = self.source.unwrap_or(Source::Api);
-        self.who.new_phone().map(|phone| Contact::new(id, phone.clone(), source, Timestamp::now()))
+        self.contact.phone_to_create().map(|phone| Contact::new(id, phone.clone(), source, Timestamp::now()))
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), contacts::StartError> {
-    contacts::serve::<RecordMessage>().await
+async fn main() -> Result<(), functions::StartError> {
+    functions::serve_batches::<RecordMessage>().await
 }

@@ -1,27 +1,54 @@
-//! `POST /api/v1/actions/remove-tag`: takes a tag off a contact, and leaves it the others.
+//! Removes a tag from a contact.
 //!
-//! | field | | |
+//! Route: `POST /api/v1/actions/remove-tag`. Event: the same input in an envelope.
+//!
+//! # Input
+//! | field | required | type and limits |
 //! |---|---|---|
-//! | `contact_id` | one of the two | UUID; decides when both are given |
-//! | `phone` | one of the two | international format, any spelling |
-//! | `tag` | required | one tag, in its own case |
+//! | `contact_id` | this or `phone` | UUID; takes precedence if both are given |
+//! | `phone` | this or `contact_id` | phone number in international format, in any spelling |
+//! | `tag` | yes | 1–100 characters without a comma, case-sensitive |
 //!
-//! Answers 404 when there is no such contact. A tag the contact does not have is no error: the
-//! header `X-Contact-Outcome` says that nothing changed. The tag itself stays among the tenant's.
+//! # Answer
+//! 200, with `X-Contact-Outcome: updated` or `unchanged`. `tags` is the complete list after the change.
+//! ```json
+//! {"id":"d6f0d85e-ad08-59b1-a837-e0bfdcd1a434","phone":"+5511987654321","tag_removed":"vip","tags":["pt-BR"]}
+//! ```
+//!
+//! # Errors
+//! | status | body | when |
+//! |---|---|---|
+//! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
+//! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
+//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
+//! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, other writers keep winning, or the time limit is reached; `Retry-After` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//!
+//! # Guarantees
+//! Idempotent: removing a tag that the contact does not have changes nothing. The tag stays in the
+//! tenant's tag catalogue.
+//!
+//! # Cost
+//! 1 GetItem, 1 TransactWriteItems; the read alone if nothing changes.
+//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
+//! (up to 120 calls per 60 s).
 
-use contacts::access::Tenant;
-use contacts::contact::{ContactId, Phone, Tag, Tags};
-use contacts::table::Table;
-use contacts::{Action, Answer, Error, Fields, Flawed, Who};
+use contacts::model::{ContactId, Phone, Tag, Tags};
+use contacts::store::ContactsTable;
+use functions::{Action, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;
 
 struct RemoveTag {
-    who: Who,
+    contact: ContactRef,
     tag: Tag,
 }
 
 #[derive(Serialize)]
-struct Removed {
+struct Answer {
     id: ContactId,
     phone: Phone,
     tag_removed: Tag,
@@ -30,29 +57,29 @@ struct Removed {
 
 impl Action for RemoveTag {
     const NAME: &'static str = "remove-tag";
-    const CHANGES: bool = true;
-    type Answer = Removed;
+    const WRITES: bool = true;
+    type Answer = Answer;
 
-    fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let who = fields.who();
-        let tag = fields.required("tag");
-        Ok(RemoveTag { who: who?, tag: tag? })
+    fn parse(input: &mut Input) -> Result<Self, Invalid> {
+        let contact = ContactRef::parse(input);
+        let tag = input.required("tag");
+        Ok(RemoveTag { contact: contact?, tag: tag? })
     }
 
-    async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Removed>, Error> {
-        let id = self.who.id(tenant)?;
-        let (contact, outcome) = table
-            .update(tenant, id, None, |mut contact| {
-                contact.tags.remove(&self.tag);
-                Ok(contact)
-            })
-            .await?;
-        let removed = Removed { id: contact.id, phone: contact.phone, tag_removed: self.tag, tags: contact.tags };
-        Ok(Answer::changed(removed, outcome))
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let id = self.contact.id(&call.tenant)?;
+        let updated = table.update(&call.tenant, id, None, |mut contact| {
+            contact.tags.remove(&self.tag);
+            Ok::<_, Error>(contact)
+        });
+        let (contact, outcome) = updated.await?;
+        let version = contact.version;
+        let answer = Answer { id: contact.id, phone: contact.phone, tag_removed: self.tag, tags: contact.tags };
+        Ok(Reply::changed(answer, outcome).with_version(version))
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), contacts::StartError> {
-    contacts::serve::<RemoveTag>().await
+async fn main() -> Result<(), functions::StartError> {
+    functions::serve::<RemoveTag>().await
 }

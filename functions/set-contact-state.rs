@@ -1,32 +1,56 @@
-//! Event `set-contact-state`: how the conversation with a contact stands.
+//! Sets the state of a conversation with a contact.
 //!
-//! | field | | |
+//! Event: an envelope, by direct invocation, SQS or EventBridge. It has no route.
+//!
+//! # Input
+//! | field | required | type and limits |
 //! |---|---|---|
-//! | `contact_id` | one of the two | UUID; decides when both are given |
-//! | `phone` | one of the two | international format, any spelling |
-//! | `bot_status` | | `active` or `paused` |
+//! | `contact_id` | this or `phone` | UUID; takes precedence if both are given |
+//! | `phone` | this or `contact_id` | phone number in any spelling |
+//! | `bot_status` | | `active` (the bot answers) or `paused` (a person answers) |
 //! | `archived`, `blocked`, `active_status`, `has_unread_messages` | | `true` or `false` |
-//! | `contact_summary` | | what it has been about; `""` clears |
-//! | `locale` | | language, for example `pt-BR`; `""` clears |
-//! | `at` | required | when this was said: RFC 3339, or seconds since 1970 |
+//! | `contact_summary` | | at most 10,000 characters; `""` clears it |
+//! | `locale` | | language tag such as `pt-BR`; `""` clears it |
+//! | `occurred_at` | yes | RFC 3339 time or seconds since 1970, not in the future |
 //!
-//! Of each field what was said last counts, whenever it arrives; a field left out stays. Fails when
-//! there is no such contact.
+//! An omitted field keeps its value; at least one has to be given.
+//!
+//! # Answer
+//! On direct invocation; SQS gets a partial batch response, EventBridge `null`.
+//! ```json
+//! {"id":"d6f0d85e-…","phone":"+5511987654321","locale":"pt-BR","bot_status":"paused","archived":false,"blocked":false,"active_status":true,"has_unread_messages":true,"contact_summary":null,"contact_summary_updated_at":null}
+//! ```
+//!
+//! # Errors
+//! | error type | when |
+//! |---|---|
+//! | `ValidationFailed` | the input is invalid; the message lists the fields |
+//! | `ContactNotFound` | the tenant has no such contact |
+//! | `UnknownTenant` | the tenant does not exist |
+//! | `UnknownEvent` | the event is not an envelope |
+//! | `Conflict`, `Throttled`, `TimedOut`, `OutOfTurn` | temporary; the event is redelivered |
+//! | `InternalError` | a fault, which is logged |
+//!
+//! # Guarantees
+//! Idempotent, and last-writer-wins per field by `occurred_at`: events may arrive in any order and more
+//! than once.
+//!
+//! # Cost
+//! 1 GetItem and 1 PutItem; the read alone if nothing changes.
+//! On a tenant-cache miss (60 s) one more GetItem.
 
-use contacts::access::Tenant;
-use contacts::contact::{BotStatus, Change, ContactId, EventTime, Locale, Patch, Phone, Summary};
-use contacts::table::Table;
-use contacts::time::Timestamp;
-use contacts::{Action, Answer, Error, Fields, Flawed, Who};
+use contacts::model::{BotStatus, ContactId, EventTime, Locale, Patch, Phone, StateChange, Summary, Timestamp};
+use contacts::store::ContactsTable;
+use functions::{Action, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;
 
 struct SetContactState {
-    who: Who,
-    change: Change,
+    contact: ContactRef,
+    change: StateChange,
 }
 
 #[derive(Serialize)]
-struct Set {
+struct Answer {
     id: ContactId,
     phone: Phone,
     locale: Option<Locale>,
@@ -41,21 +65,21 @@ struct Set {
 
 impl Action for SetContactState {
     const NAME: &'static str = "set-contact-state";
-    const CHANGES: bool = true;
-    type Answer = Set;
+    const WRITES: bool = true;
+    type Answer = Answer;
 
-    fn parse(fields: &mut Fields) -> Result<Self, Flawed> {
-        let who = fields.who();
-        let bot_status = fields.optional("bot_status");
-        let archived = fields.boolean("archived");
-        let blocked = fields.boolean("blocked");
-        let active_status = fields.boolean("active_status");
-        let has_unread_messages = fields.boolean("has_unread_messages");
-        let summary: Result<Patch<Summary>, Flawed> = fields.patch("contact_summary");
-        let locale: Result<Patch<Locale>, Flawed> = fields.patch("locale");
-        let at = fields.required::<EventTime>("at");
-        let change = Change {
-            at: at?.0,
+    fn parse(input: &mut Input) -> Result<Self, Invalid> {
+        let contact = ContactRef::parse(input);
+        let bot_status = input.optional("bot_status");
+        let archived = input.boolean("archived");
+        let blocked = input.boolean("blocked");
+        let active_status = input.boolean("active_status");
+        let has_unread_messages = input.boolean("has_unread_messages");
+        let summary: Result<Patch<Summary>, Invalid> = input.patch("contact_summary");
+        let locale: Result<Patch<Locale>, Invalid> = input.patch("locale");
+        let occurred_at = input.required::<EventTime>("occurred_at");
+        let change = StateChange {
+            occurred_at: occurred_at?.0,
             bot_status: bot_status?,
             archived: archived?,
             blocked: blocked?,
@@ -64,21 +88,20 @@ impl Action for SetContactState {
             summary: summary?,
             locale: locale?,
         };
-        Ok(SetContactState { who: who?, change })
+        Ok(SetContactState { contact: contact?, change })
     }
 
-    async fn run(self, table: &Table, tenant: &Tenant) -> Result<Answer<Set>, Error> {
-        let id = self.who.id(tenant)?;
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let id = self.contact.id(&call.tenant)?;
         if self.change.is_empty() {
             return Err(Error::Rule("Nothing to set provided"));
         }
-        let (contact, outcome) = table
-            .update(tenant, id, None, |mut contact| {
-                self.change.apply(&mut contact);
-                Ok(contact)
-            })
-            .await?;
-        let set = Set {
+        let updated = table.update(&call.tenant, id, None, |mut contact| {
+            self.change.apply(&mut contact);
+            Ok::<_, Error>(contact)
+        });
+        let (contact, outcome) = updated.await?;
+        let answer = Answer {
             id: contact.id,
             phone: contact.phone,
             locale: contact.locale,
@@ -90,11 +113,11 @@ impl Action for SetContactState {
             contact_summary: contact.state.summary,
             contact_summary_updated_at: contact.state.summary_updated_at,
         };
-        Ok(Answer::changed(set, outcome))
+        Ok(Reply::changed(answer, outcome).with_version(contact.version))
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), contacts::StartError> {
-    contacts::serve::<SetContactState>().await
+async fn main() -> Result<(), functions::StartError> {
+    functions::serve::<SetContactState>().await
 }

@@ -1,18 +1,18 @@
 //! Who may call, and what each sees.
 
-use contacts::access::TenantRecord;
-use contacts::time::Timestamp;
+use contacts::model::TenantRecord;
+use contacts::model::Timestamp;
 use serde_json::json;
 
-use crate::support::{ACTIONS, Bundle, grant};
+use crate::support::{ACTIONS, Bundle, token_record};
 
 #[tokio::test]
 async fn without_a_token_that_works() {
     let bundle = Bundle::start().await;
     let an_hour_ago = Timestamp::now().as_second() - 3600;
     let record = || Some(TenantRecord::new("late", "late"));
-    bundle.access.grant("expired-token", &grant(record(), Some(an_hour_ago))).await.unwrap();
-    bundle.access.grant("lasting-token", &grant(record(), Some(an_hour_ago + 7200))).await.unwrap();
+    bundle.access.issue("expired-token", &token_record(record(), Some(an_hour_ago))).await.unwrap();
+    bundle.access.issue("lasting-token", &token_record(record(), Some(an_hour_ago + 7200))).await.unwrap();
     for action in ACTIONS {
         for authorization in [
             "",

@@ -17,7 +17,12 @@ async fn send(bundle: &Bundle, function: &str, input: Value) -> Value {
 
 async fn said(bundle: &Bundle, consent: &str, time: &str) -> Value {
     let at = format!("2026-05-07T{time}:00Z");
-    send(bundle, "record-consent", json!({ "phone": PHONE, "consent": consent, "at": at, "method": "keyword" })).await
+    send(
+        bundle,
+        "record-consent",
+        json!({ "phone": PHONE, "consent": consent, "occurred_at": at, "method": "keyword" }),
+    )
+    .await
 }
 
 /// What both dialects show: when in, when out, whether FlowIQ may broadcast.
@@ -72,10 +77,9 @@ async fn who_said_no_before_being_imported_stays_out() {
         .await
         .has("x-contact-outcome", "updated");
     assert_eq!(shown(&bundle).await, (json!(null), json!("12:00"), json!(false)));
-    let by_id =
-        json!({ "contact_id": "01890a5d-ac96-774b-bcce-b302099a8057", "consent": "opt_out", "at": "1778141663" });
+    let by_id = json!({ "contact_id": "01890a5d-ac96-774b-bcce-b302099a8057", "consent": "opt_out", "occurred_at": "1778141663" });
     assert_eq!(send(&bundle, "record-consent", by_id).await["errorType"], "ContactNotFound");
-    let wrong = json!({ "phone": PHONE, "consent": "maybe", "at": "1778141663" });
+    let wrong = json!({ "phone": PHONE, "consent": "maybe", "occurred_at": "1778141663" });
     let error = send(&bundle, "record-consent", wrong).await;
     assert_eq!(error["errorType"], "ValidationFailed");
     assert!(error["errorMessage"].as_str().unwrap().contains("The consent must be one of opt_in, opt_out."), "{error}");
@@ -87,7 +91,7 @@ async fn how_a_conversation_stands() {
     bundle.call("create-contact", json!({ "phone": PHONE })).await;
     let set = async |time: &str, mut input: Value| {
         input["phone"] = json!(PHONE);
-        input["at"] = json!(format!("2026-05-07T{time}:00Z"));
+        input["occurred_at"] = json!(format!("2026-05-07T{time}:00Z"));
         let answer = send(&bundle, "set-contact-state", input).await;
         assert_eq!(answer["phone"], PHONE, "{answer}");
         bundle.find("phone_number=27123456789").await.json()["contact"].clone()
@@ -141,12 +145,16 @@ async fn how_a_conversation_stands() {
         ),
         (json!({ "archived": true }), "ValidationFailed", "Neither contact_id nor phone provided"),
         (json!({ "phone": PHONE, "archive": true }), "ValidationFailed", "Nothing to set provided"),
-        (json!({ "phone": PHONE, "archived": true, "at": "" }), "ValidationFailed", "The at field is required."),
+        (
+            json!({ "phone": PHONE, "archived": true, "occurred_at": "" }),
+            "ValidationFailed",
+            "The occurred at field is required.",
+        ),
         (json!({ "phone": "+14155550999", "archived": true }), "ContactNotFound", "contact not found"),
     ] {
         let mut input = input;
-        if input["at"].is_null() {
-            input["at"] = json!("1778141663");
+        if input["occurred_at"].is_null() {
+            input["occurred_at"] = json!("1778141663");
         }
         let answer = send(&bundle, "set-contact-state", input).await;
         assert_eq!(answer["errorType"], error);

@@ -52,7 +52,11 @@ async fn a_broken_line_is_our_trouble_and_nobody_elses_business() {
         bundle.call(action, body).await.is(500, r#"{"message":"Server Error.","error":"Server Error."}"#);
     }
     let log = bundle.stop().await;
-    assert_eq!(log.lines().filter(|line| line.contains(r#""message":"failed""#)).count(), calls().len(), "{log}");
+    assert_eq!(
+        log.lines().filter(|line| line.contains(r#""message":"the request failed""#)).count(),
+        calls().len(),
+        "{log}"
+    );
     for personal in ["4155550123", "Jane", "jane", "secret", "demo-token"] {
         assert!(!log.contains(personal), "{log}");
     }
@@ -135,7 +139,7 @@ async fn an_address_that_very_many_share() {
     let (bundle, tap, _engine) = Bundle::tapped().await;
     let tenant = bundle.tenant("demo-token").await;
     for n in 0..130 {
-        let share = |contact: &mut contacts::contact::Contact| {
+        let share = |contact: &mut contacts::model::Contact| {
             contact.email = "office@example.com".parse().ok();
             contact.created_at =
                 format!("2026-01-01T00:{:02}:{:02}+00:00", (200 - n) / 60, (200 - n) % 60).parse().unwrap();

@@ -37,14 +37,15 @@ async fn a_contacts_story() {
     send(
         &bundle,
         "record-message",
-        json!({ "phone": PHONE, "message_id": "1", "direction": "in", "at": "1778141663" }),
+        json!({ "phone": PHONE, "message_id": "1", "direction": "in", "occurred_at": "1778141663" }),
     )
     .await;
     bundle.call("update-contact", json!({ "phone": PHONE, "tags": "b,a" })).await;
-    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_out", "at": "1778141663" })).await;
-    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": "1778141660" })).await;
-    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": "1778141670" })).await;
-    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused", "at": "1778141663" })).await;
+    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_out", "occurred_at": "1778141663" })).await;
+    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "occurred_at": "1778141660" })).await;
+    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "occurred_at": "1778141670" })).await;
+    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused", "occurred_at": "1778141663" }))
+        .await;
     bundle.call("remove-tag", json!({ "phone": PHONE, "tag": "b" })).await;
     let story = [
         "created",
@@ -71,11 +72,12 @@ async fn a_contacts_story() {
     send(
         &bundle,
         "record-message",
-        json!({ "phone": PHONE, "message_id": "1", "direction": "in", "at": "1778141663" }),
+        json!({ "phone": PHONE, "message_id": "1", "direction": "in", "occurred_at": "1778141663" }),
     )
     .await;
-    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "at": "1778141665" })).await;
-    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused", "at": "1778141663" })).await;
+    send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "occurred_at": "1778141665" })).await;
+    send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused", "occurred_at": "1778141663" }))
+        .await;
     assert_eq!(told(&bundle).await, story);
 
     let events = bundle.events();

@@ -1,11 +1,11 @@
 //! The contract, section 3: FlowIQ's endpoints. Each test is a story: a case finds what those before it
 //! left.
 
-use contacts::access::TenantRecord;
-use contacts::contact::{BotStatus, Contact};
+use contacts::model::TenantRecord;
+use contacts::model::{BotStatus, Contact};
 use serde_json::json;
 
-use crate::support::{Bundle, grant};
+use crate::support::{Bundle, token_record};
 
 const GET: &str = "GET /contact?tenantId=demo&phone_number=27123456789";
 const POST: &str = "POST /contact?tenantId=demo";
@@ -29,9 +29,9 @@ fn nobody(digits: &str) -> String {
 #[tokio::test]
 async fn who_calls() {
     let bundle = Bundle::start().await;
-    bundle.access.grant("fiq_nowhere", &grant(None, None)).await.unwrap();
-    let late = grant(Some(TenantRecord::new("demo", "demo")), Some(1_000_000_000));
-    bundle.access.grant("fiq_late", &late).await.unwrap();
+    bundle.access.issue("fiq_nowhere", &token_record(None, None)).await.unwrap();
+    let late = token_record(Some(TenantRecord::new("demo", "demo")), Some(1_000_000_000));
+    bundle.access.issue("fiq_late", &late).await.unwrap();
     let no_header = refused("Authorization required", "Please provide Authorization bearer token");
     let invalid = refused("Invalid API key", "The API key is invalid or expired");
     let mismatch = refused("Authentication mismatch", "Bearer token does not match the provided tenantId");
@@ -225,7 +225,7 @@ async fn how_a_conversation_stands() {
         contact.state.summary = "Asked about delivery".parse().ok();
         contact.state.summary_updated_at = "2025-12-11T10:30:00+00:00".parse().ok();
         contact.opted_out_at = "2026-01-01T00:00:00Z".parse().ok();
-        contact.source = contacts::contact::Source::Widget;
+        contact.source = contacts::model::Source::Widget;
         contact.created_at = "2025-12-11T10:30:00+00:00".parse().unwrap();
     };
     bundle.put(&tenant, "+27123456789", paused).await;

@@ -9,12 +9,12 @@ use crate::support::Bundle;
 async fn sample() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
-    let change = |contact: &mut contacts::contact::Contact| {
+    let change = |contact: &mut contacts::model::Contact| {
         contact.name = "Romain".parse().ok();
         contact.email = "romain@example.com".parse().ok();
-        contact.source = contacts::contact::Source::Shopify;
+        contact.source = contacts::model::Source::Shopify;
         contact.locale = "fr".parse().ok();
-        contact.metadata = contacts::contact::Metadata::parse(r#"{ "shopify_id": "12345" }"#).unwrap();
+        contact.metadata = contacts::model::Metadata::parse(r#"{ "shopify_id": "12345" }"#).unwrap();
         contact.tags = "vip, fr-FR".parse().unwrap();
         contact.opted_in_at = "2026-04-15T10:32:00+00:00".parse().ok();
         contact.last_message_at = "2026-05-07T08:14:23+00:00".parse().ok();
@@ -71,7 +71,7 @@ async fn of_several_with_one_address_the_oldest() {
         ("+14155550103", "2026-01-01T00:00:00+00:00"),
         ("+14155550104", "2026-02-01T00:00:00+00:00"),
     ] {
-        let shared = |contact: &mut contacts::contact::Contact| {
+        let shared = |contact: &mut contacts::model::Contact| {
             contact.email = "Office@example.com".parse().ok();
             contact.created_at = since.parse().unwrap();
         };

@@ -7,10 +7,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use contacts::access::Tenant;
-use contacts::contact::{Contact, Phone, Source, Tags};
-use contacts::table::Search;
-use contacts::time::Timestamp;
+use contacts::model::Tenant;
+use contacts::model::Timestamp;
+use contacts::model::{Contact, Phone, Source, Tags};
+use contacts::store::Search;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -75,8 +75,8 @@ fn memberships_are_tags_whatever_happens() {
 
 async fn history(bundle: &Bundle, tap: &Tap, token: &str, writers: &[Vec<Write>], faults: Vec<Fault>) {
     tap.plan(|_| Fault::None);
-    let record = contacts::access::TenantRecord::new(token, token);
-    bundle.access.grant(token, &crate::support::grant(Some(record), None)).await.unwrap();
+    let record = contacts::model::TenantRecord::new(token, token);
+    bundle.access.issue(token, &crate::support::token_record(Some(record), None)).await.unwrap();
     let tenant = &bundle.tenant(token).await;
     let lost = if writers.len() == 1 { 0 } else { faults.iter().filter(|f| **f == Fault::AnswerLost).count() };
     let lost = lost as u64;
@@ -123,7 +123,7 @@ async fn apply(bundle: &Bundle, tenant: &Tenant, write: &Write) -> bool {
             contact.total_messages += 1;
             contact.last_message_at = Some(Timestamp::now());
         }
-        Ok(contact)
+        Ok::<_, contacts::store::Error>(contact)
     });
     written.await.is_ok()
 }

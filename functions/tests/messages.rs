@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 
 use carnet::stack::Outcome;
-use contacts::contact::{Contact, Source};
-use contacts::time::Timestamp;
+use contacts::model::Timestamp;
+use contacts::model::{Contact, Source};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ const PHONE: &str = "+14155550123";
 const SOME_TIME: i64 = 1_778_141_663;
 
 fn message(phone: &str, id: &str, at: i64) -> Value {
-    json!({ "phone": phone, "message_id": id, "direction": "in", "at": at.to_string() })
+    json!({ "phone": phone, "message_id": id, "direction": "in", "occurred_at": at.to_string() })
 }
 
 /// What a queue hands over: a batch of messages of the demo tenant.
@@ -51,7 +51,7 @@ async fn one_message() {
         [(1, "2026-05-07T08:14:23Z", 23), (2, "2026-05-07T10:14:25+02:00", 25), (3, "1778141664", 25)]
     {
         let mut given = message(PHONE, &n.to_string(), 0);
-        given["at"] = json!(at);
+        given["occurred_at"] = json!(at);
         given["direction"] = json!(if n == 2 { "out" } else { "in" });
         for _ in 0..2 {
             delivered(&bundle, &[given.clone()]).await;
@@ -98,13 +98,17 @@ async fn what_is_refused() {
         ("message_id", json!(5), "The message id must be a string."),
         ("message_id", json!("😀".repeat(64)), "The message id must not be greater than 255 bytes."),
         ("direction", json!("sideways"), "The direction must be one of in, out."),
-        ("at", json!("yesterday"), "The at must be a time, such as 2026-05-07T08:14:23Z, not in the future."),
         (
-            "at",
-            json!("9999-01-01T00:00:00Z"),
-            "The at must be a time, such as 2026-05-07T08:14:23Z, not in the future.",
+            "occurred_at",
+            json!("yesterday"),
+            "The occurred at must be a time, such as 2026-05-07T08:14:23Z, not in the future.",
         ),
-        ("at", json!(null), "The at field is required."),
+        (
+            "occurred_at",
+            json!("9999-01-01T00:00:00Z"),
+            "The occurred at must be a time, such as 2026-05-07T08:14:23Z, not in the future.",
+        ),
+        ("occurred_at", json!(null), "The occurred at field is required."),
         (
             "source",
             json!("somewhere"),

@@ -51,7 +51,7 @@ async fn it_is_served_as_it_is_written() {
     let bundle = Bundle::start().await;
     let yaml = bundle.ask("GET /api/v1/openapi.yaml -", "").await;
     yaml.has("content-type", "application/yaml");
-    assert_eq!((yaml.status, yaml.body.as_str()), (200, contacts::openapi::YAML));
+    assert_eq!((yaml.status, yaml.body.as_str()), (200, functions::openapi::YAML));
     let json = bundle.ask("GET /api/v1/openapi.json -", "").await;
     json.has("content-type", "application/json");
     assert_eq!((json.status, &json.json()), (200, document()));

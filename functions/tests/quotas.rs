@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use contacts::access::TenantRecord;
+use contacts::model::TenantRecord;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{ACTIONS, Bundle, Fault, Reply, grant, limited};
+use crate::support::{ACTIONS, Bundle, Fault, Reply, limited, token_record};
 
 const REFUSED: &str = r#"{"message":"Too Many Attempts.","error":"Too Many Attempts."}"#;
 
@@ -161,8 +161,9 @@ async fn every_endpoint_counts() {
 async fn a_token_may_have_a_quota_of_its_own() {
     let bundle = Bundle::limited(1).await;
     for (token, rate_limit) in [("more", Some(3)), ("none", Some(0)), ("usual", None)] {
-        let grant = contacts::access::Grant { rate_limit, ..grant(Some(TenantRecord::new(token, token)), None) };
-        bundle.access.grant(token, &grant).await.unwrap();
+        let record =
+            contacts::access::TokenRecord { rate_limit, ..token_record(Some(TenantRecord::new(token, token)), None) };
+        bundle.access.issue(token, &record).await.unwrap();
     }
     let mut statuses: HashMap<&str, Vec<u16>> = HashMap::new();
     for token in ["more", "none", "usual"] {
@@ -259,7 +260,7 @@ async fn when_calls_cannot_be_counted() {
         assert!(!reply.headers.contains_key("x-ratelimit-limit"));
     }
     let log = bundle.stop().await;
-    assert_eq!(log.lines().filter(|line| line.contains("a call was not counted")).count(), 3, "{log}");
+    assert_eq!(log.lines().filter(|line| line.contains("the call was not counted")).count(), 3, "{log}");
 }
 
 /// DynamoDB removes the log of a token that has been idle.
@@ -271,7 +272,7 @@ async fn a_log_that_is_gone_is_begun_again() {
     }
     for log in logs(&bundle).await {
         let expires_at: i64 = log["expires_at"].as_n().unwrap().parse().unwrap();
-        let now = contacts::time::Timestamp::now().as_second();
+        let now = contacts::model::Timestamp::now().as_second();
         assert!((now + 100..now + 130).contains(&expires_at), "{expires_at}");
         bundle.dynamodb().delete_item().table_name("AccessTable").key("key", log["key"].clone()).send().await.unwrap();
     }

@@ -55,8 +55,8 @@ async fn create_contact() {
 async fn an_upsert_leaves_history_alone() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
-    let old = |contact: &mut contacts::contact::Contact| {
-        contact.source = contacts::contact::Source::CsvImport;
+    let old = |contact: &mut contacts::model::Contact| {
+        contact.source = contacts::model::Source::CsvImport;
         contact.locale = "fr".parse().ok();
         contact.opted_in_at = "2026-01-01T00:00:00Z".parse().ok();
         contact.opted_out_at = "2026-02-01T00:00:00Z".parse().ok();
@@ -68,7 +68,7 @@ async fn an_upsert_leaves_history_alone() {
     let before = bundle.put(&tenant, "+14155550123", old).await;
     bundle.call("create-contact", json!({ "phone": "+14155550123", "name": "Jane" })).await;
     let after = bundle.table.get(&tenant, before.id).await.unwrap().unwrap();
-    let named = contacts::contact::Contact {
+    let named = contacts::model::Contact {
         name: "Jane".parse().ok(),
         updated_at: after.updated_at,
         version: before.version + 1,

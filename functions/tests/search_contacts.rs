@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contacts::contact::Contact;
+use contacts::model::Contact;
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 
@@ -16,7 +16,7 @@ async fn sample() {
     let jane = |contact: &mut Contact| {
         contact.name = "Jane Smith".parse().ok();
         contact.email = "jane@example.com".parse().ok();
-        contact.source = contacts::contact::Source::Shopify;
+        contact.source = contacts::model::Source::Shopify;
         contact.tags = "vip".parse().unwrap();
         contact.last_message_at = "2026-05-07T08:14:23+00:00".parse().ok();
         contact.created_at = "2026-04-15T10:32:00+00:00".parse().unwrap();

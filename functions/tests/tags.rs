@@ -163,7 +163,7 @@ async fn a_thousand_tags_are_one_request() {
     let tenant = bundle.tenant("demo-token").await;
     for batch in 0..25 {
         let tags: Vec<String> = (0..41).map(|n| format!("{:04}", (batch * 41 + n) * 7919 % 1025)).collect();
-        let tagged = |contact: &mut contacts::contact::Contact| contact.tags = tags.join(",").parse().unwrap();
+        let tagged = |contact: &mut contacts::model::Contact| contact.tags = tags.join(",").parse().unwrap();
         bundle.put(&tenant, &format!("+141555501{batch:02}"), tagged).await;
     }
     bundle.call("list-tags", json!({ "name": 5 })).await;

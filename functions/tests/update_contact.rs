@@ -85,10 +85,10 @@ async fn neither_and_unknown() {
 async fn what_changes_nothing_is_no_change() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
-    let long_ago = |contact: &mut contacts::contact::Contact| {
+    let long_ago = |contact: &mut contacts::model::Contact| {
         contact.name = "Jane".parse().ok();
         contact.tags = "a".parse().unwrap();
-        contact.metadata = contacts::contact::Metadata::parse(r#"{"x":1.0}"#).unwrap();
+        contact.metadata = contacts::model::Metadata::parse(r#"{"x":1.0}"#).unwrap();
         contact.updated_at = "2026-01-01T00:00:00+00:00".parse().unwrap();
     };
     bundle.put(&tenant, "+14155550123", long_ago).await;

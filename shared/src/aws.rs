@@ -1,4 +1,5 @@
-//! How AWS is talked to: what the clients of all services share.
+//! The configuration that the clients of all AWS services share: region, credentials, TLS, timeouts
+//! and the SDK's own retries.
 
 use std::time::Duration;
 
@@ -8,40 +9,54 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::{Builder, tls};
-use aws_types::SdkConfig;
+pub use aws_types::SdkConfig;
 
-use crate::config::Config;
+/// Region and credentials, as Lambda sets them in the environment of a function. The credentials are
+/// valid for longer than the process lives.
+#[derive(Clone)]
+pub struct Environment {
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `AWS_ACCESS_KEY_ID`.
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`.
+    pub session_token: Option<String>,
+}
 
-/// Reads the root certificates, which takes milliseconds: once a process.
-pub(crate) fn sdk(config: &Config) -> SdkConfig {
+/// The SDK configuration for this environment. Call it once per process: reading the system's root
+/// certificates takes milliseconds.
+pub fn sdk_config(environment: &Environment) -> SdkConfig {
     let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
-    // A healthy service answers in milliseconds, and a function has ten seconds: a request that hangs
-    // is given up early enough to be tried again.
+    // DynamoDB normally answers within milliseconds, and a function has ten seconds: a request that
+    // hangs is aborted early enough to be retried.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))
         .operation_timeout(Duration::from_secs(4))
         .build();
-    // The SDK's own first pause is up to a second, a hundred times what a request takes.
+    // By default the SDK waits up to a second before its first retry, which is a hundred times the
+    // duration of a request.
     let retries = RetryConfig::standard()
         .with_max_attempts(4)
         .with_initial_backoff(Duration::from_millis(50))
         .with_max_backoff(Duration::from_secs(1));
     let credentials = Credentials::new(
-        &config.access_key_id,
-        &config.secret_access_key,
-        config.session_token.clone(),
+        &environment.access_key_id,
+        &environment.secret_access_key,
+        environment.session_token.clone(),
         None,
         "environment",
     );
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(config.region.clone()))
+        .region(Region::new(environment.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(http)
         .timeout_config(timeouts)
         .retry_config(retries)
-        // Watches the pace of downloads; answers here are at most a megabyte.
+        // It supervises the pace of long downloads; responses here have at most 1 MB.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()
 }

@@ -69,13 +69,15 @@ impl Action {
                 json!({ "phone": phone, "name": "Ada Lovelace", "email": "ada@example.com", "tags": "vip, newsletter" })
             }
             Self::RecordMessage => {
-                json!({ "phone": phone, "direction": "in", "message_id": format!("wamid.{}", Uuid::new_v4()), "at": at })
+                json!({ "phone": phone, "direction": "in", "message_id": format!("wamid.{}", Uuid::new_v4()), "occurred_at": at })
             }
-            Self::RecordConsent => json!({ "phone": phone, "consent": "opt_in", "at": at, "method": "whatsapp" }),
+            Self::RecordConsent => {
+                json!({ "phone": phone, "consent": "opt_in", "occurred_at": at, "method": "whatsapp" })
+            }
             Self::SetContactState => json!({
                 "phone": phone, "bot_status": "paused", "archived": false, "blocked": false, "active_status": true,
                 "has_unread_messages": true, "contact_summary": "Asked about the analytical engine.",
-                "locale": "en-GB", "at": at,
+                "locale": "en-GB", "occurred_at": at,
             }),
         }
     }

@@ -209,8 +209,8 @@ mod tests {
         assert!(first["dynamodb"].get("OldImage").is_none());
         // And the change feed reads them.
         for (record, names) in [(first, (None, "Ada")), (second, (Some("Ada"), "Ada Lovelace"))] {
-            let change = contacts::table::Change::read(&record["dynamodb"].to_string()).unwrap().unwrap();
-            let name = |contact: &contacts::contact::Contact| contact.name.clone().map(String::from);
+            let change = contacts::store::ContactChange::read(&record["dynamodb"].to_string()).unwrap().unwrap();
+            let name = |contact: &contacts::model::Contact| contact.name.clone().map(String::from);
             let told = (change.old.as_ref().and_then(name), change.new.as_ref().and_then(name));
             assert_eq!(told, (names.0.map(str::to_owned), Some(names.1.to_owned())));
         }

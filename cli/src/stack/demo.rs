@@ -8,11 +8,10 @@
 
 use std::collections::BTreeMap;
 
-use contacts::access::{Access, Grant, Tenant, TenantRecord, User};
-use contacts::config::Config;
-use contacts::contact::{Contact, Metadata, Phone, Source, fold};
-use contacts::table::{AccessTable, Client, Table};
-use contacts::time::Timestamp;
+use contacts::access::{self, Access, TokenRecord, User};
+use contacts::aws::{Environment, sdk_config};
+use contacts::model::{Contact, Metadata, Phone, Source, Tenant, TenantRecord, Timestamp, fold};
+use contacts::store::{AccessTable, Client, ContactsTable};
 
 use super::Error;
 
@@ -69,18 +68,24 @@ pub(super) async fn prepare(demo: Demo, environment: &BTreeMap<String, String>) 
 }
 
 async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<bool, Failure> {
-    let config = Config::read(|name| environment.get(name).cloned())?;
-    let client = Client::new(&config);
-    let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
-    let table = Table::new(client, config.contacts_table);
+    let variable = |name: &str| environment.get(name).cloned().ok_or_else(|| format!("the functions have no {name}"));
+    let sdk = sdk_config(&Environment {
+        region: variable("AWS_REGION")?,
+        access_key_id: variable("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,
+        session_token: variable("AWS_SESSION_TOKEN").ok(),
+    });
+    let client = Client::new(&sdk, variable("AWS_ENDPOINT_URL_DYNAMODB").ok());
+    let access = Access::new(AccessTable::new(client.clone(), variable("ACCESS_TABLE")?), 0);
+    let table = ContactsTable::new(client, variable("CONTACTS_TABLE")?);
     let of_its_own = |name| Some(TenantRecord::new(name, name));
     identity(&access, 2, "acme", of_its_own("acme")).await?;
     identity(&access, 3, "orphan", None).await?;
     let fresh = identity(&access, 1, "demo", of_its_own("demo")).await?;
     for name in ["demo", "acme"] {
         // FlowIQ's key of the same user. Ids are derived with the tenant's namespace: there is one.
-        if let Some(grant) = access.granted(&format!("{name}-token")).await? {
-            access.grant(&format!("fiq_{name}"), &grant).await?;
+        if let Some(record) = access.find(&format!("{name}-token")).await? {
+            access.issue(&format!("fiq_{name}"), &record).await?;
         }
     }
     match access.authenticate("demo-token").await?.tenant {
@@ -90,23 +95,23 @@ async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<boo
 }
 
 /// Makes the token of that name work, unless it does already; says whether it did not.
-async fn identity(access: &Access, id: u64, name: &str, tenant: Option<TenantRecord>) -> Result<bool, contacts::Error> {
+async fn identity(access: &Access, id: u64, name: &str, tenant: Option<TenantRecord>) -> Result<bool, access::Error> {
     let token = format!("{name}-token");
     match access.authenticate(&token).await {
-        Err(contacts::Error::Unauthenticated) => {}
+        Err(access::Error::Unauthenticated) => {}
         other => return other.map(|_| false),
     }
     let user = User { id, email: format!("{name}@example.com"), name: None };
-    access.grant(&token, &Grant { user, tenant, rate_limit: None, expires_at: None }).await?;
+    access.issue(&token, &TokenRecord { user, tenant, rate_limit: None, expires_at: None }).await?;
     Ok(true)
 }
 
-async fn contacts(table: &Table, tenant: &Tenant) -> Result<(), Failure> {
+async fn contacts(table: &ContactsTable, tenant: &Tenant) -> Result<(), Failure> {
     // The same people every time.
     let mut random = fastrand::Rng::with_seed(CONTACTS);
     for n in 0..CONTACTS {
         let contact = person(&mut random, tenant, n)?;
-        let made = |stored: Option<Contact>| Ok(stored.unwrap_or_else(|| contact.clone()));
+        let made = |stored: Option<Contact>| Ok::<_, contacts::store::Error>(stored.unwrap_or_else(|| contact.clone()));
         table.upsert(tenant, contact.id, Some(&contact.tags), made).await?;
     }
     Ok(())

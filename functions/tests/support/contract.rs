@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Reply;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(contacts::openapi::JSON).unwrap());
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(functions::openapi::JSON).unwrap());
 
 /// What the document is called by those who refer to it; nothing is fetched.
 const NAME: &str = "carnet:openapi";

@@ -3,7 +3,9 @@
 //! Every test starts one; none shares anything with another.
 
 mod contract;
+pub mod imports;
 mod reply;
+pub mod sources;
 mod table;
 mod tap;
 
@@ -11,11 +13,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use carnet::stack::{LogLines, Logs, Options, Outcome, Stack, Store};
-use contacts::access::{Access, Grant, Tenant, TenantRecord, User};
-use contacts::config::Config;
-use contacts::contact::{Contact, Phone, Source};
-use contacts::table::{AccessTable, Client, Table};
-use contacts::time::Timestamp;
+use contacts::access::{Access, TokenRecord, User};
+use contacts::aws::{Environment, sdk_config};
+use contacts::model::{Contact, Phone, Source, Tenant, TenantRecord, Timestamp};
+use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
 
 pub use contract::document;
@@ -33,7 +34,7 @@ pub struct Bundle {
     http: reqwest::Client,
     pub log: LogLines,
     pub access: Access,
-    pub table: Table,
+    pub table: ContactsTable,
 }
 
 /// The functions, as cargo built them for these tests.
@@ -91,16 +92,16 @@ impl Bundle {
         let log = LogLines::default();
         options.logs = Logs::Collect(log.clone());
         let stack = Stack::start(options).await.unwrap();
-        let client = Client::new(&config(&stack));
+        let client = client(&stack);
         let access = Access::new(AccessTable::new(client.clone(), "AccessTable".into()), 0);
-        let table = Table::new(client, "ContactsTable".into());
+        let table = ContactsTable::new(client, "ContactsTable".into());
         for tenant in ["demo", "acme"] {
             let tenant_record = TenantRecord::new(tenant, tenant);
-            let grant = grant(Some(tenant_record), None);
-            access.grant(&format!("{tenant}-token"), &grant).await.unwrap();
-            access.grant(&format!("fiq_{tenant}"), &grant).await.unwrap();
+            let record = token_record(Some(tenant_record), None);
+            access.issue(&format!("{tenant}-token"), &record).await.unwrap();
+            access.issue(&format!("fiq_{tenant}"), &record).await.unwrap();
         }
-        access.grant("orphan-token", &grant(None, None)).await.unwrap();
+        access.issue("orphan-token", &token_record(None, None)).await.unwrap();
         Bundle { stack, http: reqwest::Client::new(), log, access, table }
     }
 
@@ -185,7 +186,7 @@ impl Bundle {
             let new = || Contact::new(id, phone.clone(), Source::Api, Timestamp::now());
             let mut contact = stored.unwrap_or_else(new);
             change(&mut contact);
-            Ok(contact)
+            Ok::<_, contacts::store::Error>(contact)
         });
         written.await.unwrap().0
     }
@@ -228,9 +229,14 @@ pub fn answered(outcome: &Outcome) -> Value {
     serde_json::from_slice(answer).unwrap()
 }
 
-/// What a token of these tests grants.
-pub fn grant(tenant: Option<TenantRecord>, expires_at: Option<i64>) -> Grant {
-    Grant { user: User { id: 1, email: "user@example.com".into(), name: None }, tenant, rate_limit: None, expires_at }
+/// The record of a token of these tests.
+pub fn token_record(tenant: Option<TenantRecord>, expires_at: Option<i64>) -> TokenRecord {
+    TokenRecord {
+        user: User { id: 1, email: "user@example.com".into(), name: None },
+        tenant,
+        rate_limit: None,
+        expires_at,
+    }
 }
 
 /// The template that is deployed, without quotas.
@@ -249,15 +255,12 @@ pub fn template() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
 }
 
-fn config(stack: &Stack) -> Config {
-    Config {
-        contacts_table: "ContactsTable".into(),
-        access_table: "AccessTable".into(),
-        rate_limit: 0,
+fn client(stack: &Stack) -> Client {
+    let environment = Environment {
         region: "us-east-1".into(),
         access_key_id: "local".into(),
         secret_access_key: "local".into(),
         session_token: None,
-        endpoint: Some(stack.dynamodb_url().to_owned()),
-    }
+    };
+    Client::new(&sdk_config(&environment), Some(stack.dynamodb_url().to_owned()))
 }

@@ -65,6 +65,6 @@ impl Reply {
 
 /// Whether it is a time as one of the dialects writes it.
 fn is_time(text: &str) -> bool {
-    let Ok(time) = text.parse::<contacts::time::Timestamp>() else { return false };
+    let Ok(time) = text.parse::<contacts::model::Timestamp>() else { return false };
     text == time.to_string() || text == time.to_string().replace("+00:00", "Z")
 }

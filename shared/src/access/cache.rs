@@ -1,29 +1,29 @@
-//! What this process has looked up already.
+//! A cache with a time limit.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a revoked token may go on working in a warm process.
-const FRESH: Duration = Duration::from_secs(60);
+/// How long a value is cached. A revoked token may keep working in a warm process for this long.
+const MAX_AGE: Duration = Duration::from_secs(60);
 
-/// How many values are kept; a process that serves more starts over.
-const MOST: usize = 1_000;
+/// The maximum number of cached values. When it is reached, the cache is emptied.
+const MAX_VALUES: usize = 1_000;
 
-/// Values by the keys of their items. What is unknown is not kept: it would be free to invent.
+/// Values by key. Misses are not cached, because callers could fill the cache with invented keys.
 pub(super) struct Cache<T>(Mutex<HashMap<String, (Instant, T)>>);
 
 impl<T: Clone> Cache<T> {
-    /// The value, if looked up within the last minute.
+    /// The value, if it was stored within the last 60 s.
     pub(super) fn get(&self, key: &str) -> Option<T> {
         let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, value) = values.get(key)?;
-        (since.elapsed() < FRESH).then(|| value.clone())
+        (since.elapsed() < MAX_AGE).then(|| value.clone())
     }
 
     pub(super) fn put(&self, key: String, value: T) {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if values.len() >= MOST {
+        if values.len() >= MAX_VALUES {
             values.clear();
         }
         values.insert(key, (Instant::now(), value));

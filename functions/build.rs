@@ -1,0 +1,28 @@
+//! Converts the OpenAPI document from YAML to JSON at build time, so that no function has to.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// A value of YAML and JSON. Keys keep their order.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum Node {
+    Null(()),
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(IndexMap<String, Node>),
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=src/http/openapi.yaml");
+    let document: Node = serde_saphyr::from_str(&fs::read_to_string("src/http/openapi.yaml")?)?;
+    let directory = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    fs::write(directory.join("openapi.json"), serde_json::to_string(&document)?)?;
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! The interface between the event sources and the functions.
+//!
+//! An [`Action`] says what a function accepts, does and answers. It does not know whether it was called
+//! over HTTP, directly, or by a queue or an event bus.
+
+use std::future::Future;
+
+use contacts::model::{ContactId, Tenant};
+use contacts::store::{ContactsTable, Outcome};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::input::{Input, Invalid};
+
+/// What a function does. The value is the parsed input of one call.
+pub trait Action: Sized + Send {
+    /// The function's name: that of its executable, in logs and in the template.
+    const NAME: &'static str;
+
+    /// The product whose wire format the function speaks over HTTP.
+    const DIALECT: Dialect = Dialect::Qyvo;
+
+    /// Where the input is in an HTTP request. Events always carry it in their envelope.
+    const INPUT: InputSource = InputSource::Body;
+
+    /// Whether the function may write. If so, the rate-limit check precedes it; otherwise both run
+    /// concurrently.
+    const WRITES: bool;
+
+    /// The body of the answer.
+    type Answer: Serialize + Send;
+
+    /// Parses the input. All fields are read before the first `?`, so that all violations are reported.
+    ///
+    /// # Errors
+    /// [`Invalid`], the proof that `input` has recorded a violation.
+    fn parse(input: &mut Input) -> Result<Self, Invalid>;
+
+    /// Runs the action for the tenant of `call`.
+    fn run(self, table: &ContactsTable, call: &Call)
+    -> impl Future<Output = Result<Reply<Self::Answer>, Error>> + Send;
+
+    /// Whether `error` means that an earlier delivery of the same event has already done the work. SQS and
+    /// EventBridge deliver at least once; such a redelivery counts as done.
+    fn is_redelivery(_error: &Error) -> bool {
+        false
+    }
+}
+
+/// An action whose events are applied in groups when several arrive in one batch.
+pub trait BatchAction: Action {
+    /// The contact that the event is about. Events with the same key are applied in one group; `None`
+    /// applies an event alone.
+    fn batch_key(&self, tenant: &Tenant) -> Option<ContactId>;
+
+    /// Applies a group of events with the same key and returns one result per event, in order.
+    fn run_batch(
+        events: Vec<Self>,
+        table: &ContactsTable,
+        call: &Call,
+    ) -> impl Future<Output = Vec<Result<(), Error>>> + Send;
+}
+
+/// The wire format that a function speaks over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Qyvo's contact actions: `POST /api/v1/actions/…`.
+    Qyvo,
+    /// FlowIQ's `/contact`: keys with the prefix `fiq_`, the tenant's slug in the query.
+    FlowIq,
+}
+
+/// The part of an HTTP request that carries the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputSource {
+    /// The JSON object in the body.
+    Body,
+    /// The parameters of the query string, all of them strings.
+    Query,
+}
+
+/// The circumstances of one call.
+#[derive(Debug)]
+pub struct Call {
+    /// The tenant on whose behalf the action runs.
+    pub tenant: Tenant,
+    /// What the request demands of the contact's current version. Empty for events.
+    pub preconditions: Preconditions,
+}
+
+/// The conditional headers of a request, verbatim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preconditions {
+    /// `If-Match`.
+    pub if_match: Option<String>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<String>,
+}
+
+/// The answer of an action.
+#[derive(Debug)]
+pub struct Reply<T> {
+    /// The body.
+    pub body: T,
+    /// What the action did to the contact, if it can change one.
+    pub outcome: Option<Outcome>,
+    /// The version of the contact that the body shows, if it shows one contact.
+    pub version: Option<u64>,
+    /// The cursor of the next page, if there is one.
+    pub next_cursor: Option<String>,
+    pub(crate) kind: ReplyKind,
+}
+
+/// The kind of an answer, from which the HTTP status follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReplyKind {
+    /// The resource was read or changed.
+    Done,
+    /// The resource exists now; it may have been created.
+    Upserted,
+}
+
+impl<T> Reply<T> {
+    /// The answer of an action that reads.
+    pub fn read(body: T) -> Self {
+        Reply { body, kind: ReplyKind::Done, outcome: None, version: None, next_cursor: None }
+    }
+
+    /// The answer of an action that changes an existing contact.
+    pub fn changed(body: T, outcome: Outcome) -> Self {
+        Reply { outcome: Some(outcome), ..Reply::read(body) }
+    }
+
+    /// The answer of an action that creates the contact if it does not exist.
+    pub fn upserted(body: T, outcome: Outcome) -> Self {
+        Reply { kind: ReplyKind::Upserted, ..Reply::changed(body, outcome) }
+    }
+
+    /// Adds the version of the contact that the body shows.
+    #[must_use]
+    pub fn with_version(self, version: u64) -> Self {
+        Reply { version: Some(version), ..self }
+    }
+
+    /// Adds the cursor of the next page.
+    #[must_use]
+    pub fn with_next_cursor(self, cursor: Option<String>) -> Self {
+        Reply { next_cursor: cursor, ..self }
+    }
+}

@@ -1,0 +1,129 @@
+//! Configuration: the environment variables of a function, read once, before the first event.
+
+use std::env;
+
+use contacts::aws::Environment;
+
+/// The configuration of every function.
+pub struct Config {
+    /// `CONTACTS_TABLE`: the name of the contacts table.
+    pub contacts_table: String,
+    /// `ACCESS_TABLE`: the name of the access table.
+    pub access_table: String,
+    /// `RATE_LIMIT`: the number of calls that a token may make in any 60 s; 0 means unlimited.
+    pub rate_limit: u32,
+    /// Region and credentials, which Lambda sets.
+    pub aws: Environment,
+    /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: the URL of another DynamoDB than the region's.
+    pub dynamodb_endpoint: Option<String>,
+}
+
+/// The additional configuration of the change feed.
+pub struct ChangeFeedConfig {
+    /// `EVENT_BUS`: the name of the event bus.
+    pub bus: String,
+    /// `EVENT_DETAIL`: `names` or `contact`.
+    pub detail: EventDetail,
+    /// `AWS_ENDPOINT_URL_EVENTBRIDGE` or `AWS_ENDPOINT_URL`: the URL of another EventBridge than the
+    /// region's.
+    pub eventbridge_endpoint: Option<String>,
+}
+
+/// How much a change event reveals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventDetail {
+    /// Ids and the names of the changed fields.
+    Names,
+    /// The contact and the tag as well, which are personal data.
+    Contact,
+}
+
+/// A required environment variable is missing or invalid.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The variable is not set or empty.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// The value is not a whole number.
+    #[error("the environment variable {0} is not a whole number")]
+    NotNumber(&'static str),
+    /// The value is not one of the listed ones.
+    #[error("the environment variable {0} is neither `names` nor `contact`")]
+    NotDetail(&'static str),
+}
+
+impl Config {
+    /// Reads the environment variables of this process.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| env::var(name).ok())
+    }
+
+    /// Reads environment variables from `variable`. An empty variable counts as missing.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the variable.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        let need = |name| set(name).ok_or(ConfigError::Missing(name));
+        Ok(Config {
+            contacts_table: need("CONTACTS_TABLE")?,
+            access_table: need("ACCESS_TABLE")?,
+            rate_limit: need("RATE_LIMIT")?.parse().map_err(|_| ConfigError::NotNumber("RATE_LIMIT"))?,
+            aws: Environment {
+                region: need("AWS_REGION")?,
+                access_key_id: need("AWS_ACCESS_KEY_ID")?,
+                secret_access_key: need("AWS_SECRET_ACCESS_KEY")?,
+                session_token: set("AWS_SESSION_TOKEN"),
+            },
+            dynamodb_endpoint: set("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| set("AWS_ENDPOINT_URL")),
+        })
+    }
+}
+
+impl ChangeFeedConfig {
+    /// Reads the environment variables of this process.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let need = |name| set(name).ok_or(ConfigError::Missing(name));
+        let detail = match need("EVENT_DETAIL")?.as_str() {
+            "names" => EventDetail::Names,
+            "contact" => EventDetail::Contact,
+            _ => return Err(ConfigError::NotDetail("EVENT_DETAIL")),
+        };
+        let eventbridge_endpoint = set("AWS_ENDPOINT_URL_EVENTBRIDGE").or_else(|| set("AWS_ENDPOINT_URL"));
+        Ok(ChangeFeedConfig { bus: need("EVENT_BUS")?, detail, eventbridge_endpoint })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_and_invalid_variables_are_named() {
+        let all = |name: &str| Some(if name == "RATE_LIMIT" { "120".into() } else { format!("the {name}") });
+        assert_eq!(Config::read(all).unwrap().contacts_table, "the CONTACTS_TABLE");
+        assert_eq!(Config::read(all).unwrap().rate_limit, 120);
+        let names = [
+            "CONTACTS_TABLE",
+            "ACCESS_TABLE",
+            "RATE_LIMIT",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
+        for missing in names {
+            let empty = |name: &str| if name == missing { Some(String::new()) } else { all(name) };
+            let Err(error) = Config::read(empty) else { panic!("{missing}") };
+            assert_eq!(error.to_string(), format!("the environment variable {missing} is not set"));
+        }
+        let Err(error) = Config::read(|name| Some(format!("the {name}"))) else { panic!("RATE_LIMIT is not a number") };
+        assert_eq!(error.to_string(), "the environment variable RATE_LIMIT is not a whole number");
+    }
+}

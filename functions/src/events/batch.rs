@@ -1,0 +1,137 @@
+//! Several events in one invocation. Each has a result of its own.
+
+use contacts::access::Access;
+use contacts::model::{ContactId, Tenant, TenantId};
+use contacts::store::ContactsTable;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout_at};
+
+use super::envelope::Envelope;
+use super::error::EventError;
+use super::runner::Runner;
+use crate::action::{Action, Call, Preconditions};
+use crate::json::to_raw;
+
+/// What the events of an invocation are run with.
+pub(super) struct Batch<'a> {
+    pub(super) access: &'a Access,
+    pub(super) table: &'a ContactsTable,
+    /// The time limit of the invocation.
+    pub(super) deadline: Instant,
+}
+
+impl Batch<'_> {
+    /// Runs a single event and returns its answer as JSON.
+    pub(super) async fn run_one<A: Action>(&self, event: Envelope<A>) -> Result<Box<RawValue>, EventError> {
+        let tenant = self.tenant(event.tenant_id).await?;
+        tracing::Span::current().record("tenant_id", tenant.id().to_string());
+        let call = call(&tenant);
+        match timeout_at(self.deadline, event.action.run(self.table, &call)).await {
+            Ok(reply) => Ok(to_raw(&reply?.body)?),
+            Err(_) => Err(EventError::TimedOut),
+        }
+    }
+
+    /// Runs the events that could be parsed, one group after the other, and returns one result per event.
+    ///
+    /// With `in_order` (a FIFO message group), no event runs after one that failed, and only neighbours
+    /// form a group. When the time limit is reached, the finished events keep their results and the others
+    /// fail.
+    pub(super) async fn run_all<R: Runner>(
+        &self,
+        events: Vec<Result<Envelope<R::Action>, EventError>>,
+        in_order: bool,
+    ) -> Vec<Result<(), EventError>> {
+        let mut results: Vec<Option<Result<(), EventError>>> = events.iter().map(|_| None).collect();
+        for group in self.groups::<R>(events, in_order, &mut results).await {
+            let (places, outcomes) = (group.places.clone(), self.run_group::<R>(group).await);
+            let mut failed = false;
+            for (place, outcome) in places.into_iter().zip(outcomes) {
+                failed |= outcome.as_ref().is_err_and(|error| !is_redelivery::<R::Action>(error));
+                results[place] = Some(outcome);
+            }
+            if in_order && failed {
+                break;
+            }
+        }
+        results.into_iter().map(|result| result.unwrap_or(Err(EventError::OutOfTurn))).collect()
+    }
+
+    /// Sorts the events into groups. The results of events that cannot be run are set.
+    async fn groups<R: Runner>(
+        &self,
+        events: Vec<Result<Envelope<R::Action>, EventError>>,
+        in_order: bool,
+        results: &mut [Option<Result<(), EventError>>],
+    ) -> Vec<Group<R::Action>> {
+        let mut groups: Vec<Group<R::Action>> = Vec::new();
+        for (place, event) in events.into_iter().enumerate() {
+            let event = match event {
+                Ok(event) => self.tenant(event.tenant_id).await.map(|tenant| (tenant, event.action)),
+                Err(error) => Err(error),
+            };
+            match event {
+                Ok((tenant, action)) => {
+                    let key = R::group_key(&action, &tenant);
+                    let candidates = if in_order { groups.len().saturating_sub(1) } else { 0 };
+                    let known = groups[candidates..].iter_mut().find(|group| group.has_key(&tenant, key));
+                    match known {
+                        Some(group) => group.push(place, action),
+                        None => groups.push(Group { tenant, key, places: vec![place], actions: vec![action] }),
+                    }
+                }
+                Err(error) => {
+                    results[place] = Some(Err(error));
+                    if in_order {
+                        break;
+                    }
+                }
+            }
+        }
+        groups
+    }
+
+    async fn run_group<R: Runner>(&self, group: Group<R::Action>) -> Vec<Result<(), EventError>> {
+        let count = group.actions.len();
+        let call = call(&group.tenant);
+        match timeout_at(self.deadline, R::run(group.actions, self.table, &call)).await {
+            Ok(results) => results.into_iter().map(|result| result.map_err(EventError::from)).collect(),
+            Err(_) => vec![Err(EventError::TimedOut); count],
+        }
+    }
+
+    async fn tenant(&self, id: TenantId) -> Result<Tenant, EventError> {
+        match timeout_at(self.deadline, self.access.tenant(id)).await {
+            Ok(tenant) => Ok(tenant?),
+            Err(_) => Err(EventError::TimedOut),
+        }
+    }
+}
+
+/// Whether an error means that the event was delivered again after its work had been done.
+pub(super) fn is_redelivery<A: Action>(error: &EventError) -> bool {
+    matches!(error, EventError::Action(error) if A::is_redelivery(error))
+}
+
+fn call(tenant: &Tenant) -> Call {
+    Call { tenant: tenant.clone(), preconditions: Preconditions::default() }
+}
+
+/// Events that are run together, with their places in the batch.
+struct Group<A> {
+    tenant: Tenant,
+    key: Option<ContactId>,
+    places: Vec<usize>,
+    actions: Vec<A>,
+}
+
+impl<A> Group<A> {
+    fn has_key(&self, tenant: &Tenant, key: Option<ContactId>) -> bool {
+        key.is_some() && self.key == key && self.tenant == *tenant
+    }
+
+    fn push(&mut self, place: usize, action: A) {
+        self.places.push(place);
+        self.actions.push(action);
+    }
+}

@@ -1,0 +1,89 @@
+//! FlowIQ's own rules: the key prefix, the tenant in the query, and the error statuses and bodies.
+
+use contacts::model::{Tenant, Violation};
+use lambda_http::http::StatusCode;
+use serde::Serialize;
+
+use super::error::HttpError;
+use super::qyvo;
+use crate::error::{Error, FieldViolation, messages};
+
+/// Rejects tokens without FlowIQ's prefix.
+pub(super) fn check_key(token: &str) -> Result<(), HttpError> {
+    if token.starts_with("fiq_") { Ok(()) } else { Err(HttpError::Unauthenticated) }
+}
+
+/// The caller's own tenant, if the request names it by its slug. The slug is only compared; it gives
+/// access to nothing.
+pub(super) fn named_tenant<'a>(own: Option<&'a Tenant>, slug: Option<&str>) -> Result<&'a Tenant, HttpError> {
+    let Some(slug) = slug.map(str::trim).filter(|slug| !slug.is_empty()) else {
+        let what = "Tenant ID is required";
+        return Err(Error::Missing { what, hint: "Please provide tenantId query parameter" }.into());
+    };
+    own.filter(|own| own.slug() == slug).ok_or(HttpError::OtherTenant)
+}
+
+/// The body of an error.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    /// `false`, or absent: the contract's samples differ by error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success: Option<bool>,
+    error: &'a str,
+    message: &'a str,
+}
+
+/// The status and body of an error.
+pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
+    let failure = |error, message| ErrorBody { success: Some(false), error, message };
+    let text: String;
+    let (status, body) = match error {
+        HttpError::NoToken => {
+            (StatusCode::UNAUTHORIZED, failure("Authorization required", "Please provide Authorization bearer token"))
+        }
+        HttpError::Unauthenticated => {
+            (StatusCode::UNAUTHORIZED, failure("Invalid API key", "The API key is invalid or expired"))
+        }
+        HttpError::NoTenant | HttpError::OtherTenant => (
+            StatusCode::UNAUTHORIZED,
+            failure("Authentication mismatch", "Bearer token does not match the provided tenantId"),
+        ),
+        HttpError::Action(Error::Missing { what, hint }) => (StatusCode::BAD_REQUEST, failure(what, hint)),
+        HttpError::Action(Error::Malformed) => {
+            (StatusCode::BAD_REQUEST, failure("Malformed JSON", "The body must be a JSON object"))
+        }
+        HttpError::Action(Error::Invalid(violations)) => {
+            text = messages(violations);
+            (StatusCode::BAD_REQUEST, failure(title(violations), &text))
+        }
+        HttpError::Action(Error::Rule(rule)) => (StatusCode::BAD_REQUEST, failure(rule, rule)),
+        HttpError::Action(Error::NotFound { digits }) => {
+            text = match digits {
+                Some(digits) => format!("No contact found with phone number {digits}"),
+                None => "No such contact".to_owned(),
+            };
+            (StatusCode::NOT_FOUND, ErrorBody { success: None, error: "Contact not found", message: &text })
+        }
+        HttpError::Action(Error::AlreadyExists { digits }) => {
+            text = format!("A contact with phone number {digits} already exists");
+            (StatusCode::CONFLICT, ErrorBody { success: None, error: "Contact already exists", message: &text })
+        }
+        // The remaining errors have the same body in both dialects.
+        HttpError::RateLimited { .. }
+        | HttpError::TimedOut
+        | HttpError::Action(Error::Store(_) | Error::Internal(_)) => {
+            return qyvo::error_response(error);
+        }
+    };
+    // Serializing strings cannot fail.
+    (status, serde_json::to_string(&body).unwrap_or_default())
+}
+
+/// The short form of a validation error.
+fn title(violations: &[FieldViolation]) -> &'static str {
+    match violations.iter().find(|each| each.path == "phone_number") {
+        Some(FieldViolation { violation: Violation::Required, .. }) => "Phone number is required",
+        Some(_) => "Invalid phone number",
+        None => "Validation failed",
+    }
+}

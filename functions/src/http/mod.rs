@@ -1,0 +1,142 @@
+//! The event source HTTP: API Gateway (HTTP API and REST API), function URLs and load balancers.
+//!
+//! This is the only module that knows HTTP statuses, headers and error bodies. It must not know what an
+//! action does. Start reading at [`run_action`].
+//!
+//! | file | owns |
+//! |---|---|
+//! | `request.rs` | the parts of a request: token, tenant, input, preconditions, request id |
+//! | `response.rs` | statuses and headers of the answer |
+//! | `error.rs` | what can go wrong with a request |
+//! | `qyvo.rs`, `flowiq.rs` | the dialects' error bodies and rules of their own |
+//! | `openapi.rs` | the OpenAPI document, and the answers to unknown paths and methods |
+
+mod error;
+mod flowiq;
+pub mod openapi;
+mod qyvo;
+mod request;
+mod response;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::OnceLock;
+
+use contacts::access::{Access, Caller, RateLimitStatus};
+use contacts::store::ContactsTable;
+use lambda_http::http::Response;
+use lambda_http::{Body, Request, RequestExt};
+use serde::Serialize;
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::action::{Action, Call, Dialect, Reply};
+use crate::deadline::time_left;
+use error::HttpError;
+use openapi::Document;
+
+/// Answers a request with the reply of an action.
+///
+/// An action that writes waits for the rate-limit check. An action that only reads runs concurrently with
+/// it and is cancelled when the check rejects the call.
+pub(crate) async fn run_action<A: Action>(access: &Access, table: &ContactsTable, request: Request) -> Response<Body> {
+    let rate_limit = OnceLock::new();
+    let call = async {
+        let caller = request::caller(access, A::DIALECT, &request).await?;
+        if A::WRITES {
+            check_rate_limit(access, &caller, &rate_limit).await?;
+            return run::<A>(table, &caller, &request).await;
+        }
+        let mut response = pin!(run::<A>(table, &caller, &request));
+        let mut checked = pin!(check_rate_limit(access, &caller, &rate_limit));
+        tokio::select! {
+            biased;
+            checked = &mut checked => {
+                checked?;
+                response.await
+            }
+            response = &mut response => checked.await.and(response),
+        }
+    };
+    respond(A::NAME, A::DIALECT, &request, &rate_limit, call).await
+}
+
+/// Answers a request with information about its caller.
+pub(crate) async fn describe_caller<T: Serialize>(
+    name: &'static str,
+    access: &Access,
+    describe: impl FnOnce(&Caller) -> T + Send,
+    request: Request,
+) -> Response<Body> {
+    let rate_limit = OnceLock::new();
+    let call = async {
+        let caller = request::caller(access, Dialect::Qyvo, &request).await?;
+        check_rate_limit(access, &caller, &rate_limit).await?;
+        Ok(response::success(Reply::read(describe(&caller)))?)
+    };
+    respond(name, Dialect::Qyvo, &request, &rate_limit, call).await
+}
+
+/// Answers a request for the OpenAPI document, and requests that match no route.
+pub(crate) async fn serve_document(name: &'static str, document: &Document, request: Request) -> Response<Body> {
+    let call = async { Ok(document.respond(&request)) };
+    respond(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
+}
+
+/// Answers a request to a function that takes events only.
+pub(crate) async fn not_found(name: &'static str, request: Request) -> Response<Body> {
+    let call = async { Ok(openapi::not_found()) };
+    respond(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
+}
+
+/// Checks in the contract's order: tenant, then input, and only then the table.
+async fn run<A: Action>(
+    table: &ContactsTable,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Response<Body>, HttpError> {
+    let tenant = request::tenant(A::DIALECT, caller, request)?;
+    tracing::Span::current().record("tenant_id", tenant.id().to_string());
+    let action = request::input::<A>(request)?.parse(A::parse)?;
+    let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request) };
+    Ok(response::success(action.run(table, &call).await?)?)
+}
+
+async fn check_rate_limit(
+    access: &Access,
+    caller: &Caller,
+    rate_limit: &OnceLock<RateLimitStatus>,
+) -> Result<(), HttpError> {
+    match access.count(caller).await {
+        Some(status) => Ok(rate_limit.get_or_init(|| status).check()?),
+        None => Ok(()),
+    }
+}
+
+/// Runs a call within the time limit and in its log span, and turns errors into responses.
+async fn respond(
+    name: &'static str,
+    dialect: Dialect,
+    request: &Request,
+    rate_limit: &OnceLock<RateLimitStatus>,
+    call: impl Future<Output = Result<Response<Body>, HttpError>>,
+) -> Response<Body> {
+    let context = request.lambda_context();
+    let request_id = request::id(request, &context);
+    let span = tracing::info_span!(
+        "call",
+        action = name,
+        request_id,
+        invocation_id = context.request_id,
+        tenant_id = tracing::field::Empty
+    );
+    async {
+        let response = timeout(time_left(&context), call).await.unwrap_or(Err(HttpError::TimedOut));
+        let mut response = response.unwrap_or_else(|error| response::failure(dialect, &error));
+        response::add_common_headers(response.headers_mut(), &request_id, rate_limit.get());
+        tracing::info!(status = response.status().as_u16(), "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}

@@ -1,0 +1,90 @@
+//! The OpenAPI 3.1 document of all endpoints, and the answers to requests that match no route.
+//!
+//! The document is written in `openapi.yaml`. The build script converts it to JSON.
+
+use std::collections::BTreeMap;
+
+use lambda_http::http::{HeaderValue, Method, Response, StatusCode, header};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{qyvo, response};
+
+/// The document in YAML.
+pub const YAML: &str = include_str!("openapi.yaml");
+
+/// The document in JSON, with its keys in the same order.
+pub const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+
+/// The path of the document in YAML.
+pub const YAML_PATH: &str = "/api/v1/openapi.yaml";
+
+/// The path of the document in JSON.
+pub const JSON_PATH: &str = "/api/v1/openapi.json";
+
+/// The HTTP methods that a path of the document can have. Its other keys apply to all methods.
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// The paths of the document.
+#[derive(Deserialize)]
+pub(crate) struct Document {
+    paths: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
+}
+
+impl Document {
+    /// Parses the document.
+    pub(crate) fn parse() -> Result<Self, serde_json::Error> {
+        serde_json::from_str(JSON)
+    }
+
+    /// Answers a request for the document, or one that matches no route: 405 with `Allow` for a path of
+    /// the document, 404 for any other path.
+    pub(super) fn respond(&self, request: &Request) -> Response<Body> {
+        let path = request.raw_http_path();
+        match (request.method(), route(request).unwrap_or(path)) {
+            (&Method::GET, JSON_PATH) => response::json(StatusCode::OK, JSON),
+            (&Method::GET, YAML_PATH) => {
+                let mut response = response::json(StatusCode::OK, YAML);
+                response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml"));
+                response
+            }
+            _ => match self.allowed(path) {
+                None => not_found(),
+                Some(methods) => {
+                    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed.");
+                    if let Ok(methods) = HeaderValue::from_str(&methods) {
+                        response.headers_mut().insert(header::ALLOW, methods);
+                    }
+                    response
+                }
+            },
+        }
+    }
+
+    /// The methods of a path, for `Allow`: `GET, POST`. `None` for an unknown path.
+    fn allowed(&self, path: &str) -> Option<String> {
+        let keys = self.paths.get(path)?.keys();
+        let methods = keys.filter(|key| METHODS.contains(&key.as_str()));
+        Some(methods.map(|method| method.to_uppercase()).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The path of the route that matched. The request's own path may begin with a stage or the mapping of a
+/// custom domain.
+fn route(request: &Request) -> Option<&str> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.route_key.as_deref()?.strip_prefix("GET "),
+        _ => None,
+    }
+}
+
+/// 404 for an unknown path.
+pub(super) fn not_found() -> Response<Body> {
+    error(StatusCode::NOT_FOUND, "Not Found.")
+}
+
+fn error(status: StatusCode, text: &str) -> Response<Body> {
+    response::json(status, qyvo::ErrorBody::both(text).json())
+}

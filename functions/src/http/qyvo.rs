@@ -1,0 +1,66 @@
+//! Qyvo's error statuses and bodies.
+
+use contacts::store;
+use indexmap::IndexMap;
+use lambda_http::http::StatusCode;
+use serde::Serialize;
+
+use super::error::HttpError;
+use crate::error::{Error, FieldViolation};
+
+/// The body of an error. Which keys it has is fixed by the contract.
+#[derive(Default, Serialize)]
+pub(super) struct ErrorBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    /// One message per field, in the order in which the fields were read.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    errors: IndexMap<&'a str, [String; 1]>,
+}
+
+impl<'a> ErrorBody<'a> {
+    /// The same text under `message` and `error`, for clients that read either key.
+    pub(super) fn both(text: &'a str) -> Self {
+        ErrorBody { message: Some(text), error: Some(text), errors: IndexMap::new() }
+    }
+
+    pub(super) fn json(&self) -> String {
+        // Serializing strings cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The status and body of an error.
+pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
+    let message = |text| ErrorBody { message: Some(text), ..ErrorBody::default() };
+    let rule = |text| ErrorBody { error: Some(text), ..ErrorBody::default() };
+    let both = ErrorBody::both;
+    let (status, body) = match error {
+        HttpError::NoToken | HttpError::Unauthenticated | HttpError::OtherTenant => {
+            (StatusCode::UNAUTHORIZED, message("Unauthenticated."))
+        }
+        HttpError::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, both("Too Many Attempts.")),
+        HttpError::NoTenant => (StatusCode::UNPROCESSABLE_ENTITY, rule("No workspace configured for this account.")),
+        HttpError::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable.")),
+        HttpError::Action(error) => match error {
+            Error::Malformed => (StatusCode::UNPROCESSABLE_ENTITY, both("Malformed JSON.")),
+            Error::Invalid(violations) => {
+                let errors = violations.iter().map(|each: &FieldViolation| (each.path.as_str(), [each.message()]));
+                let errors = errors.collect();
+                (StatusCode::UNPROCESSABLE_ENTITY, ErrorBody { errors, ..message("The given data was invalid.") })
+            }
+            Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
+            Error::NotFound { .. } => (StatusCode::NOT_FOUND, rule("Contact not found")),
+            Error::AlreadyExists { .. } => (StatusCode::CONFLICT, rule("Contact already exists")),
+            Error::Store(store::Error::Conflict | store::Error::Throttled) => {
+                (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
+            }
+            Error::Store(store::Error::NotFound | store::Error::Internal(_)) | Error::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, both("Server Error."))
+            }
+        },
+    };
+    (status, body.json())
+}

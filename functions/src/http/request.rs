@@ -1,0 +1,66 @@
+//! What a request contains: the caller, the tenant, the input, the preconditions and the request id.
+
+use contacts::access::{Access, Caller};
+use contacts::model::Tenant;
+use lambda_http::http::{HeaderName, header};
+use lambda_http::{Context, Request, RequestExt};
+
+use super::error::HttpError;
+use super::flowiq;
+use super::response::REQUEST_ID;
+use crate::action::{Action, Dialect, InputSource, Preconditions};
+use crate::error::Error;
+use crate::input::Input;
+
+/// The caller that the request's bearer token belongs to.
+pub(super) async fn caller(access: &Access, dialect: Dialect, request: &Request) -> Result<Caller, HttpError> {
+    let token = bearer(request)?;
+    if dialect == Dialect::FlowIq {
+        flowiq::check_key(token)?;
+    }
+    Ok(access.authenticate(token).await?)
+}
+
+fn bearer(request: &Request) -> Result<&str, HttpError> {
+    // A header with bytes that are not text carries a token, but an invalid one.
+    let header = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str());
+    let header = header.transpose().map_err(|_| HttpError::Unauthenticated)?;
+    match header.and_then(|value| value.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => Ok(token.trim()),
+        _ => Err(HttpError::NoToken),
+    }
+}
+
+/// The caller's tenant.
+pub(super) fn tenant<'a>(dialect: Dialect, caller: &'a Caller, request: &Request) -> Result<&'a Tenant, HttpError> {
+    match dialect {
+        Dialect::Qyvo => caller.tenant.as_ref().ok_or(HttpError::NoTenant),
+        Dialect::FlowIq => {
+            flowiq::named_tenant(caller.tenant.as_ref(), request.query_string_parameters().first("tenantId"))
+        }
+    }
+}
+
+/// The input of the action, from where the action expects it.
+pub(super) fn input<A: Action>(request: &Request) -> Result<Input, Error> {
+    match A::INPUT {
+        InputSource::Body => Input::from_json(request.body()),
+        InputSource::Query => Input::from_query(request.query_string_parameters().iter()),
+    }
+}
+
+/// The conditional headers.
+pub(super) fn preconditions(request: &Request) -> Preconditions {
+    let text = |name: HeaderName| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
+    Preconditions { if_match: text(header::IF_MATCH), if_none_match: text(header::IF_NONE_MATCH) }
+}
+
+/// The request id: the caller's own `X-Request-Id` if it is safe to log, otherwise Lambda's.
+pub(super) fn id(request: &Request, context: &Context) -> String {
+    let is_safe = |id: &&str| {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        (1..=128).contains(&id.len()) && id.bytes().all(is_allowed)
+    };
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    given.filter(is_safe).unwrap_or(&context.request_id).to_owned()
+}

@@ -1,0 +1,54 @@
+//! What every Lambda function needs around its action: configuration, events in, answers out.
+//!
+//! Each file beside `src/` is one Lambda function. It implements [`Action`] and calls [`serve`]; this
+//! crate parses the event, authenticates the caller, runs the action and answers in the protocol of the
+//! event source. Every arrow points down:
+//!
+//! ```text
+//!   ../*.rs               one file per Lambda function
+//!      │
+//!    serve                start-up, and the loop over Lambda's Runtime API
+//!      │
+//!   http   events   stream      the event sources, and the consumers of the table's stream
+//!      │      │        │
+//!      └── action ─────┘        Action, BatchAction, Call, Reply
+//!            │
+//!   contact_ref, input          typed access to the fields of a request
+//!            │
+//!   error   config   deadline   telemetry
+//!            │
+//!   crate contacts: access → store → model
+//! ```
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`serve`] | start-up, and the dispatch of Lambda events to the event sources |
+//! | `http` | API Gateway (HTTP API, REST API), function URLs, load balancers; the only module that knows HTTP statuses, headers and error bodies |
+//! | `events` | direct invocation, SQS and EventBridge: envelopes, batches, error types |
+//! | `stream` | records of the table's stream, published as change events on EventBridge |
+//! | [`action`](Action) | the interface between event sources and functions |
+//! | `input` | the fields of a request, as typed values, with all violations |
+
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod action;
+mod config;
+mod contact_ref;
+mod deadline;
+mod error;
+mod events;
+mod http;
+mod input;
+mod json;
+mod serve;
+mod stream;
+mod telemetry;
+
+pub use action::{Action, BatchAction, Call, Dialect, InputSource, Preconditions, Reply};
+pub use config::{ChangeFeedConfig, Config, ConfigError, EventDetail};
+pub use contact_ref::ContactRef;
+pub use error::Error;
+pub use http::openapi;
+pub use input::{Input, Invalid};
+pub use serve::{StartError, serve, serve_batches, serve_caller, serve_change_feed, serve_openapi};

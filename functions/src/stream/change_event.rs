@@ -1,0 +1,207 @@
+//! Change events: which events a change of a contact amounts to, and what they contain.
+//!
+//! | detail type | when | contains |
+//! |---|---|---|
+//! | `contact.created` | a contact was created | |
+//! | `contact.updated` | a field that clients can see changed | the names of the fields |
+//! | `contact.tagged`, `contact.untagged` | a tag was added or removed | the id of the tag |
+//! | `contact.opted_in`, `contact.opted_out` | the person gave or withdrew consent | |
+//! | `contact.deleted` | the contact was deleted | |
+//!
+//! Every event contains tenant, contact, version, time and an `event_id` that stays the same when the
+//! event is redelivered. Personal data (the contact, the tag) is contained only with
+//! [`EventDetail::Contact`]. A change that no endpoint exposes publishes nothing.
+
+use contacts::model::{
+    BotStatus, Contact, ContactId, Email, Locale, Metadata, Name, Phone, Source, Summary, Tag, Tags, TenantId,
+    Timestamp,
+};
+use contacts::store::ContactChange;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::config::EventDetail;
+
+/// The kind of a change event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EventKind {
+    Created,
+    Updated,
+    Tagged,
+    Untagged,
+    OptedIn,
+    OptedOut,
+    Deleted,
+}
+
+impl EventKind {
+    /// The detail type of the event.
+    pub(super) fn detail_type(self) -> &'static str {
+        match self {
+            EventKind::Created => "contact.created",
+            EventKind::Updated => "contact.updated",
+            EventKind::Tagged => "contact.tagged",
+            EventKind::Untagged => "contact.untagged",
+            EventKind::OptedIn => "contact.opted_in",
+            EventKind::OptedOut => "contact.opted_out",
+            EventKind::Deleted => "contact.deleted",
+        }
+    }
+}
+
+/// A change event. Its serialized form is the `detail` of the event on the bus.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct ChangeEvent {
+    /// The kind, which becomes the detail type.
+    #[serde(skip)]
+    pub(super) kind: EventKind,
+    /// Stays the same when the event is redelivered.
+    pub(super) event_id: Uuid,
+    /// The contact's tenant.
+    pub(super) tenant_id: TenantId,
+    /// The contact.
+    pub(super) contact_id: ContactId,
+    /// The contact's version after the change, which orders the events of a contact. Versions can be
+    /// missing, because some changes publish nothing.
+    pub(super) version: u64,
+    /// When the contact changed.
+    pub(super) time: Timestamp,
+    /// The names of the changed fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) changed: Vec<&'static str>,
+    /// The id of the tag, as list-tags shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tag_id: Option<Uuid>,
+    /// The tag; only with [`EventDetail::Contact`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tag: Option<Tag>,
+    /// The contact after a creation or update; only with [`EventDetail::Contact`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contact: Option<ContactSnapshot>,
+}
+
+/// A contact with all fields that clients can see.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct ContactSnapshot {
+    id: ContactId,
+    phone: Phone,
+    name: Option<Name>,
+    email: Option<Email>,
+    source: Source,
+    locale: Option<Locale>,
+    metadata: Metadata,
+    tags: Tags,
+    opted_in_at: Option<Timestamp>,
+    opted_out_at: Option<Timestamp>,
+    last_message_at: Option<Timestamp>,
+    total_messages: u64,
+    bot_status: BotStatus,
+    archived: bool,
+    blocked: bool,
+    active_status: bool,
+    has_unread_messages: bool,
+    contact_summary: Option<Summary>,
+    contact_summary_updated_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+impl From<&Contact> for ContactSnapshot {
+    fn from(contact: &Contact) -> Self {
+        let state = &contact.state;
+        ContactSnapshot {
+            id: contact.id,
+            phone: contact.phone.clone(),
+            name: contact.name.clone(),
+            email: contact.email.clone(),
+            source: contact.source,
+            locale: contact.locale.clone(),
+            metadata: contact.metadata.clone(),
+            tags: contact.tags.clone(),
+            opted_in_at: contact.opted_in_at,
+            opted_out_at: contact.opted_out_at,
+            last_message_at: contact.last_message_at,
+            total_messages: contact.total_messages,
+            bot_status: state.bot_status,
+            archived: state.archived,
+            blocked: state.blocked,
+            active_status: state.active_status,
+            has_unread_messages: state.has_unread_messages,
+            contact_summary: state.summary.clone(),
+            contact_summary_updated_at: state.summary_updated_at,
+            created_at: contact.created_at,
+        }
+    }
+}
+
+/// The events of a change, in the order in which they are published. Empty for a change that no endpoint
+/// exposes. `tag_id` returns the id of a tag, if the tenant is known.
+pub(super) fn change_events(
+    change: &ContactChange,
+    detail: EventDetail,
+    tag_id: impl Fn(&Tag) -> Option<Uuid>,
+) -> Vec<ChangeEvent> {
+    let (Some(contact), old) = (change.new.as_ref().or(change.old.as_ref()), change.old.as_ref()) else {
+        return Vec::new();
+    };
+    let event = |kind: EventKind, tag: Option<&Tag>| {
+        let tag_id = tag.and_then(&tag_id);
+        // The id is derived from the tag's id or position, not from the tag, which could be found by
+        // guessing. The creation time distinguishes the contact from an earlier, deleted one.
+        let place = tag.and_then(|tag| contact.tags.iter().position(|known| known == tag));
+        let tag_part = tag_id.map(|id| id.to_string()).or(place.map(|place| place.to_string())).unwrap_or_default();
+        let name = format!("{}#{}#{}#{tag_part}", kind.detail_type(), contact.created_at, contact.version);
+        let tells_all = detail == EventDetail::Contact && matches!(kind, EventKind::Created | EventKind::Updated);
+        ChangeEvent {
+            kind,
+            event_id: contact.id.event_id(&name),
+            tenant_id: change.tenant_id,
+            contact_id: contact.id,
+            version: contact.version,
+            time: contact.updated_at,
+            changed: Vec::new(),
+            tag_id,
+            tag: tag.filter(|_| detail == EventDetail::Contact).cloned(),
+            contact: tells_all.then(|| ContactSnapshot::from(contact)),
+        }
+    };
+    let Some(new) = &change.new else {
+        // A deletion is later than every version of the contact.
+        let deleted = event(EventKind::Deleted, None);
+        return vec![ChangeEvent {
+            version: deleted.version + 1,
+            time: change.changed_at.unwrap_or(deleted.time),
+            ..deleted
+        }];
+    };
+
+    let mut events = Vec::new();
+    let mut changed = old.map(|old| new.differences(old)).unwrap_or_default();
+    let none = Tags::default();
+    let had = old.map_or(&none, |old| &old.tags);
+    let tagged = new.tags.iter().filter(|tag| !had.contains(tag)).map(|tag| event(EventKind::Tagged, Some(tag)));
+    let untagged = had.iter().filter(|tag| !new.tags.contains(tag)).map(|tag| event(EventKind::Untagged, Some(tag)));
+    let tag_events: Vec<ChangeEvent> = untagged.chain(tagged).collect();
+    let consent = match (old, new.opted_in_at, new.opted_out_at) {
+        (Some(old), _, Some(out_at)) if old.opted_out_at != Some(out_at) => Some(EventKind::OptedOut),
+        (Some(old), in_at, None) if in_at.is_some() && (old.opted_in_at != in_at || old.opted_out_at.is_some()) => {
+            Some(EventKind::OptedIn)
+        }
+        (None, _, Some(_)) => Some(EventKind::OptedOut),
+        (None, Some(_), None) => Some(EventKind::OptedIn),
+        _ => None,
+    };
+    // Tags and consent have events of their own.
+    changed.retain(|field| match *field {
+        "tags" => tag_events.is_empty(),
+        "opted_in_at" | "opted_out_at" => consent.is_none(),
+        _ => true,
+    });
+    if old.is_none() {
+        events.push(event(EventKind::Created, None));
+    } else if !changed.is_empty() {
+        events.push(ChangeEvent { changed, ..event(EventKind::Updated, None) });
+    }
+    events.extend(tag_events);
+    events.extend(consent.map(|kind| event(kind, None)));
+    events
+}

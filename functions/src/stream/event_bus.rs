@@ -1,0 +1,112 @@
+//! EventBridge: publishing change events.
+
+use std::time::Duration;
+
+use aws_sdk_eventbridge::config::Builder;
+use aws_sdk_eventbridge::primitives::DateTime;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use contacts::aws::SdkConfig;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::change_event::ChangeEvent;
+
+/// The source of the events.
+const SOURCE: &str = "carnet";
+
+/// The maximum number of entries of one PutEvents request.
+const MAX_ENTRIES: usize = 10;
+/// The maximum size of one PutEvents request, in bytes as EventBridge counts them.
+const MAX_BYTES: usize = 256 * 1024;
+/// How often an entry is sent.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// An event bus.
+pub(crate) struct EventBus {
+    client: aws_sdk_eventbridge::Client,
+    name: String,
+}
+
+impl EventBus {
+    /// The event bus with this name. `endpoint` is the URL of another EventBridge than the region's.
+    pub(crate) fn new(sdk: &SdkConfig, name: String, endpoint: Option<String>) -> Self {
+        let mut sdk = Builder::from(sdk);
+        sdk.set_endpoint_url(endpoint);
+        EventBus { client: aws_sdk_eventbridge::Client::from_conf(sdk.build()), name }
+    }
+
+    /// Publishes events in order and returns how many of them, counted from the first, were published.
+    ///
+    /// Refused entries are retried with exponential backoff and jitter until `deadline`; entries after
+    /// them may be published before them.
+    pub(super) async fn publish(&self, events: &[ChangeEvent], deadline: Instant) -> usize {
+        let entries: Vec<PutEventsRequestEntry> = events.iter().map_while(|event| self.entry(event).ok()).collect();
+        let mut published = 0;
+        for request in requests(&entries) {
+            let mut missing: Vec<usize> = (0..request.len()).collect();
+            for attempt in 0..MAX_ATTEMPTS {
+                if attempt > 0 {
+                    sleep(Duration::from_millis(50 << attempt).mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                }
+                let put = self.put(missing.iter().map(|place| request[*place].clone()).collect());
+                missing = match timeout_at(deadline, put).await.unwrap_or_else(|_| Err("timed out".to_owned())) {
+                    Ok(refused) => refused.into_iter().filter_map(|place| missing.get(place).copied()).collect(),
+                    Err(error) => {
+                        tracing::warn!(error, "PutEvents failed");
+                        missing
+                    }
+                };
+                if missing.is_empty() || Instant::now() >= deadline {
+                    break;
+                }
+            }
+            if let Some(first) = missing.first() {
+                tracing::warn!(entries = missing.len(), "events could not be published");
+                return published + first;
+            }
+            published += request.len();
+        }
+        published
+    }
+
+    /// Sends entries and returns the places of those that were refused, or the error code.
+    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<usize>, String> {
+        let answer = self.client.put_events().set_entries(Some(entries)).send().await;
+        // Only the code: the message of an error may quote what was sent.
+        let answer = answer.map_err(|error| {
+            let code = error.as_service_error().and_then(|refusal| refusal.meta().code());
+            code.unwrap_or("no response").to_owned()
+        })?;
+        let refused = answer.entries().iter().enumerate().filter(|(_, entry)| entry.error_code().is_some());
+        Ok(refused.map(|(place, _)| place).collect())
+    }
+
+    fn entry(&self, event: &ChangeEvent) -> Result<PutEventsRequestEntry, serde_json::Error> {
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(SOURCE)
+            .detail_type(event.kind.detail_type())
+            .time(DateTime::from_secs(event.time.as_second()))
+            .detail(serde_json::to_string(event)?);
+        Ok(entry.build())
+    }
+}
+
+/// Splits entries into requests within EventBridge's limits, in order.
+fn requests(entries: &[PutEventsRequestEntry]) -> Vec<&[PutEventsRequestEntry]> {
+    let mut requests = Vec::new();
+    let (mut from, mut bytes) = (0, 0);
+    for (place, entry) in entries.iter().enumerate() {
+        // EventBridge counts the time as 14 bytes.
+        let texts = [entry.source(), entry.detail_type(), entry.detail()];
+        let size = texts.into_iter().flatten().map(str::len).sum::<usize>() + 14;
+        if place > from && (place - from == MAX_ENTRIES || bytes + size > MAX_BYTES) {
+            requests.push(&entries[from..place]);
+            (from, bytes) = (place, 0);
+        }
+        bytes += size;
+    }
+    if from < entries.len() {
+        requests.push(&entries[from..]);
+    }
+    requests
+}

@@ -1,0 +1,26 @@
+//! What can go wrong in access.
+
+use crate::store;
+
+/// Why a call has no caller or tenant, or is rejected by the rate limit.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The token is unknown, expired or revoked.
+    #[error("the token is unknown, expired or revoked")]
+    Unauthenticated,
+    /// The id that an event names belongs to no tenant.
+    #[error("unknown tenant")]
+    UnknownTenant,
+    /// The token has used up its rate limit.
+    #[error("rate limit exceeded; retry after {retry_after} s")]
+    RateLimited {
+        /// Seconds until the next call is accepted.
+        retry_after: u64,
+    },
+    /// A token cannot be issued, because its tenant exists with another namespace.
+    #[error("the tenant exists with another namespace")]
+    OtherNamespace,
+    /// The access table could not be read or written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}

@@ -1,0 +1,149 @@
+//! The rate limit: an exact sliding window of 60 s per token.
+//!
+//! The access table records the times of a token's last calls, at most as many as the limit. A call is
+//! accepted if the record has a free slot, or if the oldest recorded call has left the window; the new
+//! call then replaces it. Both are one conditional UpdateItem, so all processes agree, as far as their
+//! clocks do. A rejected call is not recorded.
+//!
+//! A recorded call takes seven bytes: with a limit of up to 120 a call costs one write unit, with a
+//! limit of 1,000 seven.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::error::Error;
+use crate::store::{self, AccessTable, CallRecord, RecordedCall, Slot};
+
+/// The length of the window in tenths of a second: 60 s and one tenth, because the times of both ends
+/// are rounded down.
+const WINDOW: i64 = 601;
+/// Times are counted from 2026-01-01T00:00:00Z, because smaller numbers make smaller items.
+const EPOCH: i64 = 1_767_225_600;
+/// How many slots are tried. The first one may be wrong twice, because DynamoDB deletes idle records.
+const MAX_ATTEMPTS: usize = 4;
+/// The largest limit. A record of this many calls stays far below DynamoDB's limit of 400 KB per item.
+pub(super) const MAX_LIMIT: u32 = 10_000;
+/// How many full records a process remembers. When the number is reached, it forgets all of them.
+const MAX_REMEMBERED: usize = 1_000;
+
+/// The status of a token's rate limit after a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimitStatus {
+    /// The number of calls that are accepted in any 60 s.
+    pub limit: u32,
+    /// The number of calls that would be accepted now.
+    pub remaining: u32,
+    /// Seconds until the next call is accepted; `None` if this call was accepted.
+    pub retry_after: Option<u64>,
+}
+
+impl RateLimitStatus {
+    /// Fails if the call was rejected.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn check(self) -> Result<(), Error> {
+        match self.retry_after {
+            None => Ok(()),
+            Some(retry_after) => Err(Error::RateLimited { retry_after }),
+        }
+    }
+
+    /// After a call that was accepted at `now` and recorded in `calls`.
+    fn accepted(limit: u32, calls: &[i64], now: i64) -> Self {
+        let counted = calls.iter().filter(|call| **call > now - WINDOW).count();
+        let remaining = limit.saturating_sub(counted.try_into().unwrap_or(limit));
+        RateLimitStatus { limit, remaining, retry_after: None }
+    }
+
+    /// After a call that was rejected at `now`, because the call at `oldest` is still in the window.
+    fn rejected(limit: u32, oldest: i64, now: i64) -> Self {
+        let retry_after = u64::try_from(oldest + WINDOW - now).unwrap_or(0).div_ceil(10).max(1);
+        RateLimitStatus { limit, remaining: 0, retry_after: Some(retry_after) }
+    }
+}
+
+/// Counts calls. Remembers which records are full, so that the first slot it tries is the right one.
+#[derive(Default)]
+pub(super) struct RateLimit(Mutex<HashSet<String>>);
+
+impl RateLimit {
+    /// Counts a call of the token with this digest, or rejects it. One request, after a process's first
+    /// call of a token at its limit.
+    pub(super) async fn count(
+        &self,
+        table: &AccessTable,
+        digest: &str,
+        limit: u32,
+    ) -> Result<RateLimitStatus, store::Error> {
+        // A changed limit starts a new record, so that a record never holds more calls than its limit.
+        let key = format!("calls#{limit}#{digest}");
+        let mut slot = if self.is_full(&key) { Slot::ReplaceOldest } else { Slot::Append };
+        for _ in 0..MAX_ATTEMPTS {
+            let now = now();
+            let call =
+                RecordedCall { now, window_start: now - WINDOW, limit, expires_at: EPOCH + (now + 2 * WINDOW) / 10 };
+            let calls = match table.record_call(&key, &call, slot).await? {
+                CallRecord::Recorded(calls) => {
+                    self.remember(key, calls.len() as u64 >= u64::from(limit));
+                    return Ok(RateLimitStatus::accepted(limit, &calls, now));
+                }
+                CallRecord::SlotTaken(calls) => calls,
+            };
+            slot = match calls.first() {
+                Some(oldest) if calls.len() as u64 >= u64::from(limit) => {
+                    if *oldest > call.window_start {
+                        self.remember(key, true);
+                        return Ok(RateLimitStatus::rejected(limit, *oldest, now));
+                    }
+                    Slot::ReplaceOldest
+                }
+                _ => Slot::Append,
+            };
+        }
+        Err(store::Error::Conflict)
+    }
+
+    fn is_full(&self, key: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    fn remember(&self, key: String, full: bool) {
+        let mut logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if logs.len() >= MAX_REMEMBERED {
+            logs.clear();
+        }
+        if full {
+            logs.insert(key);
+        } else {
+            logs.remove(&key);
+        }
+    }
+}
+
+/// Tenths of a second since [`EPOCH`].
+fn now() -> i64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_millis() / 100).unwrap_or(i64::MAX) - EPOCH * 10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_in_the_window_reduce_the_remaining_number() {
+        let calls = [0, 100, 200, 650];
+        for (now, remaining) in [(650, 2), (700, 2), (701, 3), (801, 4), (1251, 5)] {
+            assert_eq!(RateLimitStatus::accepted(5, &calls, now).remaining, remaining, "{now}");
+        }
+    }
+
+    #[test]
+    fn retry_after_ends_when_the_oldest_call_leaves_the_window() {
+        for (now, retry_after) in [(0, 61), (1, 60), (591, 1), (600, 1)] {
+            assert_eq!(RateLimitStatus::rejected(5, 0, now).retry_after, Some(retry_after), "{now}");
+            assert!(now + i64::try_from(retry_after).unwrap() * 10 >= WINDOW, "{now}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The model: what a contact and a tenant are, as value types and pure rules. No I/O.
+//!
+//! Every value type parses with `FromStr` and fails with a [`Violation`], so an invalid value cannot
+//! be held. Values read back from the table are parsed again.
+//!
+//! This module must not know how contacts are stored, who is calling, or which protocol is spoken.
+//! Start reading at [`Contact`].
+
+mod consent;
+mod consent_method;
+mod contact;
+mod email;
+mod event;
+mod fold;
+mod id;
+mod locale;
+mod metadata;
+mod name;
+mod patch;
+mod phone;
+mod query;
+mod search_row;
+mod source;
+mod state;
+mod state_change;
+mod summary;
+mod tag;
+mod tenant;
+mod time;
+mod violation;
+
+pub use consent::{Consent, ConsentStatus};
+pub use consent_method::ConsentMethod;
+pub use contact::Contact;
+pub use email::Email;
+pub use event::{EventId, EventTime};
+pub use fold::fold;
+pub use id::ContactId;
+pub use locale::Locale;
+pub use metadata::Metadata;
+pub use name::Name;
+pub use patch::Patch;
+pub use phone::Phone;
+pub use query::Query;
+pub(crate) use query::search_text;
+pub use search_row::SearchRow;
+pub use source::Source;
+pub use state::{BotStatus, State};
+pub use state_change::StateChange;
+pub use summary::Summary;
+pub use tag::{Tag, TagDefinition, Tags};
+pub use tenant::{Tenant, TenantId, TenantRecord};
+pub use time::{Timestamp, Zulu};
+pub use violation::Violation;

@@ -1,0 +1,52 @@
+//! Search results.
+
+use serde::{Deserialize, Serialize};
+
+use super::contact::Contact;
+use super::email::Email;
+use super::id::ContactId;
+use super::name::Name;
+use super::phone::Phone;
+use super::source::Source;
+use super::tag::Tags;
+use super::time::Timestamp;
+
+/// The part of a contact that search results show, and that every row of the tag index holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of `Contact`")]
+pub struct SearchRow {
+    pub id: ContactId,
+    pub phone: Phone,
+    pub name: Option<Name>,
+    pub email: Option<Email>,
+    pub source: Source,
+    pub tags: Tags,
+    pub last_message_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+impl From<&Contact> for SearchRow {
+    fn from(contact: &Contact) -> Self {
+        SearchRow {
+            id: contact.id,
+            phone: contact.phone.clone(),
+            name: contact.name.clone(),
+            email: contact.email.clone(),
+            source: contact.source,
+            tags: contact.tags.clone(),
+            last_message_at: contact.last_message_at,
+            created_at: contact.created_at,
+        }
+    }
+}
+
+impl SearchRow {
+    /// The sort key of search results, read in descending order: contacts that have a message come
+    /// first, by the time of the latest one; the others follow, by the time they were created.
+    pub(crate) fn active_at(&self) -> String {
+        match self.last_message_at {
+            Some(time) => format!("1#{time}"),
+            None => format!("0#{}", self.created_at),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The state of a conversation.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::summary::Summary;
+use super::time::Timestamp;
+use super::violation::Violation;
+
+/// Who answers the contact, and what an inbox shows of the conversation.
+///
+/// Fields that have their default value are omitted from the stored item.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// Whether the bot or a person answers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub bot_status: BotStatus,
+    /// The conversation was archived in the inbox.
+    #[serde(skip_serializing_if = "is_default")]
+    pub archived: bool,
+    /// The contact was blocked.
+    #[serde(skip_serializing_if = "is_default")]
+    pub blocked: bool,
+    /// A conversation is under way.
+    #[serde(skip_serializing_if = "is_default")]
+    pub active_status: bool,
+    /// The conversation has unread messages.
+    #[serde(skip_serializing_if = "is_default")]
+    pub has_unread_messages: bool,
+    /// A summary of the conversation.
+    #[serde(skip_serializing_if = "is_default")]
+    pub summary: Option<Summary>,
+    /// When the summary was written.
+    #[serde(skip_serializing_if = "is_default")]
+    pub summary_updated_at: Option<Timestamp>,
+    /// When each of these fields and the locale last changed, as the events reported it. Decides
+    /// last-writer-wins per field.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) event_times: BTreeMap<String, Timestamp>,
+}
+
+/// Who answers the contact.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BotStatus {
+    /// The bot.
+    #[default]
+    Active,
+    /// A person.
+    Paused,
+}
+
+impl FromStr for BotStatus {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        match text {
+            "active" => Ok(BotStatus::Active),
+            "paused" => Ok(BotStatus::Paused),
+            _ => Err(Violation::NotOneOf(&["active", "paused"])),
+        }
+    }
+}
+
+/// Whether a value is its type's default.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -1,0 +1,126 @@
+//! Changes of the state of a conversation.
+
+use std::collections::BTreeMap;
+
+use super::contact::Contact;
+use super::locale::Locale;
+use super::patch::Patch;
+use super::state::BotStatus;
+use super::summary::Summary;
+use super::time::Timestamp;
+
+/// New values for the state of a conversation. Fields that are `None` or [`Patch::Keep`] stay as they
+/// are.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields are those of `State` and `Contact`")]
+pub struct StateChange {
+    /// When the state changed, as the event reports it.
+    pub occurred_at: Timestamp,
+    pub bot_status: Option<BotStatus>,
+    pub archived: Option<bool>,
+    pub blocked: Option<bool>,
+    pub active_status: Option<bool>,
+    pub has_unread_messages: Option<bool>,
+    pub summary: Patch<Summary>,
+    pub locale: Patch<Locale>,
+}
+
+impl StateChange {
+    /// Whether it sets no field at all.
+    pub fn is_empty(&self) -> bool {
+        let flags = [self.archived, self.blocked, self.active_status, self.has_unread_messages];
+        let texts = self.summary == Patch::Keep && self.locale == Patch::Keep;
+        self.bot_status.is_none() && flags.iter().all(Option::is_none) && texts
+    }
+
+    /// Applies the change to the contact.
+    ///
+    /// Last-writer-wins per field by [`occurred_at`](StateChange::occurred_at), so events may arrive in any
+    /// order and more than once. Of two values from the same second, the greater one wins.
+    pub fn apply(&self, contact: &mut Contact) {
+        let state = &mut contact.state;
+        let mut writer = FieldWriter { occurred_at: self.occurred_at, event_times: &mut state.event_times };
+        writer.set("bot_status", &mut state.bot_status, self.bot_status);
+        writer.set("archived", &mut state.archived, self.archived);
+        writer.set("blocked", &mut state.blocked, self.blocked);
+        writer.set("active_status", &mut state.active_status, self.active_status);
+        writer.set("has_unread_messages", &mut state.has_unread_messages, self.has_unread_messages);
+        if writer.set("summary", &mut state.summary, self.summary.given()) {
+            state.summary_updated_at = Some(self.occurred_at);
+        }
+        writer.set("locale", &mut contact.locale, self.locale.given());
+    }
+}
+
+/// Sets single fields, each by last-writer-wins.
+struct FieldWriter<'a> {
+    occurred_at: Timestamp,
+    event_times: &'a mut BTreeMap<String, Timestamp>,
+}
+
+impl FieldWriter<'_> {
+    /// Stores `given`, unless it is `None` or an event with a later time has set the field. Returns
+    /// whether it did.
+    fn set<T: PartialOrd>(&mut self, field: &str, stored: &mut T, given: Option<T>) -> bool {
+        let Some(given) = given else { return false };
+        let is_later = match self.event_times.get(field) {
+            Some(before) if *before == self.occurred_at => given > *stored,
+            Some(before) => *before < self.occurred_at,
+            None => true,
+        };
+        if is_later {
+            self.event_times.insert(field.to_owned(), self.occurred_at);
+            *stored = given;
+        }
+        is_later
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::{ContactId, Source};
+
+    fn change() -> impl Strategy<Value = StateChange> {
+        let summary =
+            prop_oneof![Just(Patch::Keep), Just(Patch::Clear), "[ab]".prop_map(|s| Patch::Set(s.parse().unwrap()))];
+        let locale = prop_oneof![Just(Patch::Keep), Just(Patch::Clear), Just(Patch::Set("fr".parse().unwrap()))];
+        let bot_status = prop::option::of(prop_oneof![Just(BotStatus::Active), Just(BotStatus::Paused)]);
+        (1i64..5, bot_status, any::<Option<bool>>(), summary, locale).prop_map(
+            |(at, bot_status, archived, summary, locale)| StateChange {
+                occurred_at: Timestamp::from_second(at).unwrap(),
+                bot_status,
+                archived,
+                blocked: None,
+                active_status: None,
+                has_unread_messages: archived,
+                summary,
+                locale,
+            },
+        )
+    }
+
+    fn after<'a>(changes: impl IntoIterator<Item = &'a StateChange>) -> Contact {
+        let phone = "+14155550123".parse().unwrap();
+        let now = Timestamp::from_second(0).unwrap();
+        let mut contact = Contact::new(ContactId::derive(&Uuid::nil(), &phone), phone, Source::Api, now);
+        changes.into_iter().for_each(|change| change.apply(&mut contact));
+        contact
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_and_redelivery_of_events_do_not_matter(
+            changes in prop::collection::vec(change(), 1..8),
+            again in prop::collection::vec(0usize..8, 0..8),
+        ) {
+            let mut in_order: Vec<&StateChange> = changes.iter().collect();
+            in_order.sort_by_key(|change| change.occurred_at);
+            let in_arrival_order = changes.iter().rev().chain(again.iter().map(|n| &changes[n % changes.len()]));
+            prop_assert_eq!(after(in_arrival_order), after(in_order));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What can be wrong with a value, and the message that clients read.
+
+use std::fmt;
+
+/// Why a value was refused. It never contains the value, so it may be logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Violation {
+    /// A required value is absent, `null` or empty.
+    Required,
+    /// Not a JSON string.
+    NotString,
+    /// Not a JSON object.
+    NotObject,
+    /// Not a hyphenated UUID.
+    NotUuid,
+    /// Not an email address.
+    NotEmail,
+    /// Not a phone number in international format.
+    NotPhone,
+    /// Not a language tag.
+    NotLocale,
+    /// Not a JSON boolean.
+    NotBoolean,
+    /// Not a time, or a time before 1970 or in the future.
+    NotTime,
+    /// Not one of the listed values.
+    NotOneOf(&'static [&'static str]),
+    /// Not a phone number of 10 to 15 digits with a country code; the `+` may be missing.
+    NotFullNumber,
+    /// More than this many characters (code points).
+    TooLong(usize),
+    /// More than this many bytes.
+    TooLarge(usize),
+    /// A control character, NUL included.
+    Control,
+    /// An escape for half a character (a lone surrogate), which cannot be decoded.
+    LoneSurrogate,
+    /// More than this many tags on one contact.
+    TooManyTags(usize),
+    /// A tag in the list has more than this many characters.
+    TagTooLong(usize),
+    /// A tag contains a comma, which the comma-separated form cannot express.
+    Comma,
+}
+
+impl Violation {
+    /// The message that clients read, about the field at the path `field`. Underscores are shown as
+    /// spaces.
+    ///
+    /// ```
+    /// use contacts::model::Violation;
+    /// assert_eq!(Violation::NotUuid.message("contact_id"), "The contact id must be a valid UUID.");
+    /// ```
+    pub fn message(self, field: &str) -> String {
+        let field = field.replace('_', " ");
+        match self {
+            Violation::Required => format!("The {field} field is required."),
+            Violation::NotString => format!("The {field} must be a string."),
+            Violation::NotObject => format!("The {field} must be an object."),
+            Violation::NotUuid => format!("The {field} must be a valid UUID."),
+            Violation::NotEmail => format!("The {field} must be a valid email address."),
+            Violation::NotPhone => format!("The {field} must be in international format, starting with +."),
+            Violation::NotLocale => format!("The {field} must be a language, such as fr or pt-BR."),
+            Violation::NotBoolean => format!("The {field} must be true or false."),
+            Violation::NotTime => {
+                format!("The {field} must be a time, such as 2026-05-07T08:14:23Z, not in the future.")
+            }
+            Violation::NotOneOf(words) => format!("The {field} must be one of {}.", words.join(", ")),
+            Violation::NotFullNumber => format!("The {field} must be 10 to 15 digits, beginning with a country code."),
+            Violation::TooLong(max) => format!("The {field} must not be greater than {max} characters."),
+            Violation::TooLarge(max) => format!("The {field} must not be greater than {max} bytes."),
+            Violation::Control => format!("The {field} must not contain control characters."),
+            Violation::LoneSurrogate => format!("The {field} must not contain half characters."),
+            Violation::TooManyTags(max) => format!("The {field} must not have more than {max} items."),
+            Violation::TagTooLong(max) => {
+                format!("The {field} must not have items greater than {max} characters.")
+            }
+            Violation::Comma => format!("The {field} must not contain a comma."),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message("value"))
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// The text that value types parse: trimmed, without control characters, at most `max` code points.
+///
+/// # Errors
+/// [`Violation::Control`], [`Violation::TooLong`].
+pub(crate) fn plain(text: &str, max: usize) -> Result<&str, Violation> {
+    let text = text.trim();
+    if text.chars().any(char::is_control) {
+        Err(Violation::Control)
+    } else if text.chars().count() > max {
+        Err(Violation::TooLong(max))
+    } else {
+        Ok(text)
+    }
+}
+
+/// Implements the conversions of a value type over a string. All of them go through `FromStr`: values
+/// read back from the table are parsed again, so an invalid value cannot be held.
+macro_rules! text_value {
+    ($type:ident) => {
+        impl TryFrom<String> for $type {
+            type Error = crate::model::violation::Violation;
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+        impl From<$type> for String {
+            fn from(value: $type) -> String {
+                value.0
+            }
+        }
+        impl $type {
+            /// The value as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+pub(crate) use text_value;

@@ -1,0 +1,128 @@
+//! The access table: tokens, tenants and the rate limit's call records, each under its own key.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::client::Client;
+use super::error::{Error, map_sdk_error};
+use super::items::{attributes, read};
+use super::keys::{EXPIRES_AT, Item, s};
+
+/// A call to be recorded. Times are whole numbers in the caller's unit.
+pub(crate) struct RecordedCall {
+    /// When the call is made.
+    pub(crate) now: i64,
+    /// A call recorded at this time or before has left the window.
+    pub(crate) window_start: i64,
+    /// How many calls the record holds at most.
+    pub(crate) limit: u32,
+    /// Second since 1970 from which DynamoDB may delete the record.
+    pub(crate) expires_at: i64,
+}
+
+/// The slot of the record that a call takes.
+#[derive(Clone, Copy)]
+pub(crate) enum Slot {
+    /// A new one at the end: the record holds fewer calls than the limit.
+    Append,
+    /// The oldest one: the record is full, and its oldest call has left the window.
+    ReplaceOldest,
+}
+
+/// The result of recording a call, with the times of the recorded calls, oldest first.
+pub(crate) enum CallRecord {
+    /// The call was recorded.
+    Recorded(Vec<i64>),
+    /// The slot was not available, so the call was not recorded.
+    SlotTaken(Vec<i64>),
+}
+
+#[derive(Default, Deserialize)]
+struct Calls {
+    #[serde(default)]
+    calls: Vec<i64>,
+}
+
+/// The table in which [`access`](crate::access) keeps its items.
+pub struct AccessTable {
+    client: Client,
+    name: String,
+}
+
+impl AccessTable {
+    /// The table with this name.
+    pub fn new(client: Client, name: String) -> Self {
+        AccessTable { client, name }
+    }
+
+    /// The item under `key`. A strongly consistent read, so that a token works as soon as it is issued.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let get = self.client.0.get_item().table_name(&self.name).key("key", s(key));
+        get.consistent_read(true)
+            .send()
+            .await
+            .map_err(map_sdk_error("GetItem of the access table"))?
+            .item
+            .map(read)
+            .transpose()
+    }
+
+    /// Records a call under `key` in `slot`, if that slot is available: one conditional UpdateItem. When
+    /// the response is lost and the SDK retries the request, the call is recorded twice.
+    pub(crate) async fn record_call(&self, key: &str, call: &RecordedCall, slot: Slot) -> Result<CallRecord, Error> {
+        let number = |n: i64| AttributeValue::N(n.to_string());
+        let update = self
+            .client
+            .0
+            .update_item()
+            .table_name(&self.name)
+            .key("key", s(key))
+            .expression_attribute_names("#calls", "calls")
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":expires", number(call.expires_at))
+            .expression_attribute_values(":limit", number(call.limit.into()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let update = match slot {
+            Slot::Append => update
+                .condition_expression("attribute_not_exists(#calls) OR size(#calls) < :limit")
+                .update_expression("SET #calls = list_append(if_not_exists(#calls, :none), :call), #expires = :expires")
+                .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+                .expression_attribute_values(":call", AttributeValue::L(vec![number(call.now)])),
+            // Setting an element past the end appends it; then the first element is removed.
+            Slot::ReplaceOldest => update
+                .condition_expression("size(#calls) = :limit AND #calls[0] <= :window_start")
+                .update_expression(format!("SET #calls[{}] = :call, #expires = :expires REMOVE #calls[0]", call.limit))
+                .expression_attribute_values(":call", number(call.now))
+                .expression_attribute_values(":window_start", number(call.window_start)),
+        };
+        let calls =
+            |item: Option<Item>| item.map(read::<Calls>).transpose().map(|record| record.unwrap_or_default().calls);
+        match update.send().await {
+            Ok(done) => calls(done.attributes).map(CallRecord::Recorded),
+            Err(refusal) => match refusal.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    calls(failed.item.clone()).map(CallRecord::SlotTaken)
+                }
+                _ => Err(map_sdk_error("UpdateItem of a call record")(refusal)),
+            },
+        }
+    }
+
+    /// Stores `value` under `key`, replacing what is there.
+    pub(crate) async fn put<T: Serialize>(&self, key: &str, value: &T) -> Result<(), Error> {
+        let mut item = attributes(value)?;
+        item.insert("key".to_owned(), s(key));
+        self.client
+            .0
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map_err(map_sdk_error("PutItem of the access table"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! The connection to DynamoDB.
+
+use aws_sdk_dynamodb::config::Builder;
+use aws_types::SdkConfig;
+
+/// A DynamoDB client. Clones share its connections; the first request opens one.
+#[derive(Clone)]
+pub struct Client(pub(super) aws_sdk_dynamodb::Client);
+
+impl Client {
+    /// A client with the region, credentials and timeouts of `sdk`. `endpoint` is the URL of another
+    /// DynamoDB than the region's, for example a local one.
+    pub fn new(sdk: &SdkConfig, endpoint: Option<String>) -> Self {
+        let mut config = Builder::from(sdk);
+        config.set_endpoint_url(endpoint);
+        Client(aws_sdk_dynamodb::Client::from_conf(config.build()))
+    }
+}

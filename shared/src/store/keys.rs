@@ -1,0 +1,113 @@
+//! Keys of the items, and names of attributes and indexes.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::model::{ContactId, EventId, Tag, Tenant};
+
+/// A DynamoDB item, or the key of one.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// Partition key of the table and of every index.
+pub(super) const TENANT_ID: &str = "tenant_id";
+/// Sort key of the table.
+pub(super) const ITEM: &str = "item";
+
+/// TTL attribute: the second since 1970 after which DynamoDB deletes the item.
+pub(super) const EXPIRES_AT: &str = "expires_at";
+
+/// Prefix of the sort keys of contacts.
+pub(super) const CONTACT: &str = "contact#";
+
+/// Prefix of the sort keys of tag catalogue entries.
+pub(super) const DEFINITION: &str = "tagdef#";
+
+/// A random id per call that writes a contact. After a lost response, it tells the caller's own write
+/// from another one.
+pub(super) const WRITE_ID: &str = "write_id";
+
+/// Contacts by phone number: `tenant_id` / `phone_key`, keys only.
+pub(super) const PHONE_INDEX: &str = "phone";
+pub(super) const PHONE_KEY: &str = "phone_key";
+
+/// Contacts by email address: `tenant_id` / `email_key`, keys only.
+pub(super) const EMAIL_INDEX: &str = "email";
+pub(super) const EMAIL_KEY: &str = "email_key";
+
+/// Contacts by label in order of activity: `(tenant_id, tag)` / `(active_at, id)`, with the search row.
+pub(super) const TAG_INDEX: &str = "tag";
+pub(super) const TAG: &str = "tag";
+pub(super) const ACTIVE_AT: &str = "active_at";
+pub(super) const SEARCH_TEXT: &str = "search_text";
+
+/// What the tag index lists a contact under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Label<'a> {
+    /// All contacts of the tenant. Stored on the contact item itself, so it needs no membership.
+    AllContacts,
+    /// A tag of the contact.
+    Tag(&'a Tag),
+    /// Contacts whose name or email address contains the beginning of a phone number: see
+    /// [`search`](super::search).
+    LooksLikeNumber,
+}
+
+impl<'a> Label<'a> {
+    /// The text used in keys and in the index. A tag that begins with `*` gets a second `*`, so that it
+    /// differs from the built-in labels.
+    pub(super) fn text(self) -> Cow<'a, str> {
+        match self {
+            Label::AllContacts => "*".into(),
+            Label::LooksLikeNumber => "*+".into(),
+            Label::Tag(tag) if tag.as_str().starts_with('*') => format!("*{}", tag.as_str()).into(),
+            Label::Tag(tag) => tag.as_str().into(),
+        }
+    }
+}
+
+/// `contact#<id>`: a contact.
+pub(super) fn contact(tenant: &Tenant, id: ContactId) -> Item {
+    key(tenant, format!("{CONTACT}{id}"))
+}
+
+/// `tag#<label>#<id>`: a membership. The id has a fixed length, so a `#` in a tag is unambiguous.
+pub(super) fn membership(tenant: &Tenant, label: Label<'_>, id: ContactId) -> Item {
+    key(tenant, format!("tag#{}#{id}", label.text()))
+}
+
+/// `tagdef#<tag>`: an entry of the tag catalogue.
+pub(super) fn definition(tenant: &Tenant, tag: &Tag) -> Item {
+    key(tenant, format!("{DEFINITION}{}", tag.as_str()))
+}
+
+/// `event#<kind>#<id>`: an applied event.
+pub(super) fn event(tenant: &Tenant, kind: &str, id: &EventId) -> Item {
+    key(tenant, format!("event#{kind}#{}", id.as_str()))
+}
+
+/// A string attribute.
+pub(super) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn key(tenant: &Tenant, item: String) -> Item {
+    HashMap::from([(TENANT_ID.to_owned(), s(tenant.id().to_string())), (ITEM.to_owned(), s(item))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_never_collide_with_built_in_labels() {
+        let texts: Vec<Tag> = ["*", "*+", "**", "**+", "+"].map(|tag| tag.parse().unwrap()).into();
+        let mut labels: Vec<Cow<str>> = texts.iter().map(|tag| Label::Tag(tag).text()).collect();
+        labels.extend([Label::AllContacts.text(), Label::LooksLikeNumber.text()]);
+        let all = labels.len();
+        labels.sort();
+        labels.dedup();
+        assert_eq!(labels.len(), all);
+    }
+}

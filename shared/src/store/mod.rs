@@ -1,0 +1,46 @@
+//! The store: the contacts table and the access table. The only module that names DynamoDB types,
+//! operations or errors.
+//!
+//! Every function that reads or writes contacts takes a [`Tenant`](crate::model::Tenant), whose id is
+//! the partition key, so no request can reach another tenant's items. No function uses `Scan`.
+//! Contacts are written by one function, `save` in `save.rs`, together with all their index entries.
+//!
+//! This module must not know who is calling or which protocol is spoken. Start reading at
+//! [`ContactsTable`], then `save.rs`.
+//!
+//! | item of the contacts table | holds |
+//! |---|---|
+//! | `contact#<id>` | the contact and its index attributes |
+//! | `tag#<label>#<id>` | a membership: the contact's search row under a tag |
+//! | `tagdef#<tag>` | an entry of the tag catalogue: id, name, creation time |
+//! | `event#<kind>#<id>` | an applied event, so that its redelivery is ignored (TTL 31 days) |
+//!
+//! | index | keys | used by |
+//! |---|---|---|
+//! | `phone` | tenant / phone | search by the beginning of a number |
+//! | `email` | tenant / lower-case address | get and search by email address |
+//! | `tag` | (tenant, label) / (active_at, id) | every other search |
+
+mod access_table;
+mod client;
+mod contact_change;
+mod contacts_table;
+mod error;
+mod items;
+mod keys;
+mod outcome;
+mod read;
+mod retry;
+mod save;
+mod search;
+mod snapshot;
+mod tags;
+
+pub use access_table::AccessTable;
+pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
+pub use client::Client;
+pub use contact_change::ContactChange;
+pub use contacts_table::ContactsTable;
+pub use error::Error;
+pub use outcome::Outcome;
+pub use search::Search;

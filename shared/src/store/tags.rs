@@ -1,0 +1,42 @@
+//! The tag catalogue.
+
+use super::contacts_table::ContactsTable;
+use super::error::{Error, map_sdk_error};
+use super::items::read;
+use super::keys::{DEFINITION, ITEM, TENANT_ID, s};
+use crate::model::{Query, TagDefinition, Tenant};
+
+/// The maximum number of tags in an answer.
+const MAX_TAGS: usize = 1_000;
+
+impl ContactsTable {
+    /// The tags of the tenant's catalogue whose name contains `part`, sorted by code point, at most
+    /// 1,000. Strongly consistent.
+    ///
+    /// Cost: one Query; with `part`, one Query per MB of catalogue until 1,000 tags have been found.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`], [`Error::Internal`].
+    pub async fn tags(&self, tenant: &Tenant, part: Option<&Query>) -> Result<Vec<TagDefinition>, Error> {
+        let query = self.client.0.query().table_name(&self.name).consistent_read(true);
+        let query = query
+            .key_condition_expression("#tenant = :tenant AND begins_with(#item, :definition)")
+            .expression_attribute_names("#tenant", TENANT_ID)
+            .expression_attribute_names("#item", ITEM)
+            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
+            .expression_attribute_values(":definition", s(DEFINITION))
+            // Without a filter, the first page is the answer.
+            .set_limit(part.is_none().then_some(MAX_TAGS as i32));
+        let mut definitions = query.into_paginator().items().send();
+        let mut found: Vec<TagDefinition> = Vec::new();
+        while found.len() < MAX_TAGS
+            && let Some(item) = definitions.next().await
+        {
+            let definition: TagDefinition = read(item.map_err(map_sdk_error("Query of the tag catalogue"))?)?;
+            if part.is_none_or(|part| part.is_in(definition.name.as_str())) {
+                found.push(definition);
+            }
+        }
+        Ok(found)
+    }
+}
