@@ -202,7 +202,7 @@ def index_arn(table, index):
 
 
 def permission_problems(template):
-    """Each function has exactly the grants it needs. The local stack enforces none, so only this finds a missing one."""
+    """Each function has exactly the grants it needs. The local stack enforces none of them."""
     indexes = {
         index_arn(table, index["IndexName"])
         for table, resource in of_type(template, "AWS::DynamoDB::Table").items()
