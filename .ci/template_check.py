@@ -32,10 +32,11 @@ ENVIRONMENT = {
     "RATE_LIMIT": {"Ref": "RateLimit"},
 }
 
-# For each binary with an HTTP route: its actions on the contacts table, and the indexes it queries.
+# Actions on the contacts table: to read contacts, also to create them, also to remove their tags.
 READS = ("GetItem", "BatchGetItem")
 MAKES = (*READS, "PutItem")
 WRITES = (*MAKES, "DeleteItem")
+# For each binary with an HTTP route: its actions on the contacts table, and the indexes it queries.
 NEEDS = {
     "add-tag": (("BatchGetItem", "PutItem"), ()),
     "create-contact": (WRITES, ()),
