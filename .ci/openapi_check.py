@@ -1,4 +1,4 @@
-"""Checks the contract document: valid OpenAPI 3.1, examples that fit their schemas, names that exist."""
+"""Checks the OpenAPI document: it is valid OpenAPI 3.1, examples match their schemas, and all components are used."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ class Document:
         self.root = yaml.safe_load(path.read_text())
 
     def resolve(self, node):
-        """What `node` is, or refers to: all references are to `#/components/<kind>/<name>`."""
+        """The node itself, or what it refers to. All references have the form `#/components/<kind>/<name>`."""
         while "$ref" in node:
             _, _, kind, name = node["$ref"].split("/")
             node = self.root["components"][kind][name]
@@ -26,14 +26,14 @@ class Document:
                     yield f"{method.upper()} {path}", item, item[method]
 
     def examples(self, holder):
-        """What a media type or a parameter gives as examples."""
+        """The examples of a media type or a parameter."""
         if "example" in holder:
             yield holder["example"]
         for example in holder.get("examples", {}).values():
             yield self.resolve(example)["value"]
 
-    def misfits(self, where, holder):
-        # References start at the root, so the components have to be there.
+    def mismatches(self, where, holder):
+        # References in the schema start at the document's root, so the components are added there.
         validator = Draft202012Validator({**holder["schema"], "components": self.root["components"]})
         for example in self.examples(holder):
             for error in validator.iter_errors(example):
@@ -45,16 +45,16 @@ def problems(document):
         yield f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
     for name, item, operation in document.operations():
         for parameter in map(document.resolve, [*item.get("parameters", []), *operation.get("parameters", [])]):
-            yield from document.misfits(f"{name}: {parameter['name']}", parameter)
+            yield from document.mismatches(f"{name}: {parameter['name']}", parameter)
         for media_type in operation.get("requestBody", {}).get("content", {}).values():
-            yield from document.misfits(f"{name}: request", media_type)
+            yield from document.mismatches(f"{name}: request", media_type)
         for status, response in operation["responses"].items():
             response = document.resolve(response)
             if "X-Request-Id" not in response["headers"]:
-                yield f"{name}: {status}: no X-Request-Id"
+                yield f"{name}: {status}: the header X-Request-Id is missing"
             for media_type in response["content"].values():
-                yield from document.misfits(f"{name}: {status}", media_type)
-    # A component nobody refers to is a leftover.
+                yield from document.mismatches(f"{name}: {status}", media_type)
+    # A component without a reference to it is left over from a change.
     text = str(document.root)
     for kind, components in document.root["components"].items():
         for name in components:

@@ -1,7 +1,7 @@
-"""Holds the patterns of the contract document against a running stack, at the edges of what is accepted.
+"""Compares the schemas of the OpenAPI document with a running stack, with values at the limits of what is valid.
 
-schemathesis makes up few values there: it knows no limit inside a pattern. Each value here is judged
-by the document and by the stack, and the two must agree.
+schemathesis generates few such values, because it does not know the limits inside a pattern. For each value here, the
+document and the stack must agree whether it is valid.
 """
 
 import json
@@ -18,7 +18,7 @@ UUID = "8C1D5F5E-3b0a-5c8e-9d5a-0a1b2c3d4e5f"
 QYVO, FLOWIQ = "/api/v1/actions/", "/contact?tenantId=demo"
 PHONE = {"phone": "+14155550123"}
 
-# Path, schema, field, the rest of the body, values around the edges.
+# Path, schema, field, the other fields of the body, values at the limits.
 FIELDS = [
     (QYVO + "create-contact", "CreateContactRequest", "phone", {}, [
         "+14155550123", "0014155550123", "0-0 1/415.555 (0123)", "00+14155550123", "14155550123", "+0155550123", "++1",
@@ -44,7 +44,7 @@ FIELDS = [
     (QYVO + "get-contact", "GetContactRequest", "contact_id", {}, [
         UUID, UUID.lower(), UUID.replace("-", ""), "{" + UUID[:-2] + "}", "urn:uuid:" + UUID, UUID[:-1] + "g", "",
     ]),
-    # Taken off rather than put on: a contact that is full would refuse a tag that is fine.
+    # remove-tag instead of add-tag, which rejects valid tags once a contact has 45.
     (QYVO + "remove-tag", "TagRequest", "tag", PHONE, ["a", "é" * 100, "é" * 101, "a,b", "", "a\tb", "\ufeff"]),
     (QYVO + "search-contacts", "SearchContactsRequest", "query", {}, ["a" * 300, "%_\\", "a\nb", ""]),
     (QYVO + "search-contacts", "SearchContactsRequest", "tag", {}, ["a" * 300, "a,b", "a\nb", ""]),
@@ -54,15 +54,15 @@ FIELDS = [
         "2712345678901234", "0271234567", "++27123456789", "",
     ]),
 ]  # fmt: skip
-# What is no text, and every kind of white space and of what is taken for it, around and inside a value.
-NO_TEXT = [None, True, 1, 1.5, {}, {"a": 1}, [], ["a"]]
+# Values of other JSON types, and white space and similar characters, which are put around and into the values.
+NOT_TEXT = [None, True, 1, 1.5, {}, {"a": 1}, [], ["a"]]
 SPACES = "\t\n\v\f\r \x1c\x1f\x7f\x80\x85\x9f\xa0\xad\u1680\u180e\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff\0"
 
 
 def values(given):
     yield from given
     if all(isinstance(value, str) for value in given):
-        yield from NO_TEXT
+        yield from NOT_TEXT
         for space in SPACES:
             yield space
             for value in given[:3]:
@@ -71,7 +71,7 @@ def values(given):
 
 
 def accepted(url, body):
-    """Whether the body is, whatever is done with it then."""
+    """Whether the stack considers the body valid, with whatever result."""
     token = "fiq_demo" if FLOWIQ in url else "demo-token"
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Authorization": f"Bearer {token}"})
     try:
@@ -95,9 +95,10 @@ def main(document, url):
             asked += 1
             if fits != taken:
                 disagreed += 1
-                verdicts = f"{'described' if fits else 'not described'}, {'taken' if taken else 'refused'}"
+                verdicts = "the document accepts it" if fits else "the document rejects it"
+                verdicts += ", the stack accepts it" if taken else ", the stack rejects it"
                 print(f"{schema}.{field}: {verdicts}: {value!a:.120}")
-    print(f"{asked} values at the edges, {disagreed} disagreements")
+    print(f"{asked} values at the limits, {disagreed} disagreements")
     return bool(disagreed)
 
 

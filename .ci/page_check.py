@@ -1,4 +1,4 @@
-"""Uses the API page in a browser, as somebody does who sees it for the first time."""
+"""Tests the API page in a browser: opens it, sends requests with one click each, and looks at the answers."""
 
 import argparse
 import contextlib
@@ -11,22 +11,22 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect, sync_playwright
 
-# A browser that talks to nobody but the page's host; the machine may be slow and have no screen.
+# A headless browser that makes no requests of its own. Timeouts are long because the machine may be slow.
 CHROMIUM = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
 --disable-component-update --disable-sync""".split()
-PATIENCE = 60_000
+TIMEOUT_MS = 60_000
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
 @contextlib.contextmanager
 def stack():
-    """A local stack that keeps nothing; its address."""
-    # Cargo becomes the stack, so it is ours to end.
+    """Starts a local stack with an in-memory database; yields its URL."""
+    # `cargo run` replaces itself with the stack, so this process id is the stack's.
     command = ["cargo", "run", "--quiet", "--locked", "--", "--memory", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             ready, _, url = process.stdout.readline().strip().partition(" ")
-            assert ready == "ready", "the stack doesn't start"
+            assert ready == "ready", "the local stack did not start"
             yield url
         finally:
             process.terminate()
@@ -34,7 +34,7 @@ def stack():
 
 @contextlib.contextmanager
 def chromium():
-    """A page of a browser with a profile of its own."""
+    """Starts a browser with a new profile; yields an empty page."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         try:
@@ -44,39 +44,39 @@ def chromium():
 
 
 class Visit:
-    """A page that is being used, and what went wrong meanwhile."""
+    """A page under test, and the problems that were seen while using it."""
 
     def __init__(self, page, url):
         self.page, self.url, self.problems = page, url, []
-        page.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
-        page.on("console", self.said)
+        page.set_default_timeout(TIMEOUT_MS)
+        expect.set_options(timeout=TIMEOUT_MS)
+        page.on("console", self.logged)
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         page.on("request", self.requested)
         page.on("requestfailed", lambda request: self.problems.append(f"{request.url}: {request.failure}"))
         page.on("response", self.answered)
-        # Those whose status is looked at where they are made.
+        # Paths whose status is checked where the request is made.
         self.sent = set()
 
-    def said(self, message):
-        # That a status is 400 or more, it repeats as an error; `answered` has seen it.
+    def logged(self, message):
+        # The browser also logs each status of 400 and above, which `answered` has seen.
         if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource: the server"):
             self.problems.append(f"{message.type}: {message.text}")
 
     def requested(self, request):
         to = urlsplit(request.url)
         if to.scheme not in ("data", "blob") and to.netloc != urlsplit(self.url).netloc:
-            self.problems.append(f"elsewhere: {request.url}")
+            self.problems.append(f"request to another host: {request.url}")
 
     def answered(self, response):
         if response.status >= 400 and urlsplit(response.url).path not in self.sent:
             self.problems.append(f"{response.url}: {response.status}")
 
     def open(self):
-        """Opens the page; the document it is made from, as its operations by name."""
+        """Opens the page; returns the operations of its OpenAPI document by operationId."""
         with self.page.expect_response(f"{self.url}/api/v1/openapi.json") as response:
             self.page.goto(f"{self.url}/")
-        assert response.value.ok, f"the document: {response.value.status}"
+        assert response.value.ok, f"the OpenAPI document: {response.value.status}"
         expect(self.page).to_have_title("Carnet")
         operations = {
             operation["operationId"]: (method, path, operation["tags"][0].replace(" ", "_"))
@@ -88,7 +88,7 @@ class Visit:
         return operations
 
     def block(self, name, operation):
-        """Where the page shows an operation."""
+        """The element in which the page shows an operation."""
         method, path, tag = operation
         block = self.page.locator(f"[id='operations-{tag}-{name}']")
         expect(block.locator(".opblock-summary-method")).to_have_text(method.upper())
@@ -96,7 +96,7 @@ class Visit:
         return block
 
     def send(self, name, operation, *statuses):
-        """Opens an operation and clicks once; what is answered is shown."""
+        """Opens an operation and executes it; returns the JSON answer and the element that shows it."""
         block, (_, path, _) = self.block(name, operation), operation
         self.sent.add(path)
         block.locator(".opblock-summary-control").click()
@@ -111,14 +111,14 @@ class Visit:
 
 
 def check(visit, pictures):
-    """The whole visit."""
+    """Uses the page from opening it to the dark colour scheme."""
 
     def picture(name):
         if pictures:
             visit.page.screenshot(path=pictures / f"{name}.png", full_page=True)
 
     operations = visit.open()
-    assert operations, "a document without operations"
+    assert operations, "the OpenAPI document has no operations"
     for name, operation in operations.items():
         visit.block(name, operation)
     print(len(operations), "operations")
@@ -140,13 +140,13 @@ def check(visit, pictures):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", help="a stack that runs already, with demo data")
-    parser.add_argument("--pictures", type=Path, metavar="DIR", help="keep pictures of the page here")
+    parser.add_argument("--url", help="use a stack that is already running, with demo data")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="save screenshots of the page in this folder")
     args = parser.parse_args()
     if args.pictures:
         args.pictures.mkdir(parents=True, exist_ok=True)
-    # Told to stop, everything started is ended as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))
+    # On SIGTERM, leave the `with` blocks, which end the stack and the browser.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
     with contextlib.nullcontext(args.url) if args.url else stack() as url, chromium() as page:
         visit = Visit(page, url.rstrip("/"))
         try:

@@ -1,13 +1,13 @@
-"""What the contract says and an OpenAPI document can't."""
+"""Rules of the API that an OpenAPI document cannot express."""
 
 import schemathesis
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """`GET /contact` needs one of two parameters, so a query that fits the document may lack both.
+    """Adds a phone number to a `GET /contact` that is generated as valid but has none.
 
-    One that counts as fitting is given a number, or its refusal would count as a fault.
+    The endpoint requires one of two parameters, which the document can only describe as optional.
     """
     operation = case.operation.definition.raw.get("operationId")
     if operation != "flowiq-get-contact" or not case.meta or not case.meta.generation.mode.is_positive:

@@ -1,6 +1,6 @@
-"""Says what schemathesis sent to each operation and how it was answered, from its ndjson report.
+"""Prints how many requests schemathesis sent to each operation and which statuses it got, from its ndjson report.
 
-Fails when an operation never succeeded: a refusal of everything passes most checks.
+Fails if an operation never succeeded, because a service that rejects every request passes most checks.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Checks template.yaml further than `sam validate` does.
 
-SAM expands it here, and cfn-lint reads the expansion, where roles and permissions have become
-visible. Then the rules of our own: faults that deploy without a word, or surface when it is late.
+SAM's translator expands the template, so that roles and permissions become visible, and cfn-lint reads the
+expansion. Then this script applies Carnet's own rules. They find mistakes that deploy without an error and
+would only show in production, such as a missing grant, a table without retention, or a lost event.
 """
 
 import json
@@ -19,24 +20,23 @@ from samtranslator.translator.translator import Translator
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
+# The AWS managed policies that SAM attaches: to every function, and to those with an event source mapping.
 LOGS_POLICY = "AWSLambdaBasicExecutionRole"
-# What SAM gives a function beside, so that Lambda may read for it.
-SOURCE_POLICIES = {
-    "AWSLambdaDynamoDBExecutionRole": ("publish-changes",),
-    "AWSLambdaSQSQueueExecutionRole": ("record-message", "record-consent", "set-contact-state"),
-}
+STREAM_POLICY = "AWSLambdaDynamoDBExecutionRole"
+QUEUE_POLICY = "AWSLambdaSQSQueueExecutionRole"
+
+# The environment variables that every function needs.
 ENVIRONMENT = {
     "CONTACTS_TABLE": {"Ref": "ContactsTable"},
     "ACCESS_TABLE": {"Ref": "AccessTable"},
     "RATE_LIMIT": {"Ref": "RateLimit"},
 }
-# With these a function knows a token and logs its calls, and can't write anything else beside them.
-ACCESS = {("dynamodb:GetItem", None), ("dynamodb:UpdateItem", "calls#*")}
 
-# What each binary asks of the table of contacts, and the indexes it queries.
+# Actions on the contacts table: to read contacts, also to create them, also to remove their tags.
 READS = ("GetItem", "BatchGetItem")
 MAKES = (*READS, "PutItem")
 WRITES = (*MAKES, "DeleteItem")
+# For each binary with an HTTP route: its actions on the contacts table, and the indexes it queries.
 NEEDS = {
     "add-tag": (("BatchGetItem", "PutItem"), ()),
     "create-contact": (WRITES, ()),
@@ -49,17 +49,17 @@ NEEDS = {
     "search-contacts": (READS, ("email", "phone", "tag")),
     "update-contact": (WRITES, ()),
 }
-# What takes events alone, knows tenants and no tokens.
+# For each binary that only takes events: its actions on the contacts table, and its event source mapping's policy.
 NEEDS_OF_EVENTS = {
-    "publish-changes": (),
-    "record-consent": MAKES,
-    "record-message": ("BatchGetItem", "PutItem"),
-    "set-contact-state": MAKES,
+    "publish-changes": ((), STREAM_POLICY),
+    "record-consent": (MAKES, QUEUE_POLICY),
+    "record-message": (("BatchGetItem", "PutItem"), QUEUE_POLICY),
+    "set-contact-state": (MAKES, QUEUE_POLICY),
 }
-# Serves the contract alone.
+# Binaries that use no table.
 NEEDS_NOTHING = ("openapi",)
 
-
+# SAM's grant for failed asynchronous invocations and failed stream records. SAM gives its document no version.
 DEAD_LETTERS_GRANT = {
     "Effect": "Allow",
     "Action": "sqs:SendMessage",
@@ -68,7 +68,7 @@ DEAD_LETTERS_GRANT = {
 
 
 def expand(template):
-    """What CloudFormation is given: SAM resources replaced by plain ones."""
+    """The template as CloudFormation gets it, with SAM's resources replaced by plain ones."""
     template["Globals"]["Function"]["CodeUri"] = "s3://some-bucket/code.zip"
     session = boto3.Session(region_name=REGION)
     return Translator({}, Parser(), boto_session=session).translate(template, {})
@@ -89,43 +89,44 @@ def lint_problems(template):
 
 
 def binary_problems(template, binaries):
-    """Every binary is one function, and a function's names are its binary's."""
+    """Each binary belongs to exactly one function, and the function is named after it."""
     built = Counter()
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         binary = function.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
         built[binary] += 1
         if binary not in binaries:
-            yield f"{name}: no binary {binary!r} in functions/Cargo.toml"
+            yield f"{name}: functions/Cargo.toml has no binary {binary!r}"
         if function["Properties"].get("FunctionName") != {"Fn::Sub": f"${{AWS::StackName}}-{binary}"}:
-            yield f"{name}: FunctionName is not that of {binary}"
+            yield f"{name}: FunctionName has to be the stack's name, a hyphen and {binary}"
     for binary in binaries:
         if built[binary] != 1:
-            yield f"{binary}: {built[binary]} functions build it"
+            yield f"{binary}: {built[binary]} functions build this binary; exactly one has to"
 
 
 def function_problems(template):
+    """Each function runs on arm64, knows its tables, and logs to a group of its own that expires."""
     groups = of_type(template, "AWS::Logs::LogGroup")
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         properties = function["Properties"]
         if properties.get("Architectures") != ["arm64"]:
-            yield f"{name}: not arm64"
+            yield f"{name}: its architecture has to be arm64"
         variables = properties.get("Environment", {}).get("Variables", {})
         if variables | ENVIRONMENT != variables:
-            yield f"{name}: is not told the tables"
+            yield f"{name}: an environment variable of {sorted(ENVIRONMENT)} is missing or different"
         group = groups.get(properties.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref"))
         if not group:
-            yield f"{name}: no log group of its own"
+            yield f"{name}: has no log group of its own"
             continue
-        # Lambda's own naming, and proof that no two functions share a group.
+        # The name that Lambda itself would choose. As function names are unique, no two functions share a group.
         named = "/aws/lambda/" + properties.get("FunctionName", {}).get("Fn::Sub", "")
         if group["Properties"].get("LogGroupName") != {"Fn::Sub": named}:
-            yield f"{name}: its log group is not named {named}"
+            yield f"{name}: its log group has to be named {named}"
         if not group["Properties"].get("RetentionInDays"):
-            yield f"{name}: its logs are kept for ever"
+            yield f"{name}: its log group has no RetentionInDays, so logs would never expire"
 
 
-def items(condition):
-    """The partition keys a grant is limited to, or None; any other condition as text."""
+def leading_keys(condition):
+    """The partition keys that a condition limits a grant to, or None; any other condition as text."""
     match condition:
         case None:
             return None
@@ -135,99 +136,146 @@ def items(condition):
             return str(other)
 
 
+def policies(template, role):
+    """What a role attaches: policy documents, and the names of AWS managed policies.
+
+    Documents are the role's inline ones and those of managed policies of this template.
+    """
+    documents = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
+    of_aws = []
+    own = of_type(template, "AWS::IAM::ManagedPolicy")
+    for policy in role.get("ManagedPolicyArns", []):
+        if isinstance(policy, dict) and policy.get("Ref") in own:
+            documents.append(own[policy["Ref"]]["Properties"]["PolicyDocument"])
+        else:
+            of_aws.append(str(policy).rsplit("/", 1)[-1])
+    return documents, of_aws
+
+
+def grants(document):
+    """The grants of a policy document as (action, resource, leading keys), and what is wrong with it."""
+    granted, problems = set(), []
+    statements = as_list(document["Statement"])
+    if document.get("Version") != "2012-10-17" and statements != [DEAD_LETTERS_GRANT]:
+        problems.append("a policy document has an old Version of the policy language")
+    for statement in statements:
+        if statement.get("Effect") != "Allow" or {"NotAction", "NotResource"} & statement.keys():
+            problems.append("a statement is not a plain Allow of actions on resources")
+            continue
+        actions, resources = as_list(statement["Action"]), as_list(statement["Resource"])
+        for action in actions:
+            if "*" in action or action == "dynamodb:Scan":
+                problems.append(f"a statement allows {action}")
+        for resource in resources:
+            if isinstance(resource, str) or "*" in str(resource):
+                problems.append(f"a grant on {resource} instead of one resource of this template")
+            if "/index/" in str(resource) and actions != ["dynamodb:Query"]:
+                problems.append(f"more than Query is allowed on {resource}")
+        keys = leading_keys(statement.get("Condition"))
+        granted |= {(action, str(resource), keys) for action in actions for resource in resources}
+    return granted, problems
+
+
+def needs(binary):
+    """The grants a binary needs, as `grants` gives them, and the AWS managed policies."""
+    contacts, access, bus, dead = (
+        str({"Fn::GetAtt": [id, "Arn"]}) for id in ("ContactsTable", "AccessTable", "Bus", "DeadLetters")
+    )
+    if binary in NEEDS_NOTHING:
+        return set(), [LOGS_POLICY]
+    if binary in NEEDS_OF_EVENTS:
+        actions, source_policy = NEEDS_OF_EVENTS[binary]
+        needed = {("dynamodb:GetItem", access, "tenant#*"), ("sqs:SendMessage", dead, None)}
+        needed |= {(f"dynamodb:{action}", contacts, None) for action in actions}
+        if binary == "publish-changes":
+            needed.add(("events:PutEvents", bus, None))
+        return needed, [LOGS_POLICY, source_policy]
+    actions, indexes = NEEDS.get(binary, ((), ()))
+    # A function that authenticates a token reads the access table and writes only the rate limit's items.
+    needed = {("dynamodb:GetItem", access, None), ("dynamodb:UpdateItem", access, "calls#*")}
+    needed |= {(f"dynamodb:{action}", contacts, None) for action in actions}
+    needed |= {("dynamodb:Query", index_arn("ContactsTable", index), None) for index in indexes}
+    return needed, [LOGS_POLICY]
+
+
+def index_arn(table, index):
+    return str({"Fn::Sub": f"${{{table}.Arn}}/index/{index}"})
+
+
 def permission_problems(template):
-    """Grants name actions and resources one by one, never Scan, and reach indexes that exist."""
-    tables = of_type(template, "AWS::DynamoDB::Table")
+    """Each function has exactly the grants it needs. The local stack enforces none of them."""
     indexes = {
-        f"${{{table}.Arn}}/index/{index['IndexName']}"
-        for table, resource in tables.items()
+        index_arn(table, index["IndexName"])
+        for table, resource in of_type(template, "AWS::DynamoDB::Table").items()
         for index in resource["Properties"].get("GlobalSecondaryIndexes", [])
     }
-    queried = set()
+    queried, attached = set(), set()
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         role = template["Resources"][function["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
-        binary = function.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
-        for policy in role.get("ManagedPolicyArns", []):
-            managed = str(policy).rsplit("/", 1)[-1]
-            if managed != LOGS_POLICY and binary not in SOURCE_POLICIES.get(managed, ()):
-                yield f"{name}: managed policy {policy}"
+        attached |= {policy.get("Ref") for policy in role.get("ManagedPolicyArns", []) if isinstance(policy, dict)}
+        documents, of_aws = policies(template, role)
         granted = set()
-        for policy in role.get("Policies", []):
-            statements = as_list(policy["PolicyDocument"]["Statement"])
-            # SAM's own, for what failed for good.
-            if statements == [DEAD_LETTERS_GRANT]:
-                continue
-            if policy["PolicyDocument"].get("Version") != "2012-10-17":
-                yield f"{name}: a policy in an old version of the language"
-            for statement in statements:
-                if statement.get("Effect") != "Allow" or {"NotAction", "NotResource"} & statement.keys():
-                    yield f"{name}: a statement that is no plain grant"
-                    continue
-                actions = as_list(statement["Action"])
-                resources = as_list(statement["Resource"])
-                for action in actions:
-                    if "*" in action or action == "dynamodb:Scan":
-                        yield f"{name}: may {action}"
-                for resource in resources:
-                    if isinstance(resource, str) or "*" in str(resource):
-                        yield f"{name}: grants on {resource}, not on one resource of this template"
-                    index = resource.get("Fn::Sub", "") if isinstance(resource, dict) else ""
-                    if "/index/" in index:
-                        queried.add(index)
-                        if index not in indexes:
-                            yield f"{name}: no index {index}"
-                        if actions != ["dynamodb:Query"]:
-                            yield f"{name}: more than Query on {index}"
-                only = items(statement.get("Condition"))
-                granted |= {(action, str(resource), only) for action in actions for resource in resources}
-        # Nothing on a developer's machine refuses a request: a grant too few is noticed here.
-        contacts, access, bus = (str({"Fn::GetAtt": [id, "Arn"]}) for id in ("ContactsTable", "AccessTable", "Bus"))
-        if binary in NEEDS_NOTHING:
-            needed = set()
-        elif binary in NEEDS_OF_EVENTS:
-            needed = {("dynamodb:GetItem", access, "tenant#*")}
-            needed |= {(f"dynamodb:{action}", contacts, None) for action in NEEDS_OF_EVENTS[binary]}
-            if binary == "publish-changes":
-                needed.add(("events:PutEvents", bus, None))
-        else:
-            actions, queries = NEEDS.get(binary, ((), ()))
-            index = "${{ContactsTable.Arn}}/index/{}"
-            needed = {(action, access, only) for action, only in ACCESS}
-            needed |= {(f"dynamodb:{action}", contacts, None) for action in actions}
-            needed |= {("dynamodb:Query", str({"Fn::Sub": index.format(query)}), None) for query in queries}
-        for action, resource, only in sorted(needed - granted, key=str):
-            yield f"{name}: may not {action} on {resource}, items {only or 'of any key'}"
-        for action, resource, only in sorted(granted - needed, key=str):
-            yield f"{name}: has no need to {action} on {resource}, items {only or 'of any key'}"
+        for document in documents:
+            more, problems = grants(document)
+            granted |= more
+            yield from (f"{name}: {problem}" for problem in problems)
+        needed, needed_of_aws = needs(function.get("Metadata", {}).get("BuildProperties", {}).get("Binary"))
+        if sorted(of_aws) != sorted(needed_of_aws):
+            yield f"{name}: attaches the managed policies {of_aws} instead of {needed_of_aws}"
+        for action, resource, keys in sorted(needed - granted, key=str):
+            yield f"{name}: needs {action} on {resource}, keys {keys or 'of any kind'}, and has no such grant"
+        for action, resource, keys in sorted(granted - needed, key=str):
+            yield f"{name}: does not need its grant of {action} on {resource}, keys {keys or 'of any kind'}"
+        used = {resource for action, resource, _ in granted if "/index/" in resource}
+        queried |= used
+        for index in sorted(used - indexes):
+            yield f"{name}: is granted Query on {index}, which does not exist"
     for index in sorted(indexes - queried):
-        yield f"{index}: no function may query it"
+        yield f"{index}: no function is granted Query on this index"
+    yield from policy_problems(template, attached)
+
+
+def policy_problems(template, attached):
+    """Only the Policies of a function say what it may do; nothing attaches itself to a role from elsewhere."""
+    for name, resource in template["Resources"].items():
+        if not resource["Type"].startswith("AWS::IAM::") or resource["Type"] == "AWS::IAM::Role":
+            continue
+        if resource["Type"] != "AWS::IAM::ManagedPolicy":
+            yield f"{name}: {resource['Type']} is not allowed here; use AWS::IAM::ManagedPolicy"
+        # A policy's own name would need CAPABILITY_NAMED_IAM, and Roles would attach it behind a function's back.
+        elif extra := sorted(resource["Properties"].keys() - {"PolicyDocument"}):
+            yield f"{name}: a managed policy has only a PolicyDocument, not {extra}"
+        elif "Condition" in resource:
+            yield f"{name}: a managed policy must not depend on a condition"
+        elif name not in attached:
+            yield f"{name}: no function attaches this managed policy"
 
 
 def table_problems(template):
-    """Tables outlive mistakes, and keys are what DynamoDB takes: cfn-lint passes any KeyType."""
+    """Tables survive operators' mistakes, and their keys are valid. (cfn-lint accepts any KeyType.)"""
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
         properties = table["Properties"]
         if {table.get("DeletionPolicy"), table.get("UpdateReplacePolicy")} != {"Retain"}:
-            yield f"{name}: not retained"
+            yield f"{name}: DeletionPolicy and UpdateReplacePolicy have to be Retain"
         if properties.get("DeletionProtectionEnabled") is not True:
-            yield f"{name}: one call may delete it"
+            yield f"{name}: DeletionProtectionEnabled has to be true"
         if properties.get("BillingMode") != "PAY_PER_REQUEST":
-            yield f"{name}: not on demand"
+            yield f"{name}: BillingMode has to be PAY_PER_REQUEST"
         if properties.get("TimeToLiveSpecification") != {"AttributeName": "expires_at", "Enabled": True}:
-            yield f"{name}: no time to live on expires_at"
+            yield f"{name}: TimeToLiveSpecification has to be enabled on expires_at"
         if not properties.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
-            yield f"{name}: no point-in-time recovery"
+            yield f"{name}: PointInTimeRecoveryEnabled has to be true"
         for keyed in [properties, *properties.get("GlobalSecondaryIndexes", [])]:
             kinds = [key["KeyType"] for key in keyed["KeySchema"]]
             if kinds != sorted(kinds) or not {"HASH"} <= set(kinds) <= {"HASH", "RANGE"}:
-                yield f"{name}: key types {kinds} in {keyed.get('IndexName', 'the table')}"
+                yield f"{name}: the key types of {keyed.get('IndexName', 'the table')} are {kinds}"
     contacts = template["Resources"]["ContactsTable"]["Properties"]
     if contacts.get("StreamSpecification", {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
-        yield "ContactsTable: no stream of new and old images"
+        yield "ContactsTable: StreamViewType has to be NEW_AND_OLD_IMAGES"
 
 
 def event_problems(template):
-    """Nothing sent is lost: what fails comes again, and in the end to the dead letters."""
+    """Failed events are retried, and events that fail for good end in the dead-letter queue."""
     functions = of_type(template, "AWS::Lambda::Function")
     queues = of_type(template, "AWS::SQS::Queue")
     dead_letters = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
@@ -235,45 +283,45 @@ def event_problems(template):
         properties = queue["Properties"]
         if name == "DeadLetters":
             if properties.get("MessageRetentionPeriod") != 1_209_600:
-                yield f"{name}: not kept for as long as SQS keeps anything"
+                yield f"{name}: MessageRetentionPeriod has to be 1209600 (14 days), the most that SQS allows"
             continue
         redrive = properties.get("RedrivePolicy", {})
         if redrive.get("deadLetterTargetArn") != dead_letters or not 3 <= redrive.get("maxReceiveCount", 0) <= 10:
-            yield f"{name}: what fails does not get to the dead letters after a few attempts"
+            yield f"{name}: RedrivePolicy has to name DeadLetters and 3 to 10 receives"
     for name, mapping in of_type(template, "AWS::Lambda::EventSourceMapping").items():
         properties = mapping["Properties"]
         function = functions[properties["FunctionName"]["Ref"]]["Properties"]
         if properties.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            yield f"{name}: one that fails takes the whole batch with it"
+            yield f"{name}: without ReportBatchItemFailures, one failed record fails its whole batch"
         id, attribute = properties["EventSourceArn"]["Fn::GetAtt"]
         if attribute == "StreamArn":
             if not template["Resources"][id]["Properties"].get("StreamSpecification"):
-                yield f"{name}: {id} has no stream"
+                yield f"{name}: the table {id} has no stream"
             if properties.get("StartingPosition") != "TRIM_HORIZON":
-                yield f"{name}: what happens before it is ready is not told"
+                yield f"{name}: StartingPosition has to be TRIM_HORIZON, or the first changes are skipped"
             if not properties.get("BisectBatchOnFunctionError") or properties.get("MaximumRetryAttempts") != -1:
-                yield f"{name}: gives up too early"
+                yield f"{name}: has to bisect failed batches and to retry until the records expire"
             if properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination") != dead_letters:
-                yield f"{name}: what fails for good is lost"
+                yield f"{name}: OnFailure has to be DeadLetters, or records that fail for good are lost"
             if "contact#" not in str(properties.get("FilterCriteria")):
-                yield f"{name}: is called for what is no contact"
+                yield f"{name}: its filter has to select the items contact#…, or every item invokes the function"
             continue
         if queues[id]["Properties"].get("VisibilityTimeout", 30) < 6 * function.get("Timeout", 3):
-            yield f"{name}: a message is shown again while it may still be worked on"
+            yield f"{name}: the VisibilityTimeout of {id} has to be six times the function's timeout"
         if properties.get("Enabled") != {"Fn::If": ["QueuesArePolled", True, False]}:
-            yield f"{name}: asks its queue though nobody said so, which costs"
+            yield f"{name}: Enabled has to depend on QueuesArePolled, as polling costs money"
     if template["Parameters"]["PollQueues"]["Default"] != "false":
-        yield "PollQueues: a deployment nobody calls is to cost nothing"
+        yield "PollQueues: the default has to be false, so that an idle deployment costs nothing"
     for name, rule in of_type(template, "AWS::Events::Rule").items():
         for target in rule["Properties"]["Targets"]:
             if target.get("DeadLetterConfig") != {"Arn": dead_letters}:
-                yield f"{name}: what can't be handed over is lost"
+                yield f"{name}: DeadLetterConfig has to be DeadLetters, or undelivered events are lost"
             function = target["Arn"]["Fn::GetAtt"][0]
             configs = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
             config = [c["Properties"] for c in configs if c["Properties"]["FunctionName"] == {"Ref": function}]
             found = config and config[0].get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
             if found != dead_letters:
-                yield f"{name}: an event that {function} fails is lost"
+                yield f"{name}: {function} needs an OnFailure destination, or the events it fails are lost"
 
 
 def main(path):

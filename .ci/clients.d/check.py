@@ -1,4 +1,4 @@
-"""Every snippet of the two products' pages, run by its own client, gets the answer its page documents."""
+"""Runs every snippet of the two products' documentation and compares the answer with the documented one."""
 
 import asyncio
 import re
@@ -41,29 +41,29 @@ JOHN = {
 
 
 def difference(answer, expected, at="the answer"):
-    """In words, how the answer differs; None if it doesn't.
+    """Describes how an answer differs from the expected one, or returns None if it does not.
 
-    Keys count with their order, a pattern stands for the texts it matches, Ellipsis for anything.
+    The order of keys counts. An expected pattern has to match; an expected Ellipsis stands for any value.
     """
     if expected is ...:
         return None
     if isinstance(expected, re.Pattern):
         fits = isinstance(answer, str) and expected.fullmatch(answer)
-        return None if fits else f"{at} is {answer!r}, nothing like {expected.pattern}"
+        return None if fits else f"{at} is {answer!r}, which does not match {expected.pattern}"
     if isinstance(expected, dict) and isinstance(answer, dict) and list(answer) == list(expected):
         inner = (difference(answer[key], expected[key], f"{at}.{key}") for key in expected)
         return next(filter(None, inner), None)
     if isinstance(expected, list) and isinstance(answer, list) and len(answer) == len(expected):
         inner = (difference(*pair, f"{at}[{n}]") for n, pair in enumerate(zip(answer, expected)))
         return next(filter(None, inner), None)
-    # To Python, 1 is True, and two objects are equal in whatever order.
+    # Python considers 1 and True equal, and dictionaries equal in any order of keys.
     same = answer == expected and isinstance(answer, bool) == isinstance(expected, bool)
     same = same and not isinstance(expected, dict)
     return None if same else f"{at} is {answer!r}, not {expected!r}"
 
 
 class Checks:
-    """Runs snippets against a stack, says how each fared, and counts."""
+    """Runs snippets against a stack, prints each result, and counts them."""
 
     def __init__(self, stack):
         self.stack = stack
@@ -72,15 +72,15 @@ class Checks:
         self.id = UUID
 
     async def check(self, page, client, token, status, expected, printed=None, result=None):
-        """Runs one snippet. What it prints is what it was answered, unless `printed` says otherwise."""
+        """Runs one snippet. It has to print the body of the answer, or `printed` if that is given."""
         try:
             answer = await snippet.run(self.stack, page, client, token, result)
             problem = (
                 difference(answer.status, status, "the status")
                 or difference(answer.body, expected)
-                or difference(answer.printed, printed or answer.body, "what the client makes of it")
+                or difference(answer.printed, printed or answer.body, "what the client prints")
             )
-        except (snippet.Unanswered, asyncio.TimeoutError) as error:
+        except (snippet.Failed, asyncio.TimeoutError) as error:
             answer, problem = None, f"{type(error).__name__} {error}"
         self.run += 1
         self.failed += bool(problem)
@@ -88,18 +88,18 @@ class Checks:
         return None if problem else answer.body
 
     def make(self, **contact):
-        """Makes a contact that a page takes for granted; returns its id."""
+        """Creates a contact that a documentation page assumes; returns its id."""
         url = f"{self.stack}/api/v1/actions/create-contact"
         headers = {"Authorization": "Bearer demo-token"}
         answer = httpx.post(url, headers=headers, json=contact, trust_env=False)
         return answer.raise_for_status().json()["id"]
 
     async def qyvo(self, client):
-        """The four pages: someone becomes Romain, then the Jane whom the page of search finds."""
+        """Qyvo's four pages: creates Romain, then renames the contact to Jane, whom the search page finds."""
         tagged, token = {"tags": ["vip", "fr-FR"]}, "demo-token"
         made = {"id": self.id, **ROMAIN, **tagged, "created_at": QYVO_TIME}
         if answer := await self.check("create-contact", client, token, 201, made):
-            # One phone is one contact, whoever calls.
+            # Other clients create the same contact again and get the same id.
             self.id = answer["id"]
         await self.check("get-contact", client, token, 200, self.shown(lifetime_value=8742.0))
         changed = {"id": self.id, **ROMAIN, **tagged, "updated_at": QYVO_TIME}
@@ -111,14 +111,14 @@ class Checks:
         rest = {"source": "api", "tags": ["vip"], "last_message_at": None, "created_at": QYVO_TIME}
         await self.check("search-contacts", client, token, 200, [{"id": self.id, **JANE, **rest}])
 
-        # The errors these calls can meet: another tenant knows nobody, a user without one can't call.
+        # Errors: another tenant does not have the contact, and a user without a tenant gets 422.
         await self.check("get-contact", client, "acme-token", 404, NOT_FOUND)
         await self.check("update-contact", client, "acme-token", 404, NOT_FOUND)
         no_tenant = {"error": "No workspace configured for this account."}
         await self.check("create-contact", client, "orphan-token", 422, no_tenant)
 
     def shown(self, **metadata):
-        """Romain as get-contact shows him."""
+        """Romain's contact as get-contact returns it."""
         return {
             "id": self.id,
             **ROMAIN,
@@ -134,12 +134,12 @@ class Checks:
         }
 
     async def aws(self):
-        """The AWS CLI, as the README calls it."""
+        """The AWS CLI command of the README."""
         self.make(**ROMAIN, tags="vip, fr-FR", metadata={"shopify_id": "12345"})
         await self.check("lambda-invoke", "aws.sh", "demo-token", 200, ..., [200, self.shown()])
 
     async def flowiq(self):
-        """A contact made in Qyvo's dialect, found in FlowIQ's."""
+        """FlowIQ's page: finds a contact that was created through Qyvo's endpoint."""
         person = {"phone": "+27123456789", "name": "John Doe", "email": "john@example.com"}
         made = self.make(**person, tags="customer,premium")
         john = JOHN | {"id": made}
@@ -159,13 +159,13 @@ class Checks:
 
 
 def get(number):
-    """A call of FlowIQ's function, and what it throws."""
+    """JavaScript that calls FlowIQ's function and catches what it throws."""
     call = f"await getContact('fiq_demo', 'demo', '{number}')"
     return f"{call}.catch((error) => ({{ thrown: error.message }}))"
 
 
 async def main():
-    # Told to stop, the stack is stopped too.
+    # On a signal, cancel this task, so that `stack.running` ends the stack.
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     for reason in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(reason, task.cancel)

@@ -1,6 +1,6 @@
 <?php
-// The part of a Laravel application that `Http::…` and `env(…)` need, of Debian's packages of Laravel:
-// a container to make the client with, and the alias that every application has.
+// The part of a Laravel application that `Http::…` and `env(…)` need, from Debian's Laravel packages:
+// a container that creates the HTTP client, and the alias that every Laravel application has.
 
 require 'Illuminate/Container/autoload.php';
 require 'Illuminate/Http/autoload.php';

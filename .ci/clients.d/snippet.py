@@ -1,7 +1,7 @@
-"""Runs a snippet as its reader would, and hears what the stack answers it.
+"""Runs a documentation snippet as a program, and records the stack's answer.
 
-A snippet is kept as its page prints it. Its host, token and organisation are filled in when it is run, and
-what it needs around it to be a program is added: a line before, and one after that prints its result.
+A snippet is stored exactly as its page shows it. When it is run, its host, token and organisation are filled in, and
+a line before it and one after it make it a program that prints its result as JSON.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 HERE = Path(__file__).resolve().parent
-PATIENCE = 60
+TIMEOUT_S = 60
 
 HOSTS = ("https://www.qyvo.io", "https://api.flowiq.live", "http://127.0.0.1:3000")
 TOKENS = ("YOUR_TOKEN_HERE", "<token>", "fiq_YOUR_API_KEY")
 ORGANISATION = "your-org"
 
-# Prints what a function said that the AWS CLI has called.
+# Prints the answer of a function that the AWS CLI has invoked.
 OUT = """
 import json
 out = json.load(open("out.json"))
 print(json.dumps([out["statusCode"], json.loads(out["body"])]))"""
 
-# By the name of the file: the command, the line before, the line after.
+# For each file name: the command that runs it, the line before the snippet, the line after it.
 CLIENTS = {
     "curl.sh": (["bash"], "", ""),
     "curl-reference.sh": (["bash"], "", ""),
@@ -42,30 +42,30 @@ CLIENTS = {
         "echo json_encode({result});",
     ),
     "httpx.py": ([sys.executable], "", "import json; print(json.dumps({result}))"),
-    # The CLI prints what it thinks of the call, and writes what the function said to a file.
+    # The CLI prints metadata of the invocation, and writes the function's answer to a file.
     "aws.sh": (["bash"], "exec 3>&1 >&2", f"python -c '{OUT}' >&3"),
 }
 
 
 @dataclass
 class Answer:
-    """What a snippet was answered, and what it made of that."""
+    """The answer that a snippet received, and what it printed."""
 
     status: int
     body: object
     printed: object
 
 
-class Unanswered(Exception):
-    """The snippet failed, or the answer isn't JSON."""
+class Failed(Exception):
+    """The snippet failed, or its answer or its output is not JSON."""
 
 
-class Tap:
-    """Passes bytes between clients and the stack, untouched, and keeps what the stack says."""
+class Proxy:
+    """A TCP proxy before the stack that records the bytes of the stack's answer."""
 
     def __init__(self, stack):
         self.stack = urlsplit(stack)
-        self.said = bytearray()
+        self.answered = bytearray()
 
     async def __aenter__(self):
         self.server = await asyncio.start_server(self.connected, "127.0.0.1", 0)
@@ -81,40 +81,40 @@ class Tap:
             from_stack, to_stack = await asyncio.open_connection(self.stack.hostname, self.stack.port or 80)
         except OSError:
             return writer.close()
-        await asyncio.gather(self.pass_on(reader, to_stack), self.pass_on(from_stack, writer, self.said))
+        await asyncio.gather(self.forward(reader, to_stack), self.forward(from_stack, writer, self.answered))
 
-    async def pass_on(self, reader, writer, kept=None):
+    async def forward(self, reader, writer, record=None):
         with suppress(OSError):
             while data := await reader.read(65536):
-                if kept is not None:
-                    kept += data
+                if record is not None:
+                    record += data
                 writer.write(data)
                 await writer.drain()
         writer.close()
 
     def answer(self):
-        """Status and body of what was heard."""
-        answer = HTTPResponse(SimpleNamespace(makefile=lambda _: BytesIO(self.said)))
+        """Status and body of the recorded answer."""
+        answer = HTTPResponse(SimpleNamespace(makefile=lambda _: BytesIO(self.answered)))
         answer.begin()
         return answer.status, answer.read()
 
 
 def program(text, client, url, token, result):
-    """The snippet, filled in, with what makes it a program."""
+    """The snippet with its placeholders filled in, as a program that prints its result."""
     for host in HOSTS:
         text = text.replace(host, url)
     for placeholder in TOKENS:
         text = text.replace(placeholder, token)
     text = text.replace(ORGANISATION, "demo")
     _, before, after = CLIENTS[client]
-    # The variable that the snippet assigns, if nothing else is asked for.
+    # By default, the result is the variable that the snippet assigns.
     variable = re.search(r"\$?contacts?(?= = )", text)
     result = result or (variable and variable[0])
     return "\n".join([before, text, after.replace("{result}", result or "")]).lstrip()
 
 
 def environment(token):
-    """Ours, without proxies and AWS accounts: everything here is on this machine."""
+    """The current environment without proxies and AWS credentials, because the stack runs on this machine."""
     ours = os.environ.items()
     ours = {name: value for name, value in ours if not re.search("^AWS_|_proxy$", name, re.IGNORECASE)}
     aws = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -123,14 +123,14 @@ def environment(token):
 
 
 async def run(stack, page, client, token, result=None):
-    """Runs the snippet of a page for a client. `result` is the expression to print, if not its variable."""
+    """Runs one page's snippet for one client. `result`: the expression to print, by default the snippet's variable."""
     with tempfile.TemporaryDirectory() as directory:
-        async with Tap(stack) as tap:
+        async with Proxy(stack) as proxy:
             for file in (HERE / page).glob("*.json"):
                 text = file.read_text().replace(TOKENS[0], token)
                 Path(directory, file.name).write_text(text)
             path = Path(directory, "snippet" + Path(client).suffix)
-            path.write_text(program((HERE / page / client).read_text(), client, tap.url, token, result))
+            path.write_text(program((HERE / page / client).read_text(), client, proxy.url, token, result))
             process = await asyncio.create_subprocess_exec(
                 *CLIENTS[client][0],
                 path,
@@ -141,16 +141,16 @@ async def run(stack, page, client, token, result=None):
                 stderr=asyncio.subprocess.PIPE,
             )
             try:
-                printed, complaint = await asyncio.wait_for(process.communicate(), PATIENCE)
+                printed, complaint = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
             finally:
                 if process.returncode is None:
                     process.kill()
                     await process.wait()
     if process.returncode:
         said = (printed + complaint).decode(errors="replace")
-        raise Unanswered(f"it ends with {process.returncode}: {said}")
+        raise Failed(f"exit code {process.returncode}: {said}")
     try:
-        status, body = tap.answer()
+        status, body = proxy.answer()
         return Answer(status, json.loads(body), json.loads(printed))
     except (ValueError, HTTPException) as error:
-        raise Unanswered(f"{error}: {bytes(tap.said)!r}, printed: {printed!r}") from error
+        raise Failed(f"{error}: {bytes(proxy.answered)!r}, printed: {printed!r}") from error

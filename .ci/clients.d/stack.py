@@ -1,4 +1,4 @@
-"""The stack that the snippets talk to."""
+"""The local stack that the snippets call."""
 
 import asyncio
 import os
@@ -9,17 +9,17 @@ COMMAND = ["cargo", "run", "--quiet", "--locked", "--", "--memory", "--port", "0
 
 @asynccontextmanager
 async def running():
-    """The address of the stack in CARNET_URL, or else of one of our own, which ends with us."""
+    """Yields the URL in CARNET_URL, or else starts a stack, yields its URL, and ends it afterwards."""
     if url := os.environ.get("CARNET_URL"):
         yield url.rstrip("/")
         return
-    # Cargo becomes what it runs: one process, one id.
+    # `cargo run` replaces itself with the stack, so this process id is the stack's.
     quiet = {"AWS_LAMBDA_LOG_LEVEL": "WARN", **os.environ}
     process = await asyncio.create_subprocess_exec(*COMMAND, env=quiet, stdout=asyncio.subprocess.PIPE)
     try:
         ready, _, url = (await process.stdout.readline()).decode().strip().partition(" ")
         if ready != "ready":
-            raise SystemExit("the stack doesn't start")
+            raise SystemExit("the local stack did not start")
         yield url
     finally:
         if process.returncode is None:
