@@ -7,7 +7,7 @@ use crate::support::imports::{Crate, Import};
 /// The layers of each crate, from the top down. A module may import those in lower layers; modules of one
 /// layer do not import each other.
 const LAYERS: [(&str, &[&[&str]]); 2] = [
-    ("shared/src", &[&["lib"], &["access"], &["store"], &["aws", "model"]]),
+    ("shared/src", &[&["lib"], &["access"], &["store"], &["aws", "backoff", "model"]]),
     (
         "functions/src",
         &[

@@ -4,5 +4,6 @@
 
 pub mod access;
 pub mod aws;
+pub mod backoff;
 pub mod model;
 pub mod store;

@@ -36,7 +36,7 @@ use crate::json::to_raw;
 use batch::{Batch, is_redelivery};
 use envelope::Envelope;
 
-/// The keys by which event sources are told apart.
+/// The keys by which event sources are distinguished.
 #[derive(Deserialize)]
 struct Source {
     /// SQS.

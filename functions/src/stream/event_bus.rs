@@ -6,7 +6,8 @@ use aws_sdk_eventbridge::config::Builder;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use contacts::aws::SdkConfig;
-use tokio::time::{Instant, sleep, timeout_at};
+use contacts::backoff::Backoff;
+use tokio::time::{Instant, timeout_at};
 
 use super::change_event::ChangeEvent;
 
@@ -17,6 +18,9 @@ const SOURCE: &str = "carnet";
 const MAX_ENTRIES: usize = 10;
 /// The maximum size of one PutEvents request, in bytes as EventBridge counts them.
 const MAX_BYTES: usize = 256 * 1024;
+/// The bounds of the pauses between the attempts to send an entry.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_millis(400);
 /// How often an entry is sent.
 const MAX_ATTEMPTS: u32 = 4;
 
@@ -43,9 +47,10 @@ impl EventBus {
         let mut published = 0;
         for request in requests(&entries) {
             let mut missing: Vec<usize> = (0..request.len()).collect();
+            let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
             for attempt in 0..MAX_ATTEMPTS {
                 if attempt > 0 {
-                    sleep(Duration::from_millis(50 << attempt).mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                    backoff.pause().await;
                 }
                 let put = self.put(missing.iter().map(|place| request[*place].clone()).collect());
                 missing = match timeout_at(deadline, put).await.unwrap_or_else(|_| Err("timed out".to_owned())) {

@@ -1,33 +1,36 @@
-//! Retries: exponential backoff with full jitter, bounded in time.
+//! Retries of a write or a read: exponential backoff, bounded in time.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::error::Error;
+use crate::backoff::Backoff;
 
 /// How long a call keeps retrying: less than the ten seconds of a function. The event source ends calls
 /// that take longer.
-const RETRY_LIMIT: Duration = Duration::from_secs(8);
-/// The upper bound of the second pause. It doubles with every further pause.
-const MIN_BACKOFF: Duration = Duration::from_millis(5);
-/// The upper bound of every pause: a few times the duration of a write. With longer pauses, writers that
-/// have lost often would wait while new ones overtake them, and would keep losing.
-const MAX_BACKOFF: Duration = Duration::from_millis(40);
+const TIME_LIMIT: Duration = Duration::from_secs(8);
+/// The bound of the first pause.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// The bound of every pause: a few times the duration of a write. With longer pauses, writers that have
+/// lost often would wait while new ones overtake them, and would keep losing.
+const MAX_PAUSE: Duration = Duration::from_millis(40);
 
 /// The retries of one operation.
 pub(super) struct Retry {
     until: Instant,
-    max_pause: Duration,
+    is_first: bool,
+    backoff: Backoff,
 }
 
 impl Retry {
     pub(super) fn new() -> Self {
-        Retry { until: Instant::now() + RETRY_LIMIT, max_pause: Duration::ZERO }
+        let backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
+        Retry { until: Instant::now() + TIME_LIMIT, is_first: true, backoff }
     }
 
-    /// Waits before the next attempt: the first time not at all, because the first attempt may have
-    /// failed on a wrong assumption; then for a random time, so that colliding writers separate.
+    /// Waits before the next attempt. The first retry follows at once, because the first attempt may have
+    /// failed on a wrong assumption.
     ///
     /// # Errors
     /// `otherwise`, once the time limit has passed.
@@ -35,8 +38,9 @@ impl Retry {
         if Instant::now() >= self.until {
             return Err(otherwise);
         }
-        sleep(self.max_pause.mul_f64(fastrand::f64())).await;
-        self.max_pause = (self.max_pause * 2).clamp(MIN_BACKOFF, MAX_BACKOFF);
+        if !std::mem::take(&mut self.is_first) {
+            self.backoff.pause().await;
+        }
         Ok(())
     }
 }
