@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 
-use carnet::stack::Outcome;
+use carnet_local::Outcome;
 use contacts::contact::{Contact, Source};
 use contacts::time::Timestamp;
 use futures_util::future::join_all;

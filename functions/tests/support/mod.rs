@@ -10,7 +10,7 @@ mod tap;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use carnet::stack::{LogLines, Logs, Options, Outcome, Stack, Store};
+use carnet_local::{LogLines, Logs, Options, Outcome, Stack, Store};
 use contacts::access::{Access, Grant, Tenant, TenantRecord, User};
 use contacts::config::Config;
 use contacts::contact::{Contact, Phone, Source};

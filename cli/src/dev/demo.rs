@@ -1,0 +1,143 @@
+//! Demo data: tokens and tenants for a first request, and contacts for a first search.
+//!
+//! | token | user | tenant |
+//! |---|---|---|
+//! | `demo-token`, `fiq_demo` | 1 | `demo` |
+//! | `acme-token`, `fiq_acme` | 2 | `acme` |
+//! | `orphan-token` | 3 | none |
+
+use std::collections::BTreeMap;
+
+use carnet_local::{BoxError, Seed, StreamStart};
+use contacts::access::{Access, Grant, Tenant, TenantRecord, User};
+use contacts::config::Config;
+use contacts::contact::{Contact, Metadata, Phone, Source, fold};
+use contacts::table::{AccessTable, Client, Table};
+use contacts::time::Timestamp;
+
+/// How much demo data is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Demo {
+    /// None.
+    None,
+    /// Tokens and tenants.
+    Identities,
+    /// Tokens, tenants, and contacts in the tenant `demo` if the store had no demo data before.
+    Contacts,
+}
+
+const GIVEN: [&str; 18] = [
+    "Amélie", "João", "Sofía", "Priya", "Omar", "Chloé", "Mateo", "Yuki", "Ngozi", "Łukasz", "Zoë", "Beatriz", "Ivan",
+    "Aïcha", "Håkon", "Maria", "Jane", "Tiago",
+];
+const FAMILY: [&str; 14] = [
+    "Smith",
+    "García",
+    "Silva",
+    "Müller",
+    "Dubois",
+    "Okafor",
+    "Sato",
+    "Kowalski",
+    "O'Neil",
+    "Andersson",
+    "Rossi",
+    "Souza",
+    "Novák",
+    "Ben Ali",
+];
+const TAGS: [&str; 7] = ["", "vip", "fr-FR", "newsletter", "vip, newsletter", "beta-testers", "wholesale, pt-BR"];
+const SOURCES: [Source; 5] = [Source::Api, Source::Shopify, Source::Widget, Source::CsvImport, Source::Manual];
+/// Phone numbers from ranges reserved for fiction, without their last two digits.
+const NUMBERS: [&str; 4] = ["+121255501", "+4477009001", "+336399812", "+613570101"];
+const CONTACTS: u64 = 36;
+/// 2026-01-01T00:00:00Z: no demo contact is older.
+const SINCE: i64 = 1_767_225_600;
+const DAY: i64 = 86_400;
+
+/// The hook that writes the demo data, if there is any to write.
+pub(super) fn seed(demo: Demo) -> Option<Seed> {
+    let write = move |environment: BTreeMap<String, String>| async move {
+        write(demo, &environment).await.map_err(|error| format!("the demo data: {error}").into())
+    };
+    (demo != Demo::None).then(|| Seed::new(write))
+}
+
+/// Writes the demo data for functions with this environment. The change feed does not report demo contacts: they stand
+/// for data that was there before anybody subscribed.
+async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<StreamStart, BoxError> {
+    let config = Config::read(|name| environment.get(name).cloned())?;
+    let client = Client::new(&config);
+    let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
+    let table = Table::new(client, config.contacts_table);
+    let tenant = |name| Some(TenantRecord::new(name, name));
+    identity(&access, 2, "acme", tenant("acme")).await?;
+    identity(&access, 3, "orphan", None).await?;
+    let fresh = identity(&access, 1, "demo", tenant("demo")).await?;
+    for name in ["demo", "acme"] {
+        // FlowIQ's key of the same user, with the same tenant record, because contact ids depend on its namespace.
+        if let Some(grant) = access.granted(&format!("{name}-token")).await? {
+            access.grant(&format!("fiq_{name}"), &grant).await?;
+        }
+    }
+    match access.authenticate("demo-token").await?.tenant {
+        Some(tenant) if fresh && demo == Demo::Contacts => {
+            contacts(&table, &tenant).await?;
+            Ok(StreamStart::NextChange)
+        }
+        _ => Ok(StreamStart::AsConfigured),
+    }
+}
+
+/// Issues the token of that name unless it exists. Returns whether it was issued now.
+async fn identity(access: &Access, id: u64, name: &str, tenant: Option<TenantRecord>) -> Result<bool, contacts::Error> {
+    let token = format!("{name}-token");
+    match access.authenticate(&token).await {
+        Err(contacts::Error::Unauthenticated) => {}
+        other => return other.map(|_| false),
+    }
+    let user = User { id, email: format!("{name}@example.com"), name: None };
+    access.grant(&token, &Grant { user, tenant, rate_limit: None, expires_at: None }).await?;
+    Ok(true)
+}
+
+async fn contacts(table: &Table, tenant: &Tenant) -> Result<(), BoxError> {
+    // A fixed seed: the contacts are the same every time.
+    let mut random = fastrand::Rng::with_seed(CONTACTS);
+    for n in 0..CONTACTS {
+        let contact = person(&mut random, tenant, n)?;
+        let made = |stored: Option<Contact>| Ok(stored.unwrap_or_else(|| contact.clone()));
+        table.upsert(tenant, contact.id, Some(&contact.tags), made).await?;
+    }
+    Ok(())
+}
+
+/// A made-up contact; `n` makes the phone number unique.
+fn person(random: &mut fastrand::Rng, tenant: &Tenant, n: u64) -> Result<Contact, BoxError> {
+    let phone: Phone = format!("{}{n:02}", NUMBERS[random.usize(..NUMBERS.len())]).parse()?;
+    let (given, family) = (GIVEN[random.usize(..GIVEN.len())], FAMILY[random.usize(..FAMILY.len())]);
+    let created = SINCE + random.i64(0..90 * DAY);
+    let source = SOURCES[random.usize(..SOURCES.len())];
+    let mut contact = Contact::new(tenant.contact_id(&phone), phone, source, Timestamp::from_second(created)?);
+    contact.name = Some(format!("{given} {family}").parse()?);
+    if random.u8(..3) > 0 {
+        let mailbox: String = fold(&format!("{given}.{family}")).replace([' ', '\''], "");
+        contact.email = Some(format!("{mailbox}@example.com").parse()?);
+    }
+    contact.tags = TAGS[random.usize(..TAGS.len())].parse()?;
+    if random.u8(..4) > 0 {
+        contact.opted_in_at = Some(contact.created_at);
+        contact.last_message_at = Some(Timestamp::from_second(created + random.i64(DAY..200 * DAY))?);
+        contact.total_messages = random.u64(1..60);
+    }
+    if n == 0 {
+        // The contact that the documentation's examples search for.
+        contact.name = Some("Jane Smith".parse()?);
+        contact.email = Some("jane.smith@example.com".parse()?);
+        contact.tags = "vip".parse()?;
+    }
+    if source == Source::Shopify {
+        contact.metadata = Metadata::parse(&format!("{{\"shopify_id\":\"{}\"}}", 10_000 + n))?;
+    }
+    Ok(contact)
+}
