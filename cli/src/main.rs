@@ -1,8 +1,15 @@
-//! The command line.
+//! `carnet`: the command line. Each command is a module; this file only chooses one.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod dev;
+mod events;
+mod send;
+mod workspace;
 
 use std::process::ExitCode;
 
-use carnet::{dev, events, send};
+use carnet_local::BoxError;
 use clap::{Parser, Subcommand};
 
 /// Carnet on one machine.
@@ -20,25 +27,23 @@ struct Cli {
 enum Command {
     /// Run the whole deployment on this machine (the default)
     Dev(dev::Args),
-    /// Print a ready-made event
+    /// Print a sample event, or the events that a stack has published
     Events(events::Args),
-    /// Hand an event to a function of a running stack
+    /// Invoke a function of a running stack with an event
     Send(send::Args),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = match cli.command {
-        Some(Command::Dev(args)) => dev::run(args).await.map_err(Into::into),
-        Some(Command::Events(args)) => events::run(&args).map_err(Into::into),
-        Some(Command::Send(args)) => send::run(args).await.map_err(Into::into),
-        None => dev::run(cli.dev).await.map_err(Into::into),
+    let result: Result<(), BoxError> = match cli.command.unwrap_or(Command::Dev(cli.dev)) {
+        Command::Dev(args) => dev::run(args).await.map_err(Into::into),
+        Command::Events(args) => events::run(args).await,
+        Command::Send(args) => send::run(args).await.map_err(Into::into),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let error: Box<dyn std::error::Error> = error;
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }

@@ -1,7 +1,7 @@
 //! Events `record-consent` and `set-contact-state`: what was said last counts, whenever it arrives.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use carnet::stack::Outcome;
+use carnet_local::Outcome;
 use serde_json::{Value, json};
 
 use crate::support::Bundle;

@@ -1,6 +1,6 @@
 //! The other doors: direct, queue and bus, of every action function.
 
-use carnet::stack::{Options, Outcome};
+use carnet_local::{Options, Outcome};
 use serde_json::{Value, json};
 
 use crate::support::{Bundle, Fault, answered, options, template};

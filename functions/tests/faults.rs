@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use carnet::stack::Options;
+use carnet_local::Options;
 use serde_json::{Value, json};
 
 use crate::support::{Bundle, Fault, Tap, options, template};

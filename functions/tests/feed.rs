@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use carnet::stack::{Options, Outcome};
+use carnet_local::{Options, Outcome};
 use serde_json::{Value, json};
 
 use crate::support::{Bundle, answered, options};

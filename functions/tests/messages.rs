@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::fs;
 
-use carnet::stack::Outcome;
-use contacts::model::Timestamp;
-use contacts::model::{Contact, Source};
+use carnet_local::Outcome;
+use contacts::model::{Contact, Source, Timestamp};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 

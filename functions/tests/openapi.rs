@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use carnet::template::Template;
+use carnet_local::template::Template;
 use serde_json::{Value, json};
 
 use crate::support::{Bundle, binaries, document, template};

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use carnet::stack::Outcome;
+use carnet_local::Outcome;
 use serde_json::{Value, json};
 
 use crate::support::{Bundle, answered};

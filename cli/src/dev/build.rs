@@ -1,4 +1,4 @@
-//! Compiling the functions.
+//! Building the functions with cargo.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,16 +14,16 @@ use tokio::process::{Child, Command};
 
 /// Why there are no executables.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Cargo doesn't run.
+pub(crate) enum Error {
+    /// Cargo cannot be run.
     #[error("can't run cargo: {0}")]
     Cargo(#[from] io::Error),
-    /// The compiler has said why.
+    /// The functions do not compile; the compiler has printed why.
     #[error("the functions don't compile")]
     Failed,
 }
 
-/// What cargo says about each thing it has made, as far as it is of interest.
+/// The part that is read of cargo's message about an artifact.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -36,14 +36,14 @@ struct Target {
     name: String,
 }
 
-/// Builds the functions and returns their executables by name.
+/// Builds the functions. Returns the executables of the workspace by name.
 pub(super) async fn functions(root: &Path, release: bool) -> Result<BTreeMap<String, PathBuf>, Error> {
     let mut cargo = Build(command(root, release).spawn()?);
     let mut executables = BTreeMap::new();
     if let Some(stdout) = cargo.0.stdout.take() {
         let mut lines = BufReader::new(stdout).lines();
         while let Some(line) = lines.next_line().await? {
-            // Whatever isn't a message is a build script's chatter.
+            // Lines that are not messages are the output of build scripts.
             let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
             if let ("compiler-artifact", Some(target), Some(path)) =
                 (&*message.reason, message.target, message.executable)
@@ -59,10 +59,9 @@ fn command(root: &Path, release: bool) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["build", "--bins", "--message-format=json-render-diagnostics"])
-        // Cargo unifies features within one build. What is deployed is built by itself, so that
-        // this tool's features don't creep into a function. While developing, the tool is part of the
-        // build: a function's features are among its own (it depends on `contacts` too), so what
-        // `cargo run` has just compiled is used again.
+        // Cargo unifies features within one build. For `--release` the functions are built alone, as they are for a
+        // deployment, so that no feature of this command is compiled into them. Otherwise the selection is the same
+        // as that of `cargo run`, so that everything which that has compiled is used again.
         .args(if release { ["--release", "--package=functions"].as_slice() } else { &["--workspace"] })
         .current_dir(root)
         .stdin(Stdio::null())
@@ -74,22 +73,22 @@ fn command(root: &Path, release: bool) -> Command {
     cargo
 }
 
-/// Whether `cargo run` set this variable for us. Build scripts watch some of these, and would run
-/// again, with everything after them.
+/// Whether `cargo run` has set this variable. Build scripts watch some of these variables: with them, they would run
+/// again, and what depends on them would be compiled again.
 fn is_from_cargo_run(name: &OsString) -> bool {
     let name = name.to_string_lossy();
     let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
     name == "LD_LIBRARY_PATH" || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// A running cargo. Dropping it ends it and the compilers it has started, which share its group.
+/// A running cargo. Dropping it ends its process group, which includes the compilers.
 struct Build(Child);
 
 impl Drop for Build {
     fn drop(&mut self) {
         let group = self.0.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
         if let Some(group) = group {
-            // Gone already, if this fails.
+            // Fails if the group has ended already.
             let _ = kill_process_group(group, Signal::TERM);
         }
     }

@@ -1,36 +1,36 @@
-//! The events themselves, as the services send them.
+//! The sample events, in the shapes that the AWS services send.
 
+use carnet_local::aws::{ACCOUNT, region};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Action, Kind};
-use crate::stack::aws::{ACCOUNT, region};
+use super::kinds::{EventKind, SampleAction};
 
-/// An event of that kind, which asks for that action.
-pub(super) fn event(kind: Kind, action: Action, tenant: Uuid) -> Value {
+/// An event of a kind that asks for an action.
+pub(super) fn event(kind: EventKind, action: SampleAction, tenant: Uuid) -> Value {
     let name = action.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let envelope = || json!({ "tenant_id": tenant, "input": action.input() });
     match kind {
-        Kind::Direct => envelope(),
-        Kind::Sqs => json!({ "Records": [message(&envelope(), &name, None), message(&envelope(), &name, None)] }),
-        Kind::SqsFifo => {
+        EventKind::Direct => envelope(),
+        EventKind::Sqs => json!({ "Records": [message(&envelope(), &name, None), message(&envelope(), &name, None)] }),
+        EventKind::SqsFifo => {
             json!({ "Records": [message(&envelope(), &name, Some(1)), message(&envelope(), &name, Some(2))] })
         }
-        Kind::Pipes => json!([message(&envelope(), &name, None), message(&envelope(), &name, None)]),
-        Kind::Eventbridge => json!({
+        EventKind::Pipes => json!([message(&envelope(), &name, None), message(&envelope(), &name, None)]),
+        EventKind::Eventbridge => json!({
             "version": "0", "id": Uuid::new_v4(), "detail-type": name, "source": "example", "account": ACCOUNT,
             "time": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "region": region(), "resources": [],
             "detail": envelope(),
         }),
-        Kind::Http => http(&name, &action.input()),
-        Kind::Rest => rest(&name, &action.input()),
-        Kind::Dynamodb => json!({ "Records": [inserted(tenant), modified(tenant)] }),
+        EventKind::Http => http(&name, &action.input()),
+        EventKind::Rest => rest(&name, &action.input()),
+        EventKind::Dynamodb => json!({ "Records": [inserted(tenant), modified(tenant)] }),
     }
 }
 
-/// A message, of a FIFO queue if it has a place in a group.
+/// A message; with a place in its group, one of a FIFO queue.
 fn message(body: &Value, queue: &str, place: Option<u32>) -> Value {
     let now = Timestamp::now().as_millisecond();
     let mut attributes = json!({
@@ -94,7 +94,7 @@ fn rest(action: &str, input: &Value) -> Value {
     })
 }
 
-/// The image of a contact, without what is for the indexes.
+/// The image of a contact, without its index attributes.
 fn image(tenant: Uuid, version: u32, name: &str) -> Value {
     json!({
         "tenant_id": { "S": tenant }, "item": { "S": CONTACT }, "version": { "N": version.to_string() },
@@ -107,19 +107,19 @@ fn image(tenant: Uuid, version: u32, name: &str) -> Value {
 const CONTACT: &str = "contact#d6f0d85e-ad08-59b1-a837-e0bfdcd1a434";
 
 fn inserted(tenant: Uuid) -> Value {
-    change("INSERT", 1, json!({ "Keys": keys(tenant), "NewImage": image(tenant, 1, "Ada") }))
+    stream_record("INSERT", 1, json!({ "Keys": keys(tenant), "NewImage": image(tenant, 1, "Ada") }))
 }
 
 fn modified(tenant: Uuid) -> Value {
     let (old, new) = (image(tenant, 1, "Ada"), image(tenant, 2, "Ada Lovelace"));
-    change("MODIFY", 2, json!({ "Keys": keys(tenant), "NewImage": new, "OldImage": old }))
+    stream_record("MODIFY", 2, json!({ "Keys": keys(tenant), "NewImage": new, "OldImage": old }))
 }
 
 fn keys(tenant: Uuid) -> Value {
     json!({ "tenant_id": { "S": tenant }, "item": { "S": CONTACT } })
 }
 
-fn change(name: &str, number: u64, mut change: Value) -> Value {
+fn stream_record(name: &str, number: u64, mut change: Value) -> Value {
     let region = region();
     change["SizeBytes"] = change.to_string().len().into();
     change["ApproximateCreationDateTime"] = Timestamp::now().as_second().into();
@@ -136,8 +136,12 @@ fn change(name: &str, number: u64, mut change: Value) -> Value {
 mod tests {
     use super::*;
 
-    const ACTIONS: [Action; 4] =
-        [Action::CreateContact, Action::RecordMessage, Action::RecordConsent, Action::SetContactState];
+    const ACTIONS: [SampleAction; 4] = [
+        SampleAction::CreateContact,
+        SampleAction::RecordMessage,
+        SampleAction::RecordConsent,
+        SampleAction::SetContactState,
+    ];
 
     /// The keys of an object, sorted.
     fn keys(value: &Value) -> Vec<&str> {
@@ -147,24 +151,25 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_is_in_every_kind_that_carries_one() {
+    fn every_kind_but_http_and_streams_carries_the_envelope() {
         let tenant = Uuid::new_v4();
         let body =
             |event: &Value, n: usize| serde_json::from_str(event["Records"][n]["body"].as_str().unwrap()).unwrap();
         for action in ACTIONS {
-            let envelopes: Vec<Value> = [Kind::Direct, Kind::Pipes, Kind::Sqs, Kind::SqsFifo, Kind::Eventbridge]
-                .map(|kind| (kind, event(kind, action, tenant)))
-                .into_iter()
-                .flat_map(|(kind, event)| match kind {
-                    Kind::Direct => vec![event],
-                    Kind::Pipes => {
-                        let event = json!({ "Records": event });
-                        vec![body(&event, 0), body(&event, 1)]
-                    }
-                    Kind::Eventbridge => vec![event["detail"].clone()],
-                    _ => vec![body(&event, 0), body(&event, 1)],
-                })
-                .collect();
+            let envelopes: Vec<Value> =
+                [EventKind::Direct, EventKind::Pipes, EventKind::Sqs, EventKind::SqsFifo, EventKind::Eventbridge]
+                    .map(|kind| (kind, event(kind, action, tenant)))
+                    .into_iter()
+                    .flat_map(|(kind, event)| match kind {
+                        EventKind::Direct => vec![event],
+                        EventKind::Pipes => {
+                            let event = json!({ "Records": event });
+                            vec![body(&event, 0), body(&event, 1)]
+                        }
+                        EventKind::Eventbridge => vec![event["detail"].clone()],
+                        _ => vec![body(&event, 0), body(&event, 1)],
+                    })
+                    .collect();
             assert_eq!(envelopes.len(), 8);
             for envelope in envelopes {
                 assert_eq!(envelope["tenant_id"], json!(tenant));
@@ -174,10 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn messages_have_what_lambda_sends() {
+    fn messages_have_the_fields_that_lambda_sends() {
         let tenant = Uuid::new_v4();
-        let (plain, fifo) =
-            (event(Kind::Sqs, Action::RecordMessage, tenant), event(Kind::SqsFifo, Action::RecordMessage, tenant));
+        let (plain, fifo) = (
+            event(EventKind::Sqs, SampleAction::RecordMessage, tenant),
+            event(EventKind::SqsFifo, SampleAction::RecordMessage, tenant),
+        );
         let names =
             ["attributes", "awsRegion", "body", "eventSource", "eventSourceARN", "messageAttributes", "messageId"];
         assert_eq!(keys(&plain["Records"][0]), [names.as_slice(), &["receiptHandle"]].concat());
@@ -192,27 +199,27 @@ mod tests {
     #[test]
     fn requests_carry_the_input() {
         let tenant = Uuid::new_v4();
-        for kind in [Kind::Http, Kind::Rest] {
-            let event = event(kind, Action::CreateContact, tenant);
+        for kind in [EventKind::Http, EventKind::Rest] {
+            let event = event(kind, SampleAction::CreateContact, tenant);
             let input: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
-            assert_eq!(input, Action::CreateContact.input());
+            assert_eq!(input, SampleAction::CreateContact.input());
         }
     }
 
     #[test]
-    fn changes_are_of_one_contact() {
+    fn stream_records_are_of_one_contact_and_readable() {
         let tenant = Uuid::new_v4();
-        let event = event(Kind::Dynamodb, Action::CreateContact, tenant);
+        let event = event(EventKind::Dynamodb, SampleAction::CreateContact, tenant);
         let [first, second] = [0, 1].map(|n| &event["Records"][n]);
         assert_eq!(first["dynamodb"]["NewImage"], second["dynamodb"]["OldImage"]);
         assert_eq!(first["dynamodb"]["Keys"]["tenant_id"]["S"], json!(tenant));
         assert!(first["dynamodb"].get("OldImage").is_none());
-        // And the change feed reads them.
+        // The change feed can read them.
         for (record, names) in [(first, (None, "Ada")), (second, (Some("Ada"), "Ada Lovelace"))] {
             let change = contacts::store::ContactChange::read(&record["dynamodb"].to_string()).unwrap().unwrap();
             let name = |contact: &contacts::model::Contact| contact.name.clone().map(String::from);
-            let told = (change.old.as_ref().and_then(name), change.new.as_ref().and_then(name));
-            assert_eq!(told, (names.0.map(str::to_owned), Some(names.1.to_owned())));
+            let names_read = (change.old.as_ref().and_then(name), change.new.as_ref().and_then(name));
+            assert_eq!(names_read, (names.0.map(str::to_owned), Some(names.1.to_owned())));
         }
     }
 }

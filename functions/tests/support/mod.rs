@@ -12,7 +12,7 @@ mod tap;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use carnet::stack::{LogLines, Logs, Options, Outcome, Stack, Store};
+use carnet_local::{LogLines, Logs, Options, Outcome, Stack, Store};
 use contacts::access::{Access, TokenRecord, User};
 use contacts::aws::{Environment, sdk_config};
 use contacts::model::{Contact, Phone, Source, Tenant, TenantRecord, Timestamp};

@@ -1,0 +1,85 @@
+//! The embedded DynamoDB.
+//!
+//! It has a thread and a runtime of its own, because its SQLite calls block.
+
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use dynoxide::{Database, server};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::{runtime, time};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::listen::bind;
+use crate::shutdown::Shutdown;
+
+/// How often expired items are deleted. The engine does not do that by itself.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// A running engine.
+pub(crate) struct Engine {
+    /// Its URL.
+    pub(crate) url: String,
+    /// Its database, for access without HTTP.
+    pub(crate) database: Database,
+    /// The name of the database for SQLite: a path, or a URI.
+    pub(crate) file: String,
+}
+
+/// Starts the engine on a file, or in memory.
+///
+/// # Errors
+/// [`Error::PortTaken`], [`Error::Listen`], [`Error::Engine`].
+pub(crate) fn start(file: Option<&Path>, port: u16, shutdown: &Shutdown) -> Result<Engine, Error> {
+    let failed = |error: &dyn ToString| Error::Engine(error.to_string());
+    let listener = bind(port, "--dynamodb-port")?;
+    let address = listener.local_addr().map_err(|error| failed(&error))?;
+    let file = match file {
+        Some(file) => {
+            let name = file.to_str().map(str::to_owned);
+            name.ok_or_else(|| Error::Engine(format!("{}: the path isn't UTF-8", file.display())))?
+        }
+        // In memory, but with a name, so that a second connection finds it.
+        None => format!("file:/carnet-{}?vfs=memdb", Uuid::new_v4()),
+    };
+    let database = Database::new(&file).map_err(|error| Error::Engine(format!("{file}: {error}")))?;
+    let (ended, end) = oneshot::channel::<()>();
+    let (stop, tables) = (shutdown.clone(), database.clone());
+    let thread = thread::Builder::new().name("dynamodb".into()).spawn(move || {
+        // Without a runtime the engine does not answer, which the first request to it reports.
+        if let Ok(runtime) = runtime::Builder::new_current_thread().enable_all().build() {
+            let _ = runtime.block_on(serve(listener, tables, stop));
+        }
+        // The database is closed now; dropping the sender tells the task below.
+        drop(ended);
+    });
+    thread.map_err(|error| failed(&error))?;
+    shutdown.spawn(async { drop(end.await) });
+    Ok(Engine { url: format!("http://{address}"), database, file })
+}
+
+async fn serve(listener: std::net::TcpListener, database: Database, shutdown: Shutdown) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let serving = server::serve_with_shutdown(listener, database.clone(), shutdown.begun());
+    let engine = async {
+        tokio::select! {
+            _ = serving => {}
+            () = sweep(&database) => {}
+        }
+    };
+    shutdown.serve(engine).await;
+    Ok(())
+}
+
+async fn sweep(database: &Database) {
+    let mut ticks = time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        // After a failed sweep the items wait for the next one; in DynamoDB itself they may wait for days.
+        let _ = database.sweep_ttl();
+    }
+}

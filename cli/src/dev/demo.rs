@@ -1,0 +1,148 @@
+//! Demo data: tokens and tenants for a first request, and contacts for a first search.
+//!
+//! | token | user | tenant |
+//! |---|---|---|
+//! | `demo-token`, `fiq_demo` | 1 | `demo` |
+//! | `acme-token`, `fiq_acme` | 2 | `acme` |
+//! | `orphan-token` | 3 | none |
+
+use std::collections::BTreeMap;
+
+use carnet_local::{BoxError, Seed, StreamStart};
+use contacts::access::{self, Access, TokenRecord, User};
+use contacts::aws::{Environment, sdk_config};
+use contacts::model::{Contact, Metadata, Phone, Source, Tenant, TenantRecord, Timestamp, fold};
+use contacts::store::{AccessTable, Client, ContactsTable};
+
+/// How much demo data is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Demo {
+    /// None.
+    None,
+    /// Tokens and tenants.
+    Identities,
+    /// Tokens, tenants, and contacts in the tenant `demo` if the store had no demo data before.
+    Contacts,
+}
+
+const GIVEN: [&str; 18] = [
+    "Amélie", "João", "Sofía", "Priya", "Omar", "Chloé", "Mateo", "Yuki", "Ngozi", "Łukasz", "Zoë", "Beatriz", "Ivan",
+    "Aïcha", "Håkon", "Maria", "Jane", "Tiago",
+];
+const FAMILY: [&str; 14] = [
+    "Smith",
+    "García",
+    "Silva",
+    "Müller",
+    "Dubois",
+    "Okafor",
+    "Sato",
+    "Kowalski",
+    "O'Neil",
+    "Andersson",
+    "Rossi",
+    "Souza",
+    "Novák",
+    "Ben Ali",
+];
+const TAGS: [&str; 7] = ["", "vip", "fr-FR", "newsletter", "vip, newsletter", "beta-testers", "wholesale, pt-BR"];
+const SOURCES: [Source; 5] = [Source::Api, Source::Shopify, Source::Widget, Source::CsvImport, Source::Manual];
+/// Phone numbers from ranges reserved for fiction, without their last two digits.
+const NUMBERS: [&str; 4] = ["+121255501", "+4477009001", "+336399812", "+613570101"];
+const CONTACTS: u64 = 36;
+/// 2026-01-01T00:00:00Z: no demo contact is older.
+const SINCE: i64 = 1_767_225_600;
+const DAY: i64 = 86_400;
+
+/// The hook that writes the demo data, if there is any to write.
+pub(super) fn seed(demo: Demo) -> Option<Seed> {
+    let write = move |environment: BTreeMap<String, String>| async move {
+        write(demo, &environment).await.map_err(|error| format!("the demo data: {error}").into())
+    };
+    (demo != Demo::None).then(|| Seed::new(write))
+}
+
+/// Writes the demo data for functions with this environment. The change feed does not report demo contacts: they stand
+/// for data that was there before anybody subscribed.
+async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<StreamStart, BoxError> {
+    let variable = |name: &str| environment.get(name).cloned().ok_or_else(|| format!("the functions have no {name}"));
+    let sdk = sdk_config(&Environment {
+        region: variable("AWS_REGION")?,
+        access_key_id: variable("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,
+        session_token: variable("AWS_SESSION_TOKEN").ok(),
+    });
+    let client = Client::new(&sdk, variable("AWS_ENDPOINT_URL_DYNAMODB").ok());
+    let access = Access::new(AccessTable::new(client.clone(), variable("ACCESS_TABLE")?), 0);
+    let table = ContactsTable::new(client, variable("CONTACTS_TABLE")?);
+    let tenant = |name| Some(TenantRecord::new(name, name));
+    identity(&access, 2, "acme", tenant("acme")).await?;
+    identity(&access, 3, "orphan", None).await?;
+    let fresh = identity(&access, 1, "demo", tenant("demo")).await?;
+    for name in ["demo", "acme"] {
+        // FlowIQ's key of the same user, with the same tenant record, because contact ids depend on its namespace.
+        if let Some(record) = access.find(&format!("{name}-token")).await? {
+            access.issue(&format!("fiq_{name}"), &record).await?;
+        }
+    }
+    match access.authenticate("demo-token").await?.tenant {
+        Some(tenant) if fresh && demo == Demo::Contacts => {
+            contacts(&table, &tenant).await?;
+            Ok(StreamStart::NextChange)
+        }
+        _ => Ok(StreamStart::AsConfigured),
+    }
+}
+
+/// Issues the token of that name unless it exists. Returns whether it was issued now.
+async fn identity(access: &Access, id: u64, name: &str, tenant: Option<TenantRecord>) -> Result<bool, access::Error> {
+    let token = format!("{name}-token");
+    match access.authenticate(&token).await {
+        Err(access::Error::Unauthenticated) => {}
+        other => return other.map(|_| false),
+    }
+    let user = User { id, email: format!("{name}@example.com"), name: None };
+    access.issue(&token, &TokenRecord { user, tenant, rate_limit: None, expires_at: None }).await?;
+    Ok(true)
+}
+
+async fn contacts(table: &ContactsTable, tenant: &Tenant) -> Result<(), BoxError> {
+    // A fixed seed: the contacts are the same every time.
+    let mut random = fastrand::Rng::with_seed(CONTACTS);
+    for n in 0..CONTACTS {
+        let contact = person(&mut random, tenant, n)?;
+        let made = |stored: Option<Contact>| Ok::<_, contacts::store::Error>(stored.unwrap_or_else(|| contact.clone()));
+        table.upsert(tenant, contact.id, Some(&contact.tags), made).await?;
+    }
+    Ok(())
+}
+
+/// A made-up contact; `n` makes the phone number unique.
+fn person(random: &mut fastrand::Rng, tenant: &Tenant, n: u64) -> Result<Contact, BoxError> {
+    let phone: Phone = format!("{}{n:02}", NUMBERS[random.usize(..NUMBERS.len())]).parse()?;
+    let (given, family) = (GIVEN[random.usize(..GIVEN.len())], FAMILY[random.usize(..FAMILY.len())]);
+    let created = SINCE + random.i64(0..90 * DAY);
+    let source = SOURCES[random.usize(..SOURCES.len())];
+    let mut contact = Contact::new(tenant.contact_id(&phone), phone, source, Timestamp::from_second(created)?);
+    contact.name = Some(format!("{given} {family}").parse()?);
+    if random.u8(..3) > 0 {
+        let mailbox: String = fold(&format!("{given}.{family}")).replace([' ', '\''], "");
+        contact.email = Some(format!("{mailbox}@example.com").parse()?);
+    }
+    contact.tags = TAGS[random.usize(..TAGS.len())].parse()?;
+    if random.u8(..4) > 0 {
+        contact.opted_in_at = Some(contact.created_at);
+        contact.last_message_at = Some(Timestamp::from_second(created + random.i64(DAY..200 * DAY))?);
+        contact.total_messages = random.u64(1..60);
+    }
+    if n == 0 {
+        // The contact that the documentation's examples search for.
+        contact.name = Some("Jane Smith".parse()?);
+        contact.email = Some("jane.smith@example.com".parse()?);
+        contact.tags = "vip".parse()?;
+    }
+    if source == Source::Shopify {
+        contact.metadata = Metadata::parse(&format!("{{\"shopify_id\":\"{}\"}}", 10_000 + n))?;
+    }
+    Ok(contact)
+}
