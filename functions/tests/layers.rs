@@ -6,7 +6,7 @@ use crate::support::imports::{Crate, Import};
 
 /// The layers of each crate, from the top down. A module may import those in lower layers; modules of one
 /// layer do not import each other.
-const LAYERS: [(&str, &[&[&str]]); 2] = [
+const LAYERS: [(&str, &[&[&str]]); 4] = [
     ("shared/src", &[&["lib"], &["access"], &["store"], &["aws", "backoff", "model"]]),
     (
         "functions/src",
@@ -19,6 +19,21 @@ const LAYERS: [(&str, &[&[&str]]); 2] = [
             &["input", "json"],
             &["error"],
             &["config", "deadline", "telemetry"],
+        ],
+    ),
+    ("cli/src", &[&["main"], &["dev", "events", "send"], &["workspace"]]),
+    (
+        "cli/local/src",
+        &[
+            &["lib"],
+            &["stack"],
+            &["server"],
+            &["http_api", "eventbridge"],
+            &["lambda"],
+            &["dynamodb", "event_log"],
+            &["options"],
+            &["data_dir", "listen", "logs", "seed", "template"],
+            &["aws", "body", "error", "lock", "shutdown"],
         ],
     ),
 ];
