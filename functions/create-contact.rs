@@ -1,20 +1,21 @@
 //! Creates a contact, or changes the one with the same phone number (upsert).
 //!
-//! Route: `POST /api/v1/actions/create-contact`. Event: the same input in an envelope.
+//! Route: `POST /api/v1/actions/create-contact`.
+//! Event (direct invocation, SQS, EventBridge): `{"tenant_id":"<UUID>","input":{…}}` with the same input.
 //!
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
-//! | `phone` | yes | phone number in international format, in any spelling; 7–15 digits |
+//! | `phone` | yes | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored |
 //! | `name` | | display name, at most 255 characters; `""` clears it |
 //! | `email` | | email address, at most 255 characters; `""` clears it |
 //! | `tags` | | comma-separated, at most 45 of 1–100 characters; replaces the list, `""` clears it |
 //! | `metadata` | | JSON object, at most 65,536 bytes; replaces the stored object, `""` clears it |
 //!
-//! An omitted field keeps its stored value.
+//! An omitted field keeps its stored value. `null` and `""` are equivalent; unknown fields are ignored.
 //!
 //! # Answer
-//! 201, with `X-Contact-Outcome: created`, `updated` or `unchanged`.
+//! 201, also if the contact existed; `X-Contact-Outcome` is `created`, `updated` or `unchanged`.
 //! ```json
 //! {"id":"d6f0d85e-ad08-59b1-a837-e0bfdcd1a434","phone":"+5511987654321","name":"José","email":null,"tags":["vip","pt-BR"],"created_at":"2026-11-20T10:58:35+00:00"}
 //! ```
@@ -24,21 +25,31 @@
 //! |---|---|---|
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
-//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object |
+//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
-//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, other writers keep winning, or the time limit is reached; `Retry-After` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! As an event: `ValidationFailed`, `UnknownTenant`, `UnknownEvent`,
+//! `Conflict`, `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
-//! Idempotent. Two calls with one phone number never create two contacts, not even concurrently. `id`,
+//! Idempotent. Two calls with one phone number never create two contacts, not even concurrently; numbers that
+//! WhatsApp writes in two ways (such as Brazilian ones with and without the ninth digit) count as one. `id`,
 //! `phone`, `created_at`, `source`, consent and message counters of an existing contact never change.
 //!
 //! # Cost
-//! New contact: 1 PutItem (3 write units; 4 with an email address). Existing contact: 2 PutItem, or 1 if
-//! nothing changes. With tags: 1 BatchGetItem and 1 TransactWriteItems.
-//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
-//! (up to 120 calls per 60 s).
+//! | case | requests |
+//! |---|---|
+//! | new contact | 1 PutItem (3 write units; 4 with an email address) |
+//! | existing contact | 1 PutItem, which is refused and returns the contact; then 1 PutItem if something changes |
+//! | existing contact with tags, whose name or email address changes | 1 refused PutItem, 1 TransactWriteItems |
+//! | `tags` given | 1 BatchGetItem; then 1 TransactWriteItems if tags change, 1 PutItem if only other fields do |
+//!
+//! A name or email address with `+` and a digit (`jane+1@example.com`) counts as one more tag here.
+//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
+//! write unit for a limit of up to 120).
 
 use contacts::model::{Contact, ContactId, Email, Metadata, Name, Patch, Phone, Source, Tags, Timestamp};
 use contacts::store::ContactsTable;

@@ -1,6 +1,9 @@
-//! Creates a contact, if none with this phone number exists (FlowIQ).
+//! Creates a contact, if none with this phone number exists. For clients of FlowIQ, whose tokens are called
+//! keys and begin with `fiq_`.
 //!
-//! Route: `POST /contact`. Event: the same input in an envelope, without `tenantId`.
+//! Route: `POST /contact`.
+//! Event (direct invocation, SQS, EventBridge): `{"tenant_id":"<UUID>","input":{…}}` with the same input, without
+//! `tenantId`.
 //!
 //! # Input
 //! | parameter | required | type and limits |
@@ -15,7 +18,7 @@
 //! | `tags` | | comma-separated, at most 45 of 1–100 characters |
 //!
 //! # Answer
-//! 201.
+//! 201, with `X-Contact-Outcome: created`.
 //! ```json
 //! {"success":true,"message":"Contact created successfully","contact":{"id":"0b0e9c5e-…","full_name":"John Doe","whatsapp_id":"27123456789","phone_number":"+27123456789","email":null,"tags":["customer"],"organization_id":"6c1f8a57-…","created_at":"2025-12-11T10:30:00Z"}}
 //! ```
@@ -24,26 +27,31 @@
 //! | status | body | when |
 //! |---|---|---|
 //! | 401 | `{"success":false,"error":"Authorization required","message":"Please provide Authorization bearer token"}` | the token is missing |
-//! | 401 | `{"success":false,"error":"Invalid API key","message":"The API key is invalid or expired"}` | the key is unknown, expired, or does not begin with `fiq_` |
+//! | 401 | `{"success":false,"error":"Invalid API key","message":"The API key is invalid or expired"}` | the key is unknown, expired, revoked, or does not begin with `fiq_` |
 //! | 400 | `{"success":false,"error":"Tenant ID is required","message":"Please provide tenantId query parameter"}` | `tenantId` is missing |
-//! | 401 | `{"success":false,"error":"Authentication mismatch","message":"Bearer token does not match the provided tenantId"}` | the key belongs to another tenant |
-//! | 400 | `{"success":false,"error":"Malformed JSON","message":"The body must be a JSON object"}` | the body is not a JSON object |
+//! | 401 | `{"success":false,"error":"Authentication mismatch","message":"Bearer token does not match the provided tenantId"}` | the key belongs to another tenant, or to none |
+//! | 400 | `{"success":false,"error":"Malformed JSON","message":"The body must be a JSON object"}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 400 | `{"success":false,"error":"Phone number is required","message":"<messages>"}` | `phone_number` is missing |
 //! | 400 | `{"success":false,"error":"Invalid phone number","message":"<messages>"}` | `phone_number` is invalid |
 //! | 400 | `{"success":false,"error":"Validation failed","message":"<messages>"}` | other fields are invalid |
 //! | 409 | `{"error":"Contact already exists","message":"A contact with phone number 27123456789 already exists"}` | the number exists in any spelling; nothing is changed |
-//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, other writers keep winning, or the time limit is reached; `Retry-After` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! As an event: `ValidationFailed`, `ContactExists`, `UnknownTenant`, `UnknownEvent`,
+//! `Conflict`, `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
-//! Concurrent calls with one number create one contact; the others get 409. As an event, a redelivery
-//! after the contact was created counts as done.
+//! Concurrent calls with one number create one contact; the others get 409, and so may a retry after 503. By
+//! SQS or EventBridge, an event whose number exists already succeeds and changes nothing, because it cannot
+//! be told from a redelivery; a direct invocation fails with `ContactExists`.
 //!
 //! # Cost
-//! 1 PutItem (3 write units), also for 409; with tags 1 BatchGetItem and 1 TransactWriteItems.
-//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
-//! (up to 120 calls per 60 s).
+//! 1 PutItem (3 write units; 4 with an email address), also for 409. With tags 1 BatchGetItem and, if the
+//! contact is new, 1 TransactWriteItems.
+//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
+//! write unit for a limit of up to 120).
 
 use std::str::FromStr;
 

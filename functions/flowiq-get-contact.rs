@@ -1,6 +1,9 @@
-//! Returns one contact by its phone number (FlowIQ).
+//! Returns one contact by its phone number. For clients of FlowIQ, whose tokens are called keys and begin
+//! with `fiq_`.
 //!
-//! Route: `GET /contact`. Event: the parameters as the input of an envelope, without `tenantId`.
+//! Route: `GET /contact`.
+//! Event (direct invocation, SQS, EventBridge): `{"tenant_id":"<UUID>","input":{…}}` with the same input, without
+//! `tenantId`.
 //!
 //! # Input
 //! | parameter | required | type and limits |
@@ -12,7 +15,7 @@
 //! Both take a number in any spelling, with or without `+`.
 //!
 //! # Answer
-//! 200.
+//! 200. `allow_broadcast` is true unless the person opted out; `location` is always `{}`.
 //! ```json
 //! {"success":true,"contact":{"id":"0b0e9c5e-…","full_name":"John Doe","whatsapp_id":"27123456789","phone_number":"+27123456789","email":null,"tags":[],"organization_id":"6c1f8a57-…","bot_status":"active","allow_broadcast":true,"archived":false,"blocked":false,"active_status":false,"has_unread_messages":false,"source":{"type":"api","location":{},"created_at":"2025-12-11T10:30:00Z"},"contact_summary":null,"contact_summary_updated_at":null,"created_at":"2025-12-11T10:30:00Z","updated_at":"2025-12-11T10:30:00Z"}}
 //! ```
@@ -21,22 +24,25 @@
 //! | status | body | when |
 //! |---|---|---|
 //! | 401 | `{"success":false,"error":"Authorization required","message":"Please provide Authorization bearer token"}` | the token is missing |
-//! | 401 | `{"success":false,"error":"Invalid API key","message":"The API key is invalid or expired"}` | the key is unknown, expired, or does not begin with `fiq_` |
+//! | 401 | `{"success":false,"error":"Invalid API key","message":"The API key is invalid or expired"}` | the key is unknown, expired, revoked, or does not begin with `fiq_` |
 //! | 400 | `{"success":false,"error":"Tenant ID is required","message":"Please provide tenantId query parameter"}` | `tenantId` is missing |
-//! | 401 | `{"success":false,"error":"Authentication mismatch","message":"Bearer token does not match the provided tenantId"}` | the key belongs to another tenant |
+//! | 401 | `{"success":false,"error":"Authentication mismatch","message":"Bearer token does not match the provided tenantId"}` | the key belongs to another tenant, or to none |
 //! | 400 | `{"success":false,"error":"Phone number is required","message":"Please provide phone_number or whatsapp_id"}` | both are missing |
 //! | 404 | `{"error":"Contact not found","message":"No contact found with phone number 27123456789"}` | no contact has the number, or it is not a phone number |
-//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, other writers keep winning, or the time limit is reached; `Retry-After` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! As an event: `ValidationFailed`, `ContactNotFound`, `UnknownTenant`, `UnknownEvent`,
+//! `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! Strongly consistent.
 //!
 //! # Cost
 //! 1 GetItem (1 read unit per 4 KB).
-//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
-//! (up to 120 calls per 60 s).
+//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
+//! write unit for a limit of up to 120).
 
 use std::str::FromStr;
 

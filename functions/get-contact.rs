@@ -1,12 +1,13 @@
 //! Returns one contact with all its fields.
 //!
-//! Route: `POST /api/v1/actions/get-contact`. Event: the same input in an envelope.
+//! Route: `POST /api/v1/actions/get-contact`.
+//! Event (direct invocation, SQS, EventBridge): `{"tenant_id":"<UUID>","input":{…}}` with the same input.
 //!
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
 //! | `contact_id` | exactly one of the three | UUID |
-//! | `phone` | exactly one of the three | phone number in international format, in any spelling |
+//! | `phone` | exactly one of the three | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored |
 //! | `email` | exactly one of the three | email address, ignoring case |
 //!
 //! # Answer
@@ -20,14 +21,17 @@
 //! |---|---|---|
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
-//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object |
+//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
 //! | 422 | `{"error":"None of contact_id, phone, email provided"}` | all are missing |
 //! | 422 | `{"error":"Provide exactly one of contact_id, phone, email"}` | more than one is given |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
-//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the time limit is reached; `Retry-After` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the call takes 9.5 s; `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! As an event: `ValidationFailed`, `ContactNotFound`, `UnknownTenant`, `UnknownEvent`,
+//! `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! By id and phone number: strongly consistent. By email address: eventually consistent; if several
@@ -35,8 +39,8 @@
 //!
 //! # Cost
 //! 1 GetItem (1 read unit per 4 KB); by email address 1 Query and 1 BatchGetItem per 100 contacts.
-//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
-//! (up to 120 calls per 60 s).
+//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
+//! write unit for a limit of up to 120).
 
 use contacts::model::{Contact, ContactId, Email, Locale, Metadata, Name, Phone, Source, Tags, Timestamp};
 use contacts::store::ContactsTable;

@@ -1,11 +1,12 @@
 //! Returns the tenant's tag catalogue.
 //!
-//! Route: `POST /api/v1/actions/list-tags`. Event: the same input in an envelope.
+//! Route: `POST /api/v1/actions/list-tags`.
+//! Event (direct invocation, SQS, EventBridge): `{"tenant_id":"<UUID>","input":{…}}` with the same input.
 //!
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
-//! | `name` | | substring of the tag, ignoring case and accents |
+//! | `name` | | substring of the tag, ignoring case and accents; it narrows a list of more than 1,000 tags |
 //!
 //! # Answer
 //! 200, a bare array of at most 1,000 tags, sorted by name (code point order). A tag enters the catalogue
@@ -19,19 +20,22 @@
 //! |---|---|---|
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
-//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object |
+//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
-//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the time limit is reached; `Retry-After` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the call takes 9.5 s; `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! As an event: `ValidationFailed`, `UnknownTenant`, `UnknownEvent`,
+//! `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! Strongly consistent.
 //!
 //! # Cost
-//! 1 Query for up to 1,000 tags; with `name`, 1 Query per MB of catalogue until 1,000 tags are found.
-//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
-//! (up to 120 calls per 60 s).
+//! 1 Query (1 read unit per 4 KB) for up to 1,000 tags; with `name`, 1 Query per MB of catalogue until 1,000 tags are found.
+//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
+//! write unit for a limit of up to 120).
 
 use contacts::model::{Query, Tag, TagDefinition, Timestamp};
 use contacts::store::ContactsTable;

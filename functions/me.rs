@@ -6,7 +6,7 @@
 //! The bearer token only.
 //!
 //! # Answer
-//! 200. This is the only endpoint that answers a user without a tenant; `tenant` is then `null`.
+//! 200. This is the only endpoint that accepts a token whose user has no tenant; `tenant` is then `null`.
 //! ```json
 //! {"id":42,"email":"jane@example.com","name":"Jane","tenant":{"id":"6c1f8a57-2f0e-4b5e-9d57-0a1e1a0d9a11","name":"demo"}}
 //! ```
@@ -15,17 +15,17 @@
 //! | status | body | when |
 //! |---|---|---|
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
-//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the time limit is reached; `Retry-After` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the call takes 9.5 s; `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
 //!
 //! # Guarantees
-//! A token is accepted as soon as it is issued. A revoked token may be accepted for another 60 s.
+//! A token is accepted as soon as it is issued. An expired token is rejected at once; a revoked one may
+//! be accepted for another 60 s.
 //!
 //! # Cost
-//! None on a token-cache hit.
-//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
-//! (up to 120 calls per 60 s).
+//! 1 GetItem on a token-cache miss (60 s), and 1 UpdateItem if the token has a rate limit (1 write unit for a
+//! limit of up to 120). Otherwise none.
 
 use contacts::access::Caller;
 use contacts::model::{Tenant, TenantId};

@@ -5,11 +5,13 @@
 //! # Input
 //! | environment variable | values |
 //! |---|---|
+//! | `CONTACTS_TABLE`, `ACCESS_TABLE`, `RATE_LIMIT` | as for every function |
 //! | `EVENT_BUS` | the name of the event bus |
-//! | `EVENT_DETAIL` | `names`: ids and names of changed fields; `contact`: the contact and the tag too (personal data) |
+//! | `EVENT_DETAIL` | `names` (the template's default): ids and names of changed fields; `contact`: also the contact in `created` and `updated`, and the tag in `tagged` and `untagged` (personal data) |
 //!
 //! # Answer
-//! A partial batch response. Published are `contact.created`, `contact.updated`, `contact.tagged`,
+//! A partial batch response, `{"batchItemFailures":[{"itemIdentifier":"<sequence number>"}]}`; the list is empty
+//! if all changes were published. Published are `contact.created`, `contact.updated`, `contact.tagged`,
 //! `contact.untagged`, `contact.opted_in`, `contact.opted_out` and `contact.deleted`, with source
 //! `carnet`. A change that no endpoint exposes publishes nothing. The detail of an update:
 //! ```json
@@ -19,12 +21,14 @@
 //! # Errors
 //! | error | when |
 //! |---|---|
-//! | `batchItemFailures` names a record | it could not be published; Lambda redelivers it and all later records |
+//! | `batchItemFailures` names a record | it could not be read, or was not published after 4 attempts; Lambda redelivers it and all later records |
 //! | `UnknownEvent` | the event is not one of a DynamoDB stream |
 //!
 //! # Guarantees
-//! At-least-once, in the order of the stream. `event_id` stays the same when an event is redelivered, and
-//! `version` orders the events of a contact.
+//! At-least-once for 23 hours; after that, the dead-letter queue receives only the position of the records.
+//! Events are sent in stream order, but an entry that EventBridge refuses is sent again after later ones.
+//! `event_id` stays the same when an event is redelivered. `version` orders the changes of a contact: events
+//! of one change share it, and it starts again at 1 if a deleted contact is created again.
 //!
 //! # Cost
 //! 1 PutEvents per 10 events or 256 KB. On a tenant-cache miss (60 s) 1 GetItem for changes of tags.

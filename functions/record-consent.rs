@@ -1,19 +1,20 @@
 //! Records that a person gave or withdrew consent to be written to.
 //!
-//! Event: an envelope, by direct invocation, SQS or EventBridge. It has no route.
+//! Event: `{"tenant_id":"<UUID>","input":{…}}` by direct invocation, SQS or EventBridge. There is no HTTP
+//! route, and the rate limit does not apply.
 //!
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
-//! | `phone` | this or `contact_id` | phone number in any spelling; creates the contact if it does not exist |
+//! | `phone` | this or `contact_id` | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored; creates the contact if it does not exist |
 //! | `contact_id` | this or `phone` | UUID of an existing contact; takes precedence if both are given |
 //! | `consent` | yes | `opt_in` or `opt_out` |
-//! | `occurred_at` | yes | RFC 3339 time or seconds since 1970, not in the future |
-//! | `method` | | how consent was given, at most 100 characters: a keyword, a form, by telephone |
+//! | `occurred_at` | yes | string: RFC 3339 time or whole seconds since 1970 (`"1778141663"`), at most 5 minutes in the future |
+//! | `method` | | how consent was given or withdrawn, at most 100 characters, for example `keyword`; stored, not returned by any endpoint |
 //! | `source` | | source of a contact that is created: `manual`, `csv_import`, `shopify`, `woocommerce`, `widget`, `zapier` or `api` (default) |
 //!
 //! # Answer
-//! On direct invocation; SQS gets a partial batch response, EventBridge `null`.
+//! A direct invocation returns the JSON below, SQS gets a partial batch response, EventBridge `null`.
 //! ```json
 //! {"id":"d6f0d85e-…","phone":"+5511987654321","opted_in_at":"2026-05-07T08:14:23+00:00","opted_out_at":null}
 //! ```
@@ -21,12 +22,16 @@
 //! # Errors
 //! | error type | when |
 //! |---|---|
-//! | `ValidationFailed` | the input is invalid; the message lists the fields |
+//! | `ValidationFailed` | the input is invalid; the message is JSON with `message` and, for invalid fields, `errors` |
 //! | `ContactNotFound` | `contact_id` names no contact of the tenant |
-//! | `UnknownTenant` | the tenant does not exist |
-//! | `UnknownEvent` | the event is not an envelope |
-//! | `Conflict`, `Throttled`, `TimedOut`, `OutOfTurn` | temporary; the event is redelivered |
-//! | `InternalError` | a fault, which is logged |
+//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
+//! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
+//! | `Conflict`, `Throttled`, `TimedOut` | temporary; a retry can succeed. After `TimedOut` the write may have been applied |
+//! | `InternalError` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! SQS redelivers every failed record, whatever its error, until it moves to the dead-letter queue; in a FIFO
+//! message group the later records fail with it. An EventBridge event is retried twice. A direct caller
+//! retries itself.
 //!
 //! # Guarantees
 //! Idempotent, and last-writer-wins by `occurred_at`: events may arrive in any order and more than once.
@@ -35,7 +40,7 @@
 //!
 //! # Cost
 //! By `phone` 1 PutItem for a new contact, 2 for an existing one, 1 if nothing changes; by `contact_id`
-//! 1 GetItem and 1 PutItem.
+//! 1 GetItem, and 1 PutItem if something changes.
 //! On a tenant-cache miss (60 s) one more GetItem.
 
 use contacts::model::{Consent, ConsentStatus, Contact, ContactId, EventTime, Phone, Source, Timestamp};

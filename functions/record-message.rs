@@ -1,19 +1,20 @@
 //! Records that a message was sent to or received from a contact.
 //!
-//! Event: an envelope, by direct invocation, SQS or EventBridge. It has no route.
+//! Event: `{"tenant_id":"<UUID>","input":{…}}` by direct invocation, SQS or EventBridge. There is no HTTP
+//! route, and the rate limit does not apply.
 //!
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
-//! | `phone` | this or `contact_id` | phone number in any spelling; creates the contact if it does not exist |
+//! | `phone` | this or `contact_id` | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored; creates the contact if it does not exist |
 //! | `contact_id` | this or `phone` | UUID of an existing contact; takes precedence if both are given |
-//! | `message_id` | yes | id of the message in its source system, at most 255 bytes |
+//! | `message_id` | yes | id of the message, at most 255 bytes, unique within the tenant |
 //! | `direction` | yes | `in` or `out`; both are counted |
-//! | `occurred_at` | yes | RFC 3339 time or seconds since 1970, not in the future |
+//! | `occurred_at` | yes | string: RFC 3339 time or whole seconds since 1970 (`"1778141663"`), at most 5 minutes in the future |
 //! | `source` | | source of a contact that is created: `manual`, `csv_import`, `shopify`, `woocommerce`, `widget`, `zapier` or `api` (default) |
 //!
 //! # Answer
-//! On direct invocation; SQS gets a partial batch response, EventBridge `null`.
+//! A direct invocation returns the JSON below, SQS gets a partial batch response, EventBridge `null`.
 //! ```json
 //! {"id":"d6f0d85e-…","phone":"+5511987654321","last_message_at":"2026-05-07T08:14:23+00:00","total_messages":17}
 //! ```
@@ -21,20 +22,25 @@
 //! # Errors
 //! | error type | when |
 //! |---|---|
-//! | `ValidationFailed` | the input is invalid; the message lists the fields |
-//! | `ContactNotFound` | `contact_id` names no contact of the tenant |
-//! | `UnknownTenant` | the tenant does not exist |
-//! | `UnknownEvent` | the event is not an envelope |
-//! | `Conflict`, `Throttled`, `TimedOut`, `OutOfTurn` | temporary; the event is redelivered |
-//! | `InternalError` | a fault, which is logged |
+//! | `ValidationFailed` | the input is invalid; the message is JSON with `message` and, for invalid fields, `errors` |
+//! | `ContactNotFound` | `contact_id` names no contact of the tenant, or the message was counted before and its contact has been deleted |
+//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
+//! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
+//! | `Conflict`, `Throttled`, `TimedOut` | temporary; a retry can succeed. After `TimedOut` the write may have been applied |
+//! | `InternalError` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! SQS redelivers every failed record, whatever its error, until it moves to the dead-letter queue; in a FIFO
+//! message group the later records fail with it. An EventBridge event is retried twice. A direct caller
+//! retries itself.
 //!
 //! # Guarantees
 //! Idempotent: a `message_id` is counted once within 31 days, however often it is delivered.
-//! `last_message_at` never moves back. Messages of one contact in one batch are one write.
+//! `last_message_at` never moves back. Messages of one contact in one SQS batch are one write (at most
+//! 50; in a FIFO message group only adjacent ones).
 //!
 //! # Cost
-//! 1 BatchGetItem (2 read units) and 1 TransactWriteItems (6 write units for a contact without tags; 4
-//! more per tag); the read alone for a redelivery.
+//! 1 BatchGetItem (2 read units) and 1 TransactWriteItems (6 write units for a contact without tags, 4
+//! more per tag, 2 more per further message in the same write); the read alone for a redelivery.
 //! On a tenant-cache miss (60 s) one more GetItem.
 
 use std::collections::HashSet;
@@ -52,7 +58,7 @@ struct RecordMessage {
     source: Option<Source>,
 }
 
-/// The direction of a message. It is validated and not stored: both directions are counted alike.
+/// The direction of a message. It is only validated: both directions are counted alike.
 enum Direction {
     In,
     Out,
@@ -131,12 +137,12 @@ async fn record(messages: &[RecordMessage], table: &ContactsTable, call: &Call) 
     let first = messages.first().ok_or_else(|| Error::Internal("a batch without messages".to_owned()))?;
     let id = first.contact.id(&call.tenant)?;
     let ids: Vec<EventId> = messages.iter().map(|message| message.message_id.clone()).collect();
-    let applied = table.apply(&call.tenant, id, "message", &ids, |stored, applied| {
+    let applied = table.apply(&call.tenant, id, "message", &ids, |stored, applied_before| {
         // A message that was counted before does not create the contact again if it was deleted since.
-        let mut new = messages.iter().filter(|message| !applied.contains(&message.message_id));
-        let sender = || new.find_map(|message| message.new_contact(id));
-        let mut contact = stored.or_else(sender).ok_or(Error::NotFound { digits: None })?;
-        let mut counted: HashSet<&EventId> = applied.iter().collect();
+        let mut new = messages.iter().filter(|message| !applied_before.contains(&message.message_id));
+        let new_contact = || new.find_map(|message| message.new_contact(id));
+        let mut contact = stored.or_else(new_contact).ok_or(Error::NotFound { digits: None })?;
+        let mut counted: HashSet<&EventId> = applied_before.iter().collect();
         for message in messages.iter().filter(|message| counted.insert(&message.message_id)) {
             contact.total_messages += 1;
             contact.last_message_at = contact.last_message_at.max(Some(message.occurred_at.0));

@@ -1,12 +1,13 @@
 //! Removes a tag from a contact.
 //!
-//! Route: `POST /api/v1/actions/remove-tag`. Event: the same input in an envelope.
+//! Route: `POST /api/v1/actions/remove-tag`.
+//! Event (direct invocation, SQS, EventBridge): `{"tenant_id":"<UUID>","input":{…}}` with the same input.
 //!
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
 //! | `contact_id` | this or `phone` | UUID; takes precedence if both are given |
-//! | `phone` | this or `contact_id` | phone number in international format, in any spelling |
+//! | `phone` | this or `contact_id` | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored |
 //! | `tag` | yes | 1–100 characters without a comma, case-sensitive |
 //!
 //! # Answer
@@ -20,22 +21,26 @@
 //! |---|---|---|
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
-//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object |
+//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
-//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, other writers keep winning, or the time limit is reached; `Retry-After` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! As an event: `ValidationFailed`, `ContactNotFound`, `UnknownTenant`, `UnknownEvent`,
+//! `Conflict`, `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! Idempotent: removing a tag that the contact does not have changes nothing. The tag stays in the
 //! tenant's tag catalogue.
 //!
 //! # Cost
-//! 1 GetItem, 1 TransactWriteItems; the read alone if nothing changes.
-//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
-//! (up to 120 calls per 60 s).
+//! 1 GetItem, 1 TransactWriteItems, which writes the contact and the membership of each of its tags (write
+//! amplification); the read alone if nothing changes.
+//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
+//! write unit for a limit of up to 120).
 
 use contacts::model::{ContactId, Phone, Tag, Tags};
 use contacts::store::ContactsTable;

@@ -1,6 +1,7 @@
 //! Returns the contacts that match, most recently active first.
 //!
-//! Route: `POST /api/v1/actions/search-contacts`. Event: the same input in an envelope.
+//! Route: `POST /api/v1/actions/search-contacts`.
+//! Event (direct invocation, SQS, EventBridge): `{"tenant_id":"<UUID>","input":{…}}` with the same input.
 //!
 //! # Input
 //! | field | required | type and limits |
@@ -24,22 +25,32 @@
 //! |---|---|---|
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
-//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object |
+//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
-//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the time limit is reached; `Retry-After` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the call takes 28.5 s; `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! As an event: `ValidationFailed`, `UnknownTenant`, `UnknownEvent`,
+//! `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
-//! Exhaustive: every matching contact is found, however many contacts the tenant has. Eventually
-//! consistent: a contact may appear with its old values for a moment after a write.
+//! The search examines contacts until 50 match or all have been examined; there is no other limit than the
+//! time of the call. Eventually consistent: for a moment after a write, a contact may be missing or appear
+//! with its old values, and one that becomes active during a search of several pages may be missed. A
+//! complete phone number is also looked up with a strongly consistent read.
 //!
 //! # Cost
-//! 1 Query (at most 3 read units for 50 contacts of usual size). By email address 1 Query and 1
-//! BatchGetItem; by a complete phone number 2 Query, 1 BatchGetItem and 1 GetItem. Rare text reads the
-//! tenant's whole index: about 44 read units per 1,000 contacts.
-//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
-//! (up to 120 calls per 60 s).
+//! | criteria | requests |
+//! |---|---|
+//! | none, or `tag` alone | 1 Query (about 3 read units for 50 contacts of 350 bytes) |
+//! | text | 1 Query per page of 250, 1,000, 4,000, … contacts until 50 match: about 44 read units per 1,000 contacts |
+//! | `email` | 1 Query, 1 BatchGetItem per 100 contacts with that address |
+//! | beginning of a number with `+` | 2 Query, 1 BatchGetItem; with 100 or more matches, the text search |
+//! | 7–15 digits | 1 GetItem more |
+//!
+//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
+//! write unit for a limit of up to 120).
 
 use std::str::FromStr;
 

@@ -1,22 +1,23 @@
 //! Sets the state of a conversation with a contact.
 //!
-//! Event: an envelope, by direct invocation, SQS or EventBridge. It has no route.
+//! Event: `{"tenant_id":"<UUID>","input":{…}}` by direct invocation, SQS or EventBridge. There is no HTTP
+//! route, and the rate limit does not apply.
 //!
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
 //! | `contact_id` | this or `phone` | UUID; takes precedence if both are given |
-//! | `phone` | this or `contact_id` | phone number in any spelling |
+//! | `phone` | this or `contact_id` | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored |
 //! | `bot_status` | | `active` (the bot answers) or `paused` (a person answers) |
-//! | `archived`, `blocked`, `active_status`, `has_unread_messages` | | `true` or `false` |
+//! | `archived`, `blocked`, `active_status`, `has_unread_messages` | | JSON boolean, initially `false`; `active_status`: a conversation is under way |
 //! | `contact_summary` | | at most 10,000 characters; `""` clears it |
-//! | `locale` | | language tag such as `pt-BR`; `""` clears it |
-//! | `occurred_at` | yes | RFC 3339 time or seconds since 1970, not in the future |
+//! | `locale` | | 1–35 letters, digits, `-` and `_`, such as `pt-BR`; `""` clears it |
+//! | `occurred_at` | yes | string: RFC 3339 time or whole seconds since 1970 (`"1778141663"`), at most 5 minutes in the future |
 //!
-//! An omitted field keeps its value; at least one has to be given.
+//! An omitted field keeps its value; without any, the event fails with `ValidationFailed`.
 //!
 //! # Answer
-//! On direct invocation; SQS gets a partial batch response, EventBridge `null`.
+//! A direct invocation returns the JSON below, SQS gets a partial batch response, EventBridge `null`.
 //! ```json
 //! {"id":"d6f0d85e-…","phone":"+5511987654321","locale":"pt-BR","bot_status":"paused","archived":false,"blocked":false,"active_status":true,"has_unread_messages":true,"contact_summary":null,"contact_summary_updated_at":null}
 //! ```
@@ -24,19 +25,24 @@
 //! # Errors
 //! | error type | when |
 //! |---|---|
-//! | `ValidationFailed` | the input is invalid; the message lists the fields |
+//! | `ValidationFailed` | the input is invalid; the message is JSON with `message` and, for invalid fields, `errors` |
 //! | `ContactNotFound` | the tenant has no such contact |
-//! | `UnknownTenant` | the tenant does not exist |
-//! | `UnknownEvent` | the event is not an envelope |
-//! | `Conflict`, `Throttled`, `TimedOut`, `OutOfTurn` | temporary; the event is redelivered |
-//! | `InternalError` | a fault, which is logged |
+//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
+//! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
+//! | `Conflict`, `Throttled`, `TimedOut` | temporary; a retry can succeed. After `TimedOut` the write may have been applied |
+//! | `InternalError` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! SQS redelivers every failed record, whatever its error, until it moves to the dead-letter queue; in a FIFO
+//! message group the later records fail with it. An EventBridge event is retried twice. A direct caller
+//! retries itself.
 //!
 //! # Guarantees
 //! Idempotent, and last-writer-wins per field by `occurred_at`: events may arrive in any order and more
-//! than once.
+//! than once. Of two values from the same second, the greater wins (`true` over `false`, `paused` over
+//! `active`, a text over none).
 //!
 //! # Cost
-//! 1 GetItem and 1 PutItem; the read alone if nothing changes.
+//! 1 GetItem and 1 PutItem; the read alone if each field was already set by this event or a later one.
 //! On a tenant-cache miss (60 s) one more GetItem.
 
 use contacts::model::{BotStatus, ContactId, EventTime, Locale, Patch, Phone, StateChange, Summary, Timestamp};

@@ -1,16 +1,17 @@
 //! Changes the given fields of a contact.
 //!
-//! Route: `POST /api/v1/actions/update-contact`. Event: the same input in an envelope.
+//! Route: `POST /api/v1/actions/update-contact`.
+//! Event (direct invocation, SQS, EventBridge): `{"tenant_id":"<UUID>","input":{…}}` with the same input.
 //!
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
 //! | `contact_id` | this or `phone` | UUID; takes precedence if both are given |
-//! | `phone` | this or `contact_id` | phone number in international format, in any spelling; never written |
+//! | `phone` | this or `contact_id` | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored; it only finds the contact |
 //! | `name` | | display name, at most 255 characters; `""` clears it |
 //! | `email` | | email address, at most 255 characters; `""` clears it |
 //! | `tags` | | comma-separated, at most 45 of 1–100 characters; replaces the list, `""` clears it |
-//! | `metadata` | | JSON object; its keys replace the stored keys (shallow merge); at most 65,536 bytes after the merge |
+//! | `metadata` | | JSON object; its keys replace the stored keys with their whole values (shallow merge); a key cannot be removed; `""`, `null` and `{}` change nothing; at most 65,536 bytes after the merge |
 //!
 //! # Answer
 //! 200, with `X-Contact-Outcome: updated` or `unchanged`.
@@ -23,23 +24,26 @@
 //! |---|---|---|
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
-//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object |
+//! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
-//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | rate limit exceeded; `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, other writers keep winning, or the time limit is reached; `Retry-After` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | a fault, which is logged |
+//! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//!
+//! As an event: `ValidationFailed`, `ContactNotFound`, `UnknownTenant`, `UnknownEvent`,
+//! `Conflict`, `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! Idempotent. Concurrent updates of different fields are all kept (optimistic locking). A call that
 //! changes nothing leaves `updated_at` alone.
 //!
 //! # Cost
-//! 1 GetItem and 1 PutItem; with new tags, or if the name, email address or tags of a tagged contact
-//! change, 1 BatchGetItem or GetItem and 1 TransactWriteItems; the read alone if nothing changes.
-//! On a token-cache miss (60 s) one more GetItem; with a rate limit one more UpdateItem of 1 write unit
-//! (up to 120 calls per 60 s).
+//! 1 GetItem (BatchGetItem if `tags` is not empty). Then, if something changes, 1 PutItem, or 1
+//! TransactWriteItems if tags change, or if the contact has tags and its name or email address changes.
+//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
+//! write unit for a limit of up to 120).
 
 use contacts::model::{ContactId, Email, Metadata, Name, Patch, Phone, Tags, Timestamp};
 use contacts::store::ContactsTable;
