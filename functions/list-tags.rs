@@ -37,14 +37,14 @@
 //! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
 //! write unit for a limit of up to 120).
 
-use contacts::model::{Query, Tag, TagDefinition, Timestamp};
+use contacts::model::{SearchQuery, Tag, TagDefinition, Timestamp};
 use contacts::store::ContactsTable;
 use functions::{Action, Call, Error, Input, Invalid, Reply};
 use serde::Serialize;
 use uuid::Uuid;
 
 struct ListTags {
-    name: Option<Query>,
+    name: Option<SearchQuery>,
 }
 
 #[derive(Serialize)]

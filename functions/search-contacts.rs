@@ -54,13 +54,13 @@
 
 use std::str::FromStr;
 
-use contacts::model::{ContactId, Email, Name, Phone, Query, SearchRow, Source, Tag, Tags, Timestamp, Violation};
+use contacts::model::{ContactId, Email, Name, Phone, SearchQuery, SearchRow, Source, Tag, Tags, Timestamp, Violation};
 use contacts::store::{ContactsTable, Search};
 use functions::{Action, Call, Error, Input, Invalid, Reply};
 use serde::Serialize;
 
 struct SearchContacts {
-    query: Option<Query>,
+    query: Option<SearchQuery>,
     tag: Option<TagFilter>,
     email: Option<Email>,
 }

@@ -40,8 +40,8 @@ pub trait Action: Sized + Send {
     fn run(self, table: &ContactsTable, call: &Call)
     -> impl Future<Output = Result<Reply<Self::Answer>, Error>> + Send;
 
-    /// Whether `error` means that an earlier delivery of the same event has already done the work. SQS and
-    /// EventBridge deliver at least once; such a redelivery counts as done.
+    /// Whether an event that fails with `error` counts as done, because an earlier delivery may have done the
+    /// work: SQS and EventBridge deliver at least once. Direct invocations get the error.
     fn is_redelivery(_error: &Error) -> bool {
         false
     }
@@ -53,7 +53,8 @@ pub trait BatchAction: Action {
     /// applies an event alone.
     fn batch_key(&self, tenant: &Tenant) -> Option<ContactId>;
 
-    /// Applies a group of events with the same key and returns one result per event, in order.
+    /// Applies a group of events with the same key and returns exactly one result per event, in order. It
+    /// must not apply an event after one that failed, because the events may come from a FIFO queue.
     fn run_batch(
         events: Vec<Self>,
         table: &ContactsTable,
@@ -84,11 +85,11 @@ pub enum InputSource {
 pub struct Call {
     /// The tenant on whose behalf the action runs.
     pub tenant: Tenant,
-    /// What the request demands of the contact's current version. Empty for events.
+    /// The conditional headers of the request. Empty for events.
     pub preconditions: Preconditions,
 }
 
-/// The conditional headers of a request, verbatim.
+/// The conditional headers of a request, verbatim. No action evaluates them yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preconditions {
     /// `If-Match`.
@@ -104,19 +105,19 @@ pub struct Reply<T> {
     pub body: T,
     /// What the action did to the contact, if it can change one.
     pub outcome: Option<Outcome>,
-    /// The version of the contact that the body shows, if it shows one contact.
+    /// The version of the contact that the body shows, if it shows one contact. Not sent to clients yet.
     pub version: Option<u64>,
-    /// The cursor of the next page, if there is one.
+    /// The cursor of the next page, if there is one. Not sent to clients yet.
     pub next_cursor: Option<String>,
     pub(crate) kind: ReplyKind,
 }
 
-/// The kind of an answer, from which the HTTP status follows.
+/// The kind of an answer. The HTTP layer maps it to a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReplyKind {
-    /// The resource was read or changed.
+    /// The contact was read or changed.
     Done,
-    /// The resource exists now; it may have been created.
+    /// The contact exists now. The outcome says whether it was created.
     Upserted,
 }
 

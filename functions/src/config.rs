@@ -4,17 +4,19 @@ use std::env;
 
 use contacts::aws::Environment;
 
-/// The configuration of every function.
+/// The configuration of every function except `openapi`, which reads none of it.
 pub struct Config {
     /// `CONTACTS_TABLE`: the name of the contacts table.
     pub contacts_table: String,
     /// `ACCESS_TABLE`: the name of the access table.
     pub access_table: String,
-    /// `RATE_LIMIT`: the number of calls that a token may make in any 60 s; 0 means unlimited.
+    /// `RATE_LIMIT`: the number of calls in any 60 s for tokens without a limit of their own; 0 means
+    /// unlimited, more than 10,000 counts as 10,000.
     pub rate_limit: u32,
     /// Region and credentials, which Lambda sets.
     pub aws: Environment,
-    /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: the URL of another DynamoDB than the region's.
+    /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: a DynamoDB endpoint to use instead of the
+    /// region's, for example a local one.
     pub dynamodb_endpoint: Option<String>,
 }
 
@@ -24,8 +26,8 @@ pub struct ChangeFeedConfig {
     pub bus: String,
     /// `EVENT_DETAIL`: `names` or `contact`.
     pub detail: EventDetail,
-    /// `AWS_ENDPOINT_URL_EVENTBRIDGE` or `AWS_ENDPOINT_URL`: the URL of another EventBridge than the
-    /// region's.
+    /// `AWS_ENDPOINT_URL_EVENTBRIDGE` or `AWS_ENDPOINT_URL`: an EventBridge endpoint to use instead of
+    /// the region's, for example a local one.
     pub eventbridge_endpoint: Option<String>,
 }
 

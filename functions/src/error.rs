@@ -4,14 +4,14 @@
 //! |---|---|
 //! | the input is not a JSON object | [`Error::Malformed`] |
 //! | values are wrong | [`Error::Invalid`], with the path of every field |
-//! | the values are valid but contradict a rule | [`Error::Rule`], in the contract's words |
+//! | the values are valid but contradict a rule | [`Error::Rule`], with the text that clients read |
 //! | a required parameter is missing (FlowIQ) | [`Error::Missing`] |
 //! | the contact does not exist, or belongs to another tenant | [`Error::NotFound`] |
 //! | the contact exists, and must not | [`Error::AlreadyExists`] |
 //! | the store failed | [`Error::Store`] |
 //! | a fault that the caller cannot fix | [`Error::Internal`], which is logged and not shown |
 //!
-//! `http::error` maps these errors to HTTP statuses, `events::error` to Lambda error types.
+//! `http::qyvo` and `http::flowiq` map these errors to statuses and bodies, `events::error` to Lambda error types.
 
 use contacts::model::Violation;
 use contacts::store;

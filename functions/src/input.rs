@@ -15,7 +15,7 @@ pub struct Invalid;
 /// The top-level fields of a JSON object, read as typed values.
 ///
 /// Strings are trimmed; `null` and `""` are equivalent; JSON types are not converted; unknown fields are
-/// ignored.
+/// ignored; of a repeated key the last value is used.
 pub struct Input {
     /// The path of this object within the request, with a final dot: `contacts.3.`, or empty.
     prefix: String,
@@ -64,12 +64,12 @@ impl Input {
     }
 
     /// An object nested in a list, such as the fourth contact of a batch. Its violations are reported
-    /// under the path `<list>.<place>.<field>`, for example `contacts.3.phone`.
+    /// under the path `<list>.<index>.<field>`, for example `contacts.3.phone`.
     ///
     /// # Errors
     /// [`Error::Malformed`] if `object` is not a JSON object.
-    pub fn element(list: &str, place: usize, object: &RawValue) -> Result<Self, Error> {
-        Ok(Input { prefix: format!("{list}.{place}."), ..Input::from_json(object.get().as_bytes())? })
+    pub fn element(list: &str, index: usize, object: &RawValue) -> Result<Self, Error> {
+        Ok(Input { prefix: format!("{list}.{index}."), ..Input::from_json(object.get().as_bytes())? })
     }
 
     /// A required value.
@@ -110,7 +110,7 @@ impl Input {
         }
     }
 
-    /// `true`, `false` or absent.
+    /// `true`, `false` or absent; `null` and `""` count as absent.
     ///
     /// # Errors
     /// [`Invalid`], recorded.

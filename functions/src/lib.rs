@@ -1,23 +1,19 @@
 //! What every Lambda function needs around its action: configuration, events in, answers out.
 //!
-//! Each file beside `src/` is one Lambda function. It implements [`Action`] and calls [`serve`]; this
-//! crate parses the event, authenticates the caller, runs the action and answers in the protocol of the
-//! event source. Every arrow points down:
+//! Each file beside `src/`, except `build.rs`, is one Lambda function. Most implement [`Action`] and call
+//! [`serve`] or [`serve_batches`]; this crate parses the event, authenticates HTTP callers, runs the action
+//! and answers in the protocol of the event source. A module imports only modules in lower rows:
 //!
 //! ```text
-//!   ../*.rs               one file per Lambda function
-//!      │
-//!    serve                start-up, and the loop over Lambda's Runtime API
-//!      │
-//!   http   events   stream      the event sources, and the consumers of the table's stream
-//!      │      │        │
-//!      └── action ─────┘        Action, BatchAction, Call, Reply
-//!            │
-//!   contact_ref, input          typed access to the fields of a request
-//!            │
-//!   error   config   deadline   telemetry
-//!            │
-//!   crate contacts: access → store → model
+//! ../*.rs                                one file per Lambda function
+//! serve                                  start-up, and the loop over Lambda's Runtime API
+//! http  stream                           HTTP requests; consumers of the table's stream
+//! events                                 direct invocation, SQS, EventBridge
+//! action  contact_ref                    Action, BatchAction, Call, Reply
+//! input  json                            typed fields of a request; serialization of answers
+//! error
+//! config  deadline  telemetry
+//! crate contacts: access, store, model
 //! ```
 //!
 //! | module | owns |

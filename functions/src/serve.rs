@@ -24,8 +24,8 @@ pub use lambda_http::Error as StartError;
 
 /// Serves an action until Lambda ends the process. The `main` of most functions.
 ///
-/// The DynamoDB client is built and its connection opened before the first event, where a TLS handshake
-/// delays no caller.
+/// The DynamoDB client is built and its connection opened in Lambda's init phase, which has more CPU than an
+/// invocation and does not count towards its time limit.
 ///
 /// # Errors
 /// When an environment variable is missing or invalid, or the Runtime API fails.
@@ -74,7 +74,7 @@ pub async fn serve_caller<T: Serialize>(
 /// Serves the OpenAPI document, and answers requests that match no route. Uses no table and no token.
 ///
 /// # Errors
-/// When the Runtime API fails.
+/// When the document cannot be parsed, or the Runtime API fails.
 pub async fn serve_openapi(name: &'static str) -> Result<(), StartError> {
     telemetry::init();
     let document = Document::parse()?;
@@ -100,7 +100,8 @@ fn client(sdk: &SdkConfig, config: &Config) -> Client {
     Client::new(sdk, config.dynamodb_endpoint.clone())
 }
 
-/// Opens connections before the first event. If that fails, the first call will try again.
+/// Opens connections before the first event, with one GetItem of an absent item each. If that fails, the
+/// first call opens one.
 async fn connect(access: &Access, connections: usize) {
     let connected = match connections {
         2 => tokio::try_join!(access.warm_up(), access.warm_up()).map(drop),

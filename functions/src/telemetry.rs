@@ -8,10 +8,10 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging to standard output, at `AWS_LAMBDA_LOG_LEVEL` (default `INFO`).
+/// Starts logging to standard output, at `AWS_LAMBDA_LOG_LEVEL` (default `INFO`, also for unknown values).
 ///
-/// The level applies to Carnet's own crates. The AWS SDK always logs warnings and errors only, because
-/// its lower levels show requests and responses.
+/// The level applies to Carnet's own crates. All other crates log warnings and errors only, because
+/// the lower levels of the AWS SDK show requests and responses.
 pub fn init() {
     let level =
         std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);

@@ -29,8 +29,8 @@ pub struct Environment {
 /// certificates takes milliseconds.
 pub fn sdk_config(environment: &Environment) -> SdkConfig {
     let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
-    // DynamoDB normally answers within milliseconds, and a function has ten seconds: a request that
-    // hangs is aborted early enough to be retried.
+    // DynamoDB normally answers within milliseconds. An attempt is aborted after 2 s and an operation with
+    // all its retries after 4 s, because most functions have 10 s.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))
@@ -56,7 +56,7 @@ pub fn sdk_config(environment: &Environment) -> SdkConfig {
         .http_client(http)
         .timeout_config(timeouts)
         .retry_config(retries)
-        // It supervises the pace of long downloads; responses here have at most 1 MB.
+        // It supervises the pace of long downloads; the attempt timeout bounds every response here.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// The pauses between retries: each lasts a random time up to a bound that doubles with every pause.
+/// The pauses between retries: each lasts a random time between 0 and a bound that doubles with every
+/// pause, up to a maximum. The caller limits the number of retries.
 ///
 /// Full jitter separates clients that failed at the same moment. Source: AWS Architecture Blog,
 /// "Exponential Backoff And Jitter".

@@ -34,9 +34,9 @@ impl Batch<'_> {
 
     /// Runs the events that could be parsed, one group after the other, and returns one result per event.
     ///
-    /// With `in_order` (a FIFO message group), no event runs after one that failed, and only neighbours
-    /// form a group. When the time limit is reached, the finished events keep their results and the others
-    /// fail.
+    /// With `in_order` (a FIFO message group), no group runs after one with a failed event, and only adjacent
+    /// events form a group. When the time limit is reached, finished groups keep their results and all
+    /// events of the running group fail with `TimedOut`, although a write may have been applied.
     pub(super) async fn run_all<R: Runner>(
         &self,
         events: Vec<Result<Envelope<R::Action>, EventError>>,
@@ -44,11 +44,11 @@ impl Batch<'_> {
     ) -> Vec<Result<(), EventError>> {
         let mut results: Vec<Option<Result<(), EventError>>> = events.iter().map(|_| None).collect();
         for group in self.groups::<R>(events, in_order, &mut results).await {
-            let (places, outcomes) = (group.places.clone(), self.run_group::<R>(group).await);
+            let (indexes, outcomes) = (group.indexes.clone(), self.run_group::<R>(group).await);
             let mut failed = false;
-            for (place, outcome) in places.into_iter().zip(outcomes) {
+            for (index, outcome) in indexes.into_iter().zip(outcomes) {
                 failed |= outcome.as_ref().is_err_and(|error| !is_redelivery::<R::Action>(error));
-                results[place] = Some(outcome);
+                results[index] = Some(outcome);
             }
             if in_order && failed {
                 break;
@@ -65,7 +65,7 @@ impl Batch<'_> {
         results: &mut [Option<Result<(), EventError>>],
     ) -> Vec<Group<R::Action>> {
         let mut groups: Vec<Group<R::Action>> = Vec::new();
-        for (place, event) in events.into_iter().enumerate() {
+        for (index, event) in events.into_iter().enumerate() {
             let event = match event {
                 Ok(event) => self.tenant(event.tenant_id).await.map(|tenant| (tenant, event.action)),
                 Err(error) => Err(error),
@@ -76,12 +76,12 @@ impl Batch<'_> {
                     let candidates = if in_order { groups.len().saturating_sub(1) } else { 0 };
                     let known = groups[candidates..].iter_mut().find(|group| group.has_key(&tenant, key));
                     match known {
-                        Some(group) => group.push(place, action),
-                        None => groups.push(Group { tenant, key, places: vec![place], actions: vec![action] }),
+                        Some(group) => group.push(index, action),
+                        None => groups.push(Group { tenant, key, indexes: vec![index], actions: vec![action] }),
                     }
                 }
                 Err(error) => {
-                    results[place] = Some(Err(error));
+                    results[index] = Some(Err(error));
                     if in_order {
                         break;
                     }
@@ -117,11 +117,11 @@ fn call(tenant: &Tenant) -> Call {
     Call { tenant: tenant.clone(), preconditions: Preconditions::default() }
 }
 
-/// Events that are run together, with their places in the batch.
+/// Events that are run together, with their indexes in the batch.
 struct Group<A> {
     tenant: Tenant,
     key: Option<ContactId>,
-    places: Vec<usize>,
+    indexes: Vec<usize>,
     actions: Vec<A>,
 }
 
@@ -130,8 +130,8 @@ impl<A> Group<A> {
         key.is_some() && self.key == key && self.tenant == *tenant
     }
 
-    fn push(&mut self, place: usize, action: A) {
-        self.places.push(place);
+    fn push(&mut self, index: usize, action: A) {
+        self.indexes.push(index);
         self.actions.push(action);
     }
 }

@@ -1,15 +1,20 @@
 //! What can go wrong with an event, and the error types that Lambda reports.
 //!
-//! A caller such as a Step Functions state machine can catch an error by its type. The message is JSON.
+//! A caller such as a Step Functions state machine can catch an error by its type. The message is JSON:
+//! `{"message":"The given data was invalid.","errors":{"phone":["The phone field is required."]}}`, with
+//! `errors` only for invalid fields.
 //!
 //! | error type | when |
 //! |---|---|
-//! | `ValidationFailed` | the input is invalid; `errors` holds the messages by field |
+//! | `ValidationFailed` | the input is invalid |
 //! | `ContactNotFound` | the contact does not exist |
 //! | `ContactExists` | the contact exists already |
-//! | `UnknownTenant` | the tenant does not exist |
-//! | `UnknownEvent` | the function does not take this kind of event |
-//! | `Conflict`, `Throttled`, `TimedOut`, `OutOfTurn` | temporary; worth a retry |
+//! | `UnknownTenant` | the tenant does not exist, or `tenant_id` is not a UUID |
+//! | `UnknownEvent` | the function does not take this event, it is not JSON, or `tenant_id` or `input` is missing |
+//! | `Conflict` | other writers changed the contact during every attempt; retry |
+//! | `Throttled` | DynamoDB throttled the requests; retry |
+//! | `TimedOut` | the time limit was reached; a write may have been applied; retry |
+//! | `OutOfTurn` | an earlier record of the FIFO message group failed; only in the log |
 //! | `InternalError` | a fault that the caller cannot fix |
 
 use std::fmt;

@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | direct | an envelope | the action's answer | an error with a stable type |
 //! | SQS (also through EventBridge Pipes) | records with an envelope as body | a partial batch response | failed records are redelivered |
-//! | EventBridge | an event with an envelope as `detail` | `null` | the event is redelivered, then sent to the dead-letter queue |
+//! | EventBridge | an event with an envelope as `detail` | `null` | an error; Lambda retries the event (twice in the template), then sends it to the dead-letter queue |
 
 mod batch;
 mod envelope;

@@ -8,7 +8,8 @@ use super::error::EventError;
 use super::runner::Runner;
 use crate::action::Action;
 
-/// The system attribute that FIFO queues set. Records of one group are delivered in order.
+/// The message group of a record. FIFO queues always have one, and deliver its records in order. A standard
+/// queue has one if it is used as a fair queue; its groups are then processed in order too.
 const MESSAGE_GROUP: &str = "MessageGroupId";
 
 /// Runs the envelopes in the records' bodies. The response lists the records that failed, which SQS

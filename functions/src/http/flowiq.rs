@@ -13,8 +13,8 @@ pub(super) fn check_key(token: &str) -> Result<(), HttpError> {
     if token.starts_with("fiq_") { Ok(()) } else { Err(HttpError::Unauthenticated) }
 }
 
-/// The caller's own tenant, if the request names it by its slug. The slug is only compared; it gives
-/// access to nothing.
+/// The token's tenant, if the query parameter `tenantId` equals its slug: 400 if the parameter is missing,
+/// 401 if it differs or the token has no tenant.
 pub(super) fn named_tenant<'a>(own: Option<&'a Tenant>, slug: Option<&str>) -> Result<&'a Tenant, HttpError> {
     let Some(slug) = slug.map(str::trim).filter(|slug| !slug.is_empty()) else {
         let what = "Tenant ID is required";
@@ -26,7 +26,7 @@ pub(super) fn named_tenant<'a>(own: Option<&'a Tenant>, slug: Option<&str>) -> R
 /// The body of an error.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
-    /// `false`, or absent: the contract's samples differ by error.
+    /// `false`, or absent: FlowIQ's own errors differ by status.
     #[serde(skip_serializing_if = "Option::is_none")]
     success: Option<bool>,
     error: &'a str,

@@ -83,13 +83,13 @@ pub(crate) async fn serve_document(name: &'static str, document: &Document, requ
     respond(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
 }
 
-/// Answers a request to a function that takes events only.
+/// Answers an HTTP request to the change feed, which takes stream events only: 404.
 pub(crate) async fn not_found(name: &'static str, request: Request) -> Response<Body> {
     let call = async { Ok(openapi::not_found()) };
     respond(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
 }
 
-/// Checks in the contract's order: tenant, then input, and only then the table.
+/// Checks in the order that the OpenAPI document promises: tenant, then input, and only then the table.
 async fn run<A: Action>(
     table: &ContactsTable,
     caller: &Caller,
@@ -102,6 +102,7 @@ async fn run<A: Action>(
     Ok(response::success(action.run(table, &call).await?)?)
 }
 
+/// Counts the call. It passes if the token is unlimited, or if the call could not be counted within 1 s.
 async fn check_rate_limit(
     access: &Access,
     caller: &Caller,

@@ -71,8 +71,8 @@ impl Document {
     }
 }
 
-/// The path of the route that matched. The request's own path may begin with a stage or the mapping of a
-/// custom domain.
+/// The path of the route that matched (HTTP API only), because the request's path may begin with a stage or
+/// the mapping of a custom domain. Behind such a prefix, every unmatched request gets 404.
 fn route(request: &Request) -> Option<&str> {
     match request.request_context_ref()? {
         RequestContext::ApiGatewayV2(context) => context.route_key.as_deref()?.strip_prefix("GET "),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::error::HttpError;
 use crate::error::{Error, FieldViolation};
 
-/// The body of an error. Which keys it has is fixed by the contract.
+/// The body of an error. Qyvo's own errors have different keys by kind; see `openapi.yaml`.
 #[derive(Default, Serialize)]
 pub(super) struct ErrorBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -55,7 +55,8 @@ pub(super) fn preconditions(request: &Request) -> Preconditions {
     Preconditions { if_match: text(header::IF_MATCH), if_none_match: text(header::IF_NONE_MATCH) }
 }
 
-/// The request id: the caller's own `X-Request-Id` if it is safe to log, otherwise Lambda's.
+/// The request id: the caller's own `X-Request-Id` if it has 1–128 ASCII letters, digits, `.`, `_` or `-`,
+/// otherwise Lambda's.
 pub(super) fn id(request: &Request, context: &Context) -> String {
     let is_safe = |id: &&str| {
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');

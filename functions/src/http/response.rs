@@ -63,7 +63,8 @@ pub(super) fn failure(dialect: Dialect, error: &HttpError) -> Response<Body> {
     response
 }
 
-/// Adds the headers that every response has: the request id, and the status of the rate limit.
+/// Adds the request id, and the status of the rate limit if the call was counted. It was not after a 401,
+/// for an unlimited token, or if the access table did not answer.
 pub(super) fn add_common_headers(headers: &mut HeaderMap, request_id: &str, rate_limit: Option<&RateLimitStatus>) {
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);

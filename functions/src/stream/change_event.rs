@@ -3,10 +3,10 @@
 //! | detail type | when | contains |
 //! |---|---|---|
 //! | `contact.created` | a contact was created | |
-//! | `contact.updated` | a field that clients can see changed | the names of the fields |
+//! | `contact.updated` | a field that clients can see changed; tags and consent only if the change has no event of their own | the names of the fields |
 //! | `contact.tagged`, `contact.untagged` | a tag was added or removed | the id of the tag |
 //! | `contact.opted_in`, `contact.opted_out` | the person gave or withdrew consent | |
-//! | `contact.deleted` | the contact was deleted | |
+//! | `contact.deleted` | the contact was deleted from the table | |
 //!
 //! Every event contains tenant, contact, version, time and an `event_id` that stays the same when the
 //! event is redelivered. Personal data (the contact, the tag) is contained only with
@@ -61,8 +61,8 @@ pub(super) struct ChangeEvent {
     pub(super) tenant_id: TenantId,
     /// The contact.
     pub(super) contact_id: ContactId,
-    /// The contact's version after the change, which orders the events of a contact. Versions can be
-    /// missing, because some changes publish nothing.
+    /// The contact's version after the change. It orders the changes of a contact: events of one change
+    /// share it, and some versions publish nothing. A contact that is created again starts at 1.
     pub(super) version: u64,
     /// When the contact changed.
     pub(super) time: Timestamp,
@@ -80,7 +80,7 @@ pub(super) struct ChangeEvent {
     pub(super) contact: Option<ContactSnapshot>,
 }
 
-/// A contact with all fields that clients can see.
+/// A contact with the fields that clients can see; `updated_at` is the event's `time`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct ContactSnapshot {
     id: ContactId,
@@ -133,8 +133,8 @@ impl From<&Contact> for ContactSnapshot {
     }
 }
 
-/// The events of a change, in the order in which they are published. Empty for a change that no endpoint
-/// exposes. `tag_id` returns the id of a tag, if the tenant is known.
+/// The events of a change: created or updated, then untagged, tagged, and consent. Empty for a change that no
+/// endpoint exposes. `tag_id` returns the id of a tag, if the tenant is known.
 pub(super) fn change_events(
     change: &ContactChange,
     detail: EventDetail,
@@ -146,11 +146,13 @@ pub(super) fn change_events(
     let event = |kind: EventKind, tag: Option<&Tag>| {
         let tag_id = tag.and_then(&tag_id);
         // The id is derived from the tag's id or position, not from the tag, which could be found by
-        // guessing. The creation time distinguishes the contact from an earlier, deleted one.
-        let place = tag.and_then(|tag| contact.tags.iter().position(|known| known == tag));
-        let tag_part = tag_id.map(|id| id.to_string()).or(place.map(|place| place.to_string())).unwrap_or_default();
+        // guessing. The position of a removed tag is that in the old list. The creation time distinguishes the contact from an earlier, deleted one.
+        let position = |tags: &Tags, tag: &Tag| tags.iter().position(|known| known == tag);
+        let index = tag.and_then(|tag| position(&contact.tags, tag).or_else(|| position(&old?.tags, tag)));
+        let tag_part = tag_id.map(|id| id.to_string()).or(index.map(|index| index.to_string())).unwrap_or_default();
         let name = format!("{}#{}#{}#{tag_part}", kind.detail_type(), contact.created_at, contact.version);
-        let tells_all = detail == EventDetail::Contact && matches!(kind, EventKind::Created | EventKind::Updated);
+        let includes_contact =
+            detail == EventDetail::Contact && matches!(kind, EventKind::Created | EventKind::Updated);
         ChangeEvent {
             kind,
             event_id: contact.id.event_id(&name),
@@ -161,7 +163,7 @@ pub(super) fn change_events(
             changed: Vec::new(),
             tag_id,
             tag: tag.filter(|_| detail == EventDetail::Contact).cloned(),
-            contact: tells_all.then(|| ContactSnapshot::from(contact)),
+            contact: includes_contact.then(|| ContactSnapshot::from(contact)),
         }
     };
     let Some(new) = &change.new else {

@@ -21,7 +21,7 @@ const MAX_BYTES: usize = 256 * 1024;
 /// The bounds of the pauses between the attempts to send an entry.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_millis(400);
-/// How often an entry is sent.
+/// How many times an entry is sent at most.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// An event bus.
@@ -31,7 +31,7 @@ pub(crate) struct EventBus {
 }
 
 impl EventBus {
-    /// The event bus with this name. `endpoint` is the URL of another EventBridge than the region's.
+    /// The event bus with this name. `endpoint` overrides the region's EventBridge URL.
     pub(crate) fn new(sdk: &SdkConfig, name: String, endpoint: Option<String>) -> Self {
         let mut sdk = Builder::from(sdk);
         sdk.set_endpoint_url(endpoint);
@@ -40,10 +40,11 @@ impl EventBus {
 
     /// Publishes events in order and returns how many of them, counted from the first, were published.
     ///
-    /// Refused entries are retried with exponential backoff and jitter until `deadline`; entries after
-    /// them may be published before them.
+    /// Each request is sent at most four times, with backoff, and not after `deadline`; on top of that the
+    /// SDK retries transport errors. Refused entries are sent again after later ones of the same request.
+    /// After a failed request, later ones are not sent.
     pub(super) async fn publish(&self, events: &[ChangeEvent], deadline: Instant) -> usize {
-        let entries: Vec<PutEventsRequestEntry> = events.iter().map_while(|event| self.entry(event).ok()).collect();
+        let entries: Vec<PutEventsRequestEntry> = events.iter().map_while(|event| self.entry(event)).collect();
         let mut published = 0;
         for request in requests(&entries) {
             let mut missing: Vec<usize> = (0..request.len()).collect();
@@ -52,9 +53,9 @@ impl EventBus {
                 if attempt > 0 {
                     backoff.pause().await;
                 }
-                let put = self.put(missing.iter().map(|place| request[*place].clone()).collect());
+                let put = self.put(missing.iter().map(|index| request[*index].clone()).collect());
                 missing = match timeout_at(deadline, put).await.unwrap_or_else(|_| Err("timed out".to_owned())) {
-                    Ok(refused) => refused.into_iter().filter_map(|place| missing.get(place).copied()).collect(),
+                    Ok(refused) => refused.into_iter().filter_map(|index| missing.get(index).copied()).collect(),
                     Err(error) => {
                         tracing::warn!(error, "PutEvents failed");
                         missing
@@ -73,7 +74,7 @@ impl EventBus {
         published
     }
 
-    /// Sends entries and returns the places of those that were refused, or the error code.
+    /// Sends entries and returns the indexes of those that were refused, or the error code.
     async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<usize>, String> {
         let answer = self.client.put_events().set_entries(Some(entries)).send().await;
         // Only the code: the message of an error may quote what was sent.
@@ -82,17 +83,20 @@ impl EventBus {
             code.unwrap_or("no response").to_owned()
         })?;
         let refused = answer.entries().iter().enumerate().filter(|(_, entry)| entry.error_code().is_some());
-        Ok(refused.map(|(place, _)| place).collect())
+        Ok(refused.map(|(index, _)| index).collect())
     }
 
-    fn entry(&self, event: &ChangeEvent) -> Result<PutEventsRequestEntry, serde_json::Error> {
+    /// The entry of an event; `None` if it cannot be serialized, which is logged.
+    fn entry(&self, event: &ChangeEvent) -> Option<PutEventsRequestEntry> {
+        let detail = serde_json::to_string(event);
+        let detail = detail.inspect_err(|error| tracing::error!(%error, "an event could not be serialized")).ok()?;
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
             .source(SOURCE)
             .detail_type(event.kind.detail_type())
             .time(DateTime::from_secs(event.time.as_second()))
-            .detail(serde_json::to_string(event)?);
-        Ok(entry.build())
+            .detail(detail);
+        Some(entry.build())
     }
 }
 
@@ -100,13 +104,13 @@ impl EventBus {
 fn requests(entries: &[PutEventsRequestEntry]) -> Vec<&[PutEventsRequestEntry]> {
     let mut requests = Vec::new();
     let (mut from, mut bytes) = (0, 0);
-    for (place, entry) in entries.iter().enumerate() {
+    for (index, entry) in entries.iter().enumerate() {
         // EventBridge counts the time as 14 bytes.
         let texts = [entry.source(), entry.detail_type(), entry.detail()];
         let size = texts.into_iter().flatten().map(str::len).sum::<usize>() + 14;
-        if place > from && (place - from == MAX_ENTRIES || bytes + size > MAX_BYTES) {
-            requests.push(&entries[from..place]);
-            (from, bytes) = (place, 0);
+        if index > from && (index - from == MAX_ENTRIES || bytes + size > MAX_BYTES) {
+            requests.push(&entries[from..index]);
+            (from, bytes) = (index, 0);
         }
         bytes += size;
     }

@@ -1,6 +1,7 @@
 //! The change feed: publishes the changes of contacts on EventBridge.
 //!
-//! Events are published in stream order. When a record cannot be published, the partial batch response
+//! Events are sent in stream order, at least once. An entry that EventBridge refuses is sent again after
+//! later ones, so consumers order the changes of a contact by `version`. When a record cannot be published, the partial batch response
 //! names it, and Lambda redelivers it with all later records. Event ids are stable, so a redelivered
 //! event can be recognised.
 
@@ -19,7 +20,7 @@ use crate::deadline::time_left;
 use crate::events::{EventError, InvocationError, logged};
 use crate::json::to_raw;
 
-/// The number of events after which they are published. Bounds the memory, because events may be large.
+/// Pending events are published once there are this many, because they may be large and are held in memory.
 const MAX_PENDING: usize = 50;
 
 /// What the change feed works with.

@@ -1,4 +1,4 @@
-//! A cache with a time limit.
+//! An in-memory cache of one process, with a time to live of 60 s.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +21,7 @@ impl<T: Clone> Cache<T> {
         (since.elapsed() < MAX_AGE).then(|| value.clone())
     }
 
+    /// Stores a value. Expired values stay in memory until they are replaced or the cache is emptied.
     pub(super) fn put(&self, key: String, value: T) {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if values.len() >= MAX_VALUES {

@@ -17,7 +17,8 @@ pub enum Error {
         /// Seconds until the next call is accepted.
         retry_after: u64,
     },
-    /// A token cannot be issued, because its tenant exists with another namespace.
+    /// A token cannot be issued, because the table holds this tenant with another namespace, the secret
+    /// from which contact ids are derived.
     #[error("the tenant exists with another namespace")]
     OtherNamespace,
     /// The access table could not be read or written.

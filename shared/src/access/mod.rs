@@ -1,11 +1,12 @@
 //! Access: tokens, their users and tenants, and the rate limit.
 //!
-//! The access table is separate from the contacts table, so that the permission to look up a token
-//! gives nothing else. A token is random, shown once and stored as its SHA-256. A process caches
-//! tokens and tenants for 60 s.
+//! The access table is separate from the contacts table, so that IAM can let functions read tokens without
+//! letting them write tokens or tenants. The table stores the SHA-256 of a token, never the token; the
+//! hash has no salt, so tokens must be generated at random. A process caches tokens and tenants for 60 s.
 //!
 //! This module is the only one that creates a [`Tenant`]: from a valid token, or from the id in an event
-//! from a trusted AWS service. It must not know which protocol is spoken. Start reading at [`Access`].
+//! whose sender IAM authorises. It must not depend on HTTP or on event formats. Start reading at
+//! [`Access`].
 //!
 //! | item (`key`) | holds |
 //! |---|---|
@@ -56,7 +57,8 @@ impl Access {
         }
     }
 
-    /// The caller that a token belongs to. On a cache miss (60 s), one GetItem.
+    /// The caller that a token belongs to. On a cache miss (60 s), one strongly consistent GetItem; unknown
+    /// tokens are not cached. A token is revoked by deleting its item.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for an unknown or expired token; [`Error::Store`].
@@ -92,10 +94,11 @@ impl Access {
     }
 
     /// Counts a call against the rate limit of its token and returns the status of the limit, or `None`
-    /// if the token is unlimited. One UpdateItem.
+    /// if the token is unlimited or the call could not be counted. Limits above 10,000 count as 10,000.
+    /// Usually one UpdateItem, at most four; a rejected call costs as much.
     ///
-    /// If the access table does not answer within a second, the call is let through uncounted, because
-    /// an unavailable rate limiter must not make the API unavailable.
+    /// If counting fails or takes longer than a second, the call is accepted and a warning is logged,
+    /// because an unavailable rate limiter must not make the API unavailable.
     pub async fn count(&self, caller: &Caller) -> Option<RateLimitStatus> {
         let limit = caller.rate_limit(self.default_rate_limit).min(rate_limit::MAX_LIMIT);
         if limit == 0 {
@@ -114,7 +117,8 @@ impl Access {
         }
     }
 
-    /// The record of a token, for operators. API calls use [`authenticate`](Access::authenticate).
+    /// The stored record of a token, even if it has expired. One GetItem. API calls use
+    /// [`authenticate`](Access::authenticate).
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -122,8 +126,9 @@ impl Access {
         Ok(self.table.get(&token::key(&token::digest(token))).await?)
     }
 
-    /// Stores the record of a token, and its tenant if it is new. For operators: the functions' IAM
-    /// policies do not permit it.
+    /// Stores the record of a token, replacing an existing one, and its tenant if the table has none with
+    /// this id. The functions' IAM policies do not permit it. One PutItem; with a tenant, one GetItem first
+    /// and one more PutItem if the tenant is new. The requests are not atomic.
     ///
     /// # Errors
     /// [`Error::OtherNamespace`] if the tenant exists with another namespace; [`Error::Store`].

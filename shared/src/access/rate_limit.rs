@@ -2,11 +2,11 @@
 //!
 //! The access table records the times of a token's last calls, at most as many as the limit. A call is
 //! accepted if the record has a free slot, or if the oldest recorded call has left the window; the new
-//! call then replaces it. Both are one conditional UpdateItem, so all processes agree, as far as their
-//! clocks do. A rejected call is not recorded.
+//! call then replaces it. Each case is one conditional UpdateItem, so the limit holds across all processes
+//! if their clocks agree. A rejected call is not recorded.
 //!
-//! A recorded call takes seven bytes: with a limit of up to 120 a call costs one write unit, with a
-//! limit of 1,000 seven.
+//! A recorded call takes seven bytes. With a full record, a call costs 1 write unit with a limit of up to
+//! 120, 7 with 1,000 and about 69 with 10,000. A rejected call costs as much.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -14,12 +14,13 @@ use std::sync::{Mutex, PoisonError};
 use super::error::Error;
 use crate::store::{self, AccessTable, CallRecord, RecordedCall, Slot};
 
-/// The length of the window in tenths of a second: 60 s and one tenth, because the times of both ends
-/// are rounded down.
+/// The length of the window in tenths of a second: 60.1 s, because the two times that are compared are
+/// rounded down to tenths.
 const WINDOW: i64 = 601;
 /// Times are counted from 2026-01-01T00:00:00Z, because smaller numbers make smaller items.
 const EPOCH: i64 = 1_767_225_600;
-/// How many slots are tried. The first one may be wrong twice, because DynamoDB deletes idle records.
+/// The maximum number of UpdateItem requests per call. More than two are needed only if another process
+/// or TTL changes the record between two of them.
 const MAX_ATTEMPTS: usize = 4;
 /// The largest limit. A record of this many calls stays far below DynamoDB's limit of 400 KB per item.
 pub(super) const MAX_LIMIT: u32 = 10_000;
@@ -68,8 +69,8 @@ impl RateLimitStatus {
 pub(super) struct RateLimit(Mutex<HashSet<String>>);
 
 impl RateLimit {
-    /// Counts a call of the token with this digest, or rejects it. One request, after a process's first
-    /// call of a token at its limit.
+    /// Counts a call of the token with this digest, or rejects it. One UpdateItem; two if the record is full
+    /// and this process does not know it yet, or if DynamoDB has deleted the record.
     pub(super) async fn count(
         &self,
         table: &AccessTable,

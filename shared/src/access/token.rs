@@ -25,10 +25,12 @@ pub struct TokenRecord {
     pub user: User,
     /// The user's tenant. Without one, the token is accepted by `GET /api/v1/me` only.
     pub tenant: Option<TenantRecord>,
-    /// The token's own rate limit in calls per 60 s; `None` uses the deployment's, 0 means unlimited.
+    /// The token's own rate limit in calls per 60 s: 0 means unlimited, more than 10,000 counts as 10,000.
+    /// `None` uses the template's parameter `RateLimit`.
     #[serde(default)]
     pub rate_limit: Option<u32>,
-    /// Second since 1970 from which the token is rejected; DynamoDB then deletes it.
+    /// Unix time in seconds from which the token is rejected; DynamoDB deletes the item within days (TTL).
+    /// `None`: the token does not expire.
     pub expires_at: Option<i64>,
 }
 

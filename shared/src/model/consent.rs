@@ -43,7 +43,8 @@ impl Consent {
     /// Records the statement on the contact.
     ///
     /// Last-writer-wins by [`occurred_at`](Consent::occurred_at), so events may arrive in any order and
-    /// more than once. Of an opt-in and an opt-out in the same second, the opt-out wins.
+    /// more than once. Of an opt-in and an opt-out in the same second, the opt-out wins; of two
+    /// methods of otherwise equal statements, the greater text.
     pub fn apply(&self, contact: &mut Contact) {
         let latest = contact.opted_in_at.max(contact.opted_out_at);
         let before = match contact.opted_out_at {

@@ -19,7 +19,7 @@ use super::time::Timestamp;
 pub struct Contact {
     /// Derived from the tenant's namespace and the phone number; never changes.
     pub id: ContactId,
-    /// The phone number as first given. Later calls may use another spelling of it; the stored one stays.
+    /// The phone number as first given, without separators. Later calls may use another spelling of it; the stored one stays.
     pub phone: Phone,
     /// Display name, at most 255 characters.
     pub name: Option<Name>,
@@ -52,7 +52,8 @@ pub struct Contact {
     pub created_at: Timestamp,
     /// When a field that clients can see last changed.
     pub updated_at: Timestamp,
-    /// Incremented by every write, 1 when new. The condition of every write (optimistic locking).
+    /// Incremented by every write, 1 when new. The condition of every update (optimistic
+    /// locking); a create requires that the contact is absent.
     pub version: u64,
 }
 
@@ -86,7 +87,8 @@ impl Contact {
     }
 
     /// The names of the fields, as clients know them, in which this contact differs from `other`.
-    /// Fields that no endpoint exposes (event times, consent method, version) are left out.
+    /// Left out are fields that no endpoint exposes (event times, consent method, version), and `id`,
+    /// `created_at` and `updated_at`.
     pub fn differences(&self, other: &Contact) -> Vec<&'static str> {
         // Destructured by name, so that adding a field without deciding about it here fails to compile.
         let Contact {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::violation::{Violation, plain, text_value};
 
-/// An email address in RFC 5322 syntax, at most 255 characters, stored as given.
+/// An email address in RFC 5322 syntax, at most 255 characters (64 bytes before the `@`, 254 after
+/// it), stored as given.
 ///
 /// The domain is not looked up. Compare addresses with [`same_as`](Email::same_as), which ignores
 /// case; `==` compares the spelling.

@@ -32,7 +32,7 @@ impl FromStr for EventId {
 
 /// When an event occurred, as its source reports it: from 1970 to five minutes from now.
 ///
-/// Parses an RFC 3339 time, or whole seconds since 1970, which is the form WhatsApp sends.
+/// Parses a string: an RFC 3339 time, or whole seconds since 1970 as WhatsApp sends them (`"1715069663"`).
 ///
 /// ```
 /// use contacts::model::EventTime;

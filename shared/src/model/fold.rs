@@ -4,10 +4,10 @@ use unicode_normalization::char::{canonical_combining_class, decompose_canonical
 
 /// Removes case and accents, so that `José`, `JOSE` and `jose` become the same text.
 ///
-/// Folds one character at a time, so a substring of the text folds to a substring of the folded text:
-/// a text that contains a query still contains it when both are folded. `str::to_lowercase` alone breaks that
-/// (a final sigma lower-cases differently). Going through upper case and back makes one letter of
-/// those that lower-casing keeps apart (`ς` and `σ`, `ſ` and `s`, `ß` and `ss`).
+/// Folds each character by itself, so the fold of a substring is a substring of the fold.
+/// `str::to_lowercase` does not guarantee this: it lower-cases a final sigma differently. Each letter goes
+/// through upper case, so that `ς` equals `σ`, `ſ` equals `s` and `ß` equals `ss`. Strokes are removed too
+/// (`ł`, `ø`, `đ`, `ħ`, `ŧ`).
 ///
 /// ```
 /// use contacts::model::fold;

@@ -11,8 +11,8 @@ use super::violation::Violation;
 
 /// The id of a contact: UUIDv5 of the tenant's secret namespace and the canonical phone digits.
 ///
-/// All spellings of one person's number give the same id, so an upsert by phone is a write to a known
-/// key, and duplicates of a person cannot be created. Because the namespace is secret, an id in a log
+/// All spellings of a number ([`Phone::canonical`]) give the same id, so an upsert by phone writes to a
+/// known key, and a tenant cannot have two contacts with one number. Because the namespace is secret, an id in a log
 /// cannot be turned back into a phone number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ContactId(Uuid);
@@ -42,7 +42,7 @@ impl FromStr for ContactId {
     /// Parses the hyphenated form, in any case.
     fn from_str(text: &str) -> Result<Self, Violation> {
         match text.trim() {
-            // The UUID parser also accepts braces, URNs and bare hex, which the contract does not.
+            // The UUID parser also accepts braces, URNs and bare hex, which clients must not rely on.
             text if text.len() == 36 => Uuid::try_parse(text).map(ContactId).map_err(|_| Violation::NotUuid),
             _ => Err(Violation::NotUuid),
         }

@@ -13,7 +13,8 @@ type Object = IndexMap<String, Box<RawValue>>;
 
 /// A free-form JSON object of at most [`Metadata::MAX_BYTES`], held as compact text.
 ///
-/// Only white space and unnecessary string escapes are removed. Keys keep their order, numbers keep
+/// White space and unnecessary string escapes are removed; of a repeated top-level key, the last value is
+/// kept. Keys keep their order, numbers keep
 /// their spelling (`8742.00`, integers of any size), and values may be nested to any depth.
 /// It serializes to the object on the wire and to a string in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,7 @@ impl Metadata {
     /// [`Violation::NotObject`], [`Violation::TooLarge`]; [`Violation::LoneSurrogate`] for an escape
     /// that JSON allows and many clients cannot decode.
     pub fn parse(json: &str) -> Result<Self, Violation> {
+        serde_json::from_str::<&RawValue>(json).map_err(|_| Violation::NotObject)?;
         let compact = compact(json)?;
         if compact == "[]" {
             return Ok(Self::default());
@@ -87,8 +89,8 @@ fn object(json: &str) -> Result<Object, Violation> {
 
 /// Removes white space between tokens and unnecessary escapes in strings from JSON text.
 ///
-/// It works on the text, so numbers are never parsed and the nesting depth does not matter. Invalid
-/// JSON stays invalid.
+/// It works on the text, so numbers are never parsed and the nesting depth does not matter. The text must be
+/// valid JSON: `1 2` would become `12`.
 fn compact(json: &str) -> Result<String, Violation> {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;

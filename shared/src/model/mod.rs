@@ -1,9 +1,9 @@
 //! The model: what a contact and a tenant are, as value types and pure rules. No I/O.
 //!
-//! Every value type parses with `FromStr` and fails with a [`Violation`], so an invalid value cannot
-//! be held. Values read back from the table are parsed again.
+//! Value types are created by parsing, most of them with `FromStr` and a [`Violation`] as the error, so an
+//! invalid value cannot be held. Text values read back from the table are parsed again.
 //!
-//! This module must not know how contacts are stored, who is calling, or which protocol is spoken.
+//! This module must not know how contacts are stored, who is calling, or how requests arrive.
 //! Start reading at [`Contact`].
 
 mod consent;
@@ -41,7 +41,7 @@ pub use metadata::Metadata;
 pub use name::Name;
 pub use patch::Patch;
 pub use phone::Phone;
-pub use query::Query;
+pub use query::SearchQuery;
 pub(crate) use query::search_text;
 pub use search_row::SearchRow;
 pub use source::Source;

@@ -9,7 +9,7 @@ use super::violation::{Violation, plain, text_value};
 
 /// A phone number in international format: `+` and 7 to 15 digits, of which the first is not 0.
 ///
-/// Parsing accepts separators and a leading `00` (`+1 (415) 555-0123`, `0049 170/1234567`). National
+/// Parsing accepts separators (white space, `-`, `.`, `(`, `)`, `/`) and a leading `00` (`+1 (415) 555-0123`, `0049 170/1234567`). National
 /// numbers are refused, because a guessed country code may be another person's number. Numbers are not
 /// checked against numbering plans, because test numbers and WhatsApp's special forms must pass.
 ///

@@ -11,14 +11,14 @@ use super::violation::{Violation, plain};
 ///
 /// A query that is a phone number or a part of one (`+1 (415) 555`) also matches without its
 /// separators, and a complete number matches every spelling of it. `%`, `_` and `\` are literal
-/// characters.
+/// characters. A query has no maximum length.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+pub struct SearchQuery {
     text: String,
     digits: Option<String>,
 }
 
-impl FromStr for Query {
+impl FromStr for SearchQuery {
     type Err = Violation;
 
     fn from_str(text: &str) -> Result<Self, Violation> {
@@ -26,17 +26,17 @@ impl FromStr for Query {
         let digits = strip(text);
         let spelled = digits.strip_prefix('+').unwrap_or(&digits);
         let is_number = !spelled.is_empty() && spelled.bytes().all(|b| b.is_ascii_digit());
-        Ok(Query { text: fold(text), digits: is_number.then_some(digits) })
+        Ok(SearchQuery { text: fold(text), digits: is_number.then_some(digits) })
     }
 }
 
-impl Query {
+impl SearchQuery {
     /// The folded query, which is searched for in [`search_text`]. An empty text matches everything.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The query as a partial phone number without separators, if it is one.
+    /// The query as a partial phone number without separators, with its `+` if it has one.
     pub(crate) fn digits(&self) -> Option<&str> {
         self.digits.as_deref()
     }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     fn matches(query: &str, row: &SearchRow) -> bool {
-        query.parse::<Query>().unwrap().matches(row)
+        query.parse::<SearchQuery>().unwrap().matches(row)
     }
 
     #[test]

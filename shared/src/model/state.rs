@@ -36,8 +36,8 @@ pub struct State {
     /// When the summary was written.
     #[serde(skip_serializing_if = "is_default")]
     pub summary_updated_at: Option<Timestamp>,
-    /// When each of these fields and the locale last changed, as the events reported it. Decides
-    /// last-writer-wins per field.
+    /// The time of the latest event that set each of these fields or the locale, even to the same value.
+    /// Last-writer-wins compares these times.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) event_times: BTreeMap<String, Timestamp>,
 }

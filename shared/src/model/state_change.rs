@@ -36,7 +36,8 @@ impl StateChange {
     /// Applies the change to the contact.
     ///
     /// Last-writer-wins per field by [`occurred_at`](StateChange::occurred_at), so events may arrive in any
-    /// order and more than once. Of two values from the same second, the greater one wins.
+    /// order and more than once. Of two values from the same second, the greater one wins: `true` over
+    /// `false`, `paused` over `active`, any text over a cleared one.
     pub fn apply(&self, contact: &mut Contact) {
         let state = &mut contact.state;
         let mut writer = FieldWriter { occurred_at: self.occurred_at, event_times: &mut state.event_times };
@@ -59,8 +60,8 @@ struct FieldWriter<'a> {
 }
 
 impl FieldWriter<'_> {
-    /// Stores `given`, unless it is `None` or an event with a later time has set the field. Returns
-    /// whether it did.
+    /// Stores `given` if the field's last event is older, or has the same time and a smaller value. Returns
+    /// whether it was stored.
     fn set<T: PartialOrd>(&mut self, field: &str, stored: &mut T, given: Option<T>) -> bool {
         let Some(given) = given else { return false };
         let is_later = match self.event_times.get(field) {

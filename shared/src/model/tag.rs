@@ -45,8 +45,8 @@ pub struct TagDefinition {
 pub struct Tags(Vec<Tag>);
 
 impl Tags {
-    /// The maximum number of tags of a contact. Replacing all of them is one transaction (the contact,
-    /// 45 deleted and 45 written memberships), which stays below DynamoDB's limit of 100 items.
+    /// The maximum number of tags of a contact. Replacing all of them is one transaction of at most 92 items
+    /// (the contact, 45 deleted and 46 written memberships); DynamoDB allows 100.
     pub const MAX: usize = 45;
 
     /// The tags, in order.

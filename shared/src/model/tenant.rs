@@ -12,7 +12,7 @@ use super::tag::Tag;
 /// A tenant on whose behalf a call runs.
 ///
 /// Every function of the [store](crate::store) that reads or writes contacts takes one. Only
-/// [`access`](crate::access) creates one, for a valid token or for an event from a trusted AWS service;
+/// [`access`](crate::access) creates one, for a valid token or for the tenant id in an event whose sender IAM authorises;
 /// other crates cannot construct it or deserialize it from a request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tenant(TenantRecord);
@@ -21,8 +21,7 @@ pub struct Tenant(TenantRecord);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TenantId(Uuid);
 
-/// The stored description of a tenant. It gives access to nothing: acting for a tenant takes a
-/// [`Tenant`].
+/// The stored description of a tenant. It does not authorise anything: the store requires a [`Tenant`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantRecord {
     /// Random; never changes.
@@ -54,7 +53,7 @@ impl TenantRecord {
 }
 
 impl Tenant {
-    /// The tenant of a valid token, or of an event from a trusted service. Only `access` may call this.
+    /// The tenant of a valid token, or of the id in an event. Only `access` may call this.
     pub(crate) fn authenticated(record: TenantRecord) -> Self {
         Tenant(record)
     }
@@ -99,7 +98,7 @@ impl fmt::Debug for TenantRecord {
 }
 
 impl TenantId {
-    /// Parses the hyphenated form. An id gives access to nothing: acting for a tenant takes a
+    /// Parses the hyphenated form. An id does not authorise anything: the store requires a
     /// [`Tenant`].
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() == 36 { Uuid::try_parse(text).ok().map(TenantId) } else { None }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// A time in UTC, in whole seconds: `2026-05-07T08:14:23+00:00`.
 ///
-/// Whole seconds are what clients see and what WhatsApp sends, so two contacts that look equally recent
-/// to a client sort as equally recent. The text form sorts in time order.
+/// Clients see whole seconds, so fractions must not decide the order of results. The text form sorts in time
+/// order (years 0 to 9999).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(jiff::Timestamp);

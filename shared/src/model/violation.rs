@@ -21,7 +21,7 @@ pub enum Violation {
     NotLocale,
     /// Not a JSON boolean.
     NotBoolean,
-    /// Not a time, or a time before 1970 or in the future.
+    /// Not a time, or a time before 1970 or more than five minutes in the future.
     NotTime,
     /// Not one of the listed values.
     NotOneOf(&'static [&'static str]),
@@ -33,7 +33,7 @@ pub enum Violation {
     TooLarge(usize),
     /// A control character, NUL included.
     Control,
-    /// An escape for half a character (a lone surrogate), which cannot be decoded.
+    /// An escape for an unpaired surrogate (`\ud800` to `\udfff`), which cannot be decoded.
     LoneSurrogate,
     /// More than this many tags on one contact.
     TooManyTags(usize),

@@ -8,8 +8,8 @@ use aws_types::SdkConfig;
 pub struct Client(pub(super) aws_sdk_dynamodb::Client);
 
 impl Client {
-    /// A client with the region, credentials and timeouts of `sdk`. `endpoint` is the URL of another
-    /// DynamoDB than the region's, for example a local one.
+    /// A client with the region, credentials and timeouts of `sdk`. `endpoint` overrides
+    /// the region's DynamoDB URL, for example with a local one.
     pub fn new(sdk: &SdkConfig, endpoint: Option<String>) -> Self {
         let mut config = Builder::from(sdk);
         config.set_endpoint_url(endpoint);

@@ -11,7 +11,7 @@ use crate::model::{Contact, TenantId, Timestamp};
 /// A change of a contact, read from a stream record.
 #[derive(Debug)]
 pub struct ContactChange {
-    /// The id of the contact's tenant. It gives access to nothing.
+    /// The id of the contact's tenant. It does not authorise anything.
     pub tenant_id: TenantId,
     /// The old image; `None` if the contact was created.
     pub old: Option<Contact>,
@@ -32,7 +32,7 @@ struct Images {
 }
 
 impl ContactChange {
-    /// Whether the contact has other tags than before.
+    /// Whether the list of tags changed, in content or order; `false` for a deleted contact.
     pub fn changes_tags(&self) -> bool {
         self.new.as_ref().is_some_and(|new| match &self.old {
             Some(old) => old.tags != new.tags,
@@ -43,7 +43,7 @@ impl ContactChange {
     /// Parses the `dynamodb` field of a stream record. `None` for items other than contacts.
     ///
     /// # Errors
-    /// [`Error::Internal`] for a record that this table's stream cannot contain.
+    /// [`Error::Internal`] if the record cannot be parsed, or an image is not a valid contact.
     pub fn read(record: &str) -> Result<Option<Self>, Error> {
         // The parser's error is left out, because it may quote personal data.
         let images: Images = serde_json::from_str(record)

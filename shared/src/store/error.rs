@@ -9,13 +9,14 @@ pub enum Error {
     /// The tenant has no contact with this id.
     #[error("contact not found")]
     NotFound,
-    /// Other writers changed the contact during every attempt to write it.
-    #[error("the contact was changed by other writers during every attempt")]
+    /// Other writers changed the item during every attempt to write it.
+    #[error("other writers changed the item during every attempt")]
     Conflict,
-    /// DynamoDB throttled the requests.
+    /// DynamoDB throttled the request after all retries, or left keys of a BatchGetItem unprocessed for 8 s.
     #[error("DynamoDB throttled the request")]
     Throttled,
-    /// A fault that the caller cannot fix. The text is for the log only.
+    /// Any other failure: DynamoDB cannot be reached, a timeout, a rejected request, an unreadable item. A
+    /// write that timed out may have been applied. The text is for the log only.
     #[error("{0}")]
     Internal(String),
 }
@@ -49,6 +50,9 @@ where
 }
 
 /// Whether an error code, or the code of a transaction's cancellation reason, means throttling.
+///
+/// `TransactionInProgressException` is included: the SDK repeated a transaction that DynamoDB is still
+/// executing, and a later retry can succeed.
 pub(super) fn is_throttling(code: &str) -> bool {
     matches!(
         code,

@@ -26,7 +26,7 @@ pub(super) fn attributes<T: Serialize>(value: &T) -> Result<Item, Error> {
 
 /// The value stored in an item. Attributes that the type does not have are ignored.
 pub(super) fn read<T: DeserializeOwned>(item: impl Into<serde_dynamo::Item>) -> Result<T, Error> {
-    // The error names the expected type or a `Violation`, never the value.
+    // The error contains no personal data: text types fail with a `Violation`, which names no value.
     serde_dynamo::from_item(item).map_err(|error| Error::Internal(format!("an item could not be read: {error}")))
 }
 

@@ -10,12 +10,13 @@ use crate::model::{ContactId, EventId, Tag, Tenant};
 /// A DynamoDB item, or the key of one.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// Partition key of the table and of every index.
+/// Partition key of the table and of the indexes `phone` and `email`, and the first attribute of the
+/// two-attribute partition key of the index `tag`.
 pub(super) const TENANT_ID: &str = "tenant_id";
 /// Sort key of the table.
 pub(super) const ITEM: &str = "item";
 
-/// TTL attribute: the second since 1970 after which DynamoDB deletes the item.
+/// TTL attribute: Unix time in seconds; DynamoDB deletes the item within days after it.
 pub(super) const EXPIRES_AT: &str = "expires_at";
 
 /// Prefix of the sort keys of contacts.
@@ -24,8 +25,8 @@ pub(super) const CONTACT: &str = "contact#";
 /// Prefix of the sort keys of tag catalogue entries.
 pub(super) const DEFINITION: &str = "tagdef#";
 
-/// A random id per call that writes a contact. After a lost response, it tells the caller's own write
-/// from another one.
+/// A random id per call that writes a contact. After a lost response, it shows whether the stored contact
+/// was written by this call.
 pub(super) const WRITE_ID: &str = "write_id";
 
 /// Contacts by phone number: `tenant_id` / `phone_key`, keys only.

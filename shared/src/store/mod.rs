@@ -5,13 +5,13 @@
 //! the partition key, so no request can reach another tenant's items. No function uses `Scan`.
 //! Contacts are written by one function, `save` in `save.rs`, together with all their index entries.
 //!
-//! This module must not know who is calling or which protocol is spoken. Start reading at
+//! This module must not depend on HTTP, event formats or tokens. Start reading at
 //! [`ContactsTable`], then `save.rs`.
 //!
 //! | item of the contacts table | holds |
 //! |---|---|
 //! | `contact#<id>` | the contact and its index attributes |
-//! | `tag#<label>#<id>` | a membership: the contact's search row under a tag |
+//! | `tag#<label>#<id>` | a membership: the contact's search row under a tag, or under the built-in label `*+` |
 //! | `tagdef#<tag>` | an entry of the tag catalogue: id, name, creation time |
 //! | `event#<kind>#<id>` | an applied event, so that its redelivery is ignored (TTL 31 days) |
 //!
@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | `phone` | tenant / phone | search by the beginning of a number |
 //! | `email` | tenant / lower-case address | get and search by email address |
-//! | `tag` | (tenant, label) / (active_at, id) | every other search |
+//! | `tag` | (tenant, label) / (active_at, id) | every search except by email address |
 
 mod access_table;
 mod client;

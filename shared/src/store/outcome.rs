@@ -7,6 +7,7 @@ pub enum Outcome {
     Created,
     /// The contact existed and was changed.
     Updated,
-    /// The contact already had the requested values; nothing was written.
+    /// Nothing was written: the contact already had the requested values, or all events had been applied
+    /// before.
     Unchanged,
 }

@@ -33,7 +33,8 @@ impl ContactsTable {
     /// The contacts with this email address, unordered.
     ///
     /// Cost: one Query of the email index, and one BatchGetItem per 100 contacts. The index is eventually
-    /// consistent and holds keys only, so every contact is read and compared again.
+    /// consistent and holds keys only, so every contact is read and compared again; for a moment after a
+    /// write, a contact may be missing. The number of contacts is not limited.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Internal`].
@@ -70,7 +71,8 @@ impl ContactsTable {
     }
 
     /// Reads what a write is based on: the contact, which of `tags` are in the tag catalogue, and which
-    /// of `events` were applied before. One GetItem, or one BatchGetItem with `tags` or `events`.
+    /// of `events` were applied before. One GetItem; with `tags` or `events` one BatchGetItem of
+    /// at most 96 keys.
     pub(super) async fn snapshot(
         &self,
         tenant: &Tenant,
@@ -106,7 +108,8 @@ impl ContactsTable {
         Ok(snapshot)
     }
 
-    /// The items under `keys`, at most [`BATCH`]. Unprocessed keys are requested again, with backoff.
+    /// The items under `keys`, at most [`BATCH`]. DynamoDB leaves keys unprocessed when it throttles or
+    /// the response grows too large; they are requested again, with backoff, for 8 s.
     async fn batch(&self, tenant: &Tenant, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
         debug_assert!(keys.iter().all(|key| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()))));
         let mut items = Vec::with_capacity(keys.len());

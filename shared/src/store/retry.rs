@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::error::Error;
 use crate::backoff::Backoff;
 
-/// How long a call keeps retrying: less than the ten seconds of a function. The event source ends calls
-/// that take longer.
+/// The time after which no new attempt starts. Each read or write of a call has its own; the event source
+/// cancels the whole call 500 ms before Lambda's timeout.
 const TIME_LIMIT: Duration = Duration::from_secs(8);
 /// The bound of the first pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);

@@ -28,22 +28,27 @@ const TRANSACTION: usize = 100;
 /// The result of one attempt to write.
 enum Attempt {
     Written,
-    /// Another writer was faster. Holds the stored item, if the refusal returned it.
+    /// A condition failed, or another transaction was writing one of the items. Holds the stored contact, if
+    /// the refusal returned it.
     Lost(Option<Item>),
-    /// DynamoDB throttled the transaction.
+    /// The transaction was cancelled because a write in it was throttled.
     Throttled,
 }
 
 impl ContactsTable {
-    /// The maximum number of events of one [`apply`](ContactsTable::apply). One transaction has room for
-    /// them beside a contact and its memberships.
+    /// The maximum number of events of one [`apply`](ContactsTable::apply). A transaction has 100 writes: the
+    /// contact, at most 46 memberships and these events. The rule of `apply` must not change tags.
     pub const MAX_EVENTS: usize = 50;
 
-    /// Creates or changes the contact with this id: `rule` returns the new contact for the stored one.
+    /// Creates or changes the contact with this id: `rule` returns the new contact for the stored one. The
+    /// store sets `version`, and `updated_at` if a field that clients can see differs.
+    ///
+    /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue.
     ///
     /// Cost: assumes that the contact does not exist. One PutItem for a new contact, two for an existing
-    /// one, one if nothing changes (the refused PutItem returns the stored contact). With `tags`, one
-    /// BatchGetItem and one TransactWriteItems.
+    /// one, one if nothing changes (the refused PutItem returns the stored contact and is billed as a
+    /// write). A PutItem becomes a TransactWriteItems if memberships change. With a non-empty `tags`, one
+    /// BatchGetItem first, and no refused PutItem.
     ///
     /// `rule` runs again whenever another writer was faster. In the rare case that the response to a
     /// write is lost and another writer follows before the retry, it runs on its own result. Counters
@@ -75,8 +80,9 @@ impl ContactsTable {
     /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue together with
     /// the contact.
     ///
-    /// Cost: one GetItem (BatchGetItem with `tags`) and, if something changes, one PutItem or
-    /// TransactWriteItems.
+    /// Cost: one GetItem (BatchGetItem with a non-empty `tags`) and, if something changes, one PutItem, or one
+    /// TransactWriteItems if memberships, tag catalogue entries or a field of the search row of a tagged
+    /// contact change. Each lost attempt adds one write request.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the contact does not exist; otherwise as [`upsert`](ContactsTable::upsert).
@@ -102,7 +108,8 @@ impl ContactsTable {
     /// `rule` returns the new contact for the stored one and the ids that were applied before. `ids` holds
     /// at most [`ContactsTable::MAX_EVENTS`] ids; ids of different kinds are independent.
     ///
-    /// Cost: one BatchGetItem and one TransactWriteItems; the read alone if all events were applied before.
+    /// Cost: one BatchGetItem and one TransactWriteItems; the read alone if
+    /// `rule` returns the stored contact unchanged, in which case no event is recorded.
     ///
     /// # Errors
     /// The errors of `rule`; otherwise as [`upsert`](ContactsTable::upsert).

@@ -1,16 +1,16 @@
-//! Search. The plan is chosen from the request, the cheapest one that applies. Every plan returns the
-//! contacts that the walk would return.
+//! Search by the cheapest of three plans that applies. Apart from the delay of the indexes, plans 1 and 2
+//! return the matches that plan 3, a walk over the tag index, would find.
 //!
 //! 1. **By email**, if one is given: a Query of the email index, then a BatchGetItem.
 //! 2. **By the beginning of a phone number** (`+1 (415) 555`): a Query of the phone index, then a
 //!    BatchGetItem. The same text may occur in a name or an email address (`jane+1@example.com`); such
-//!    contacts have a label of their own, which is walked too. If the beginning matches more than 100
-//!    contacts, the walk is used, which is cheap when many contacts match.
+//!    contacts have a label of their own, which is walked too. If the beginning matches 100 or
+//!    more contacts, the walk is used, which is cheap when many contacts match.
 //! 3. **The walk**: pages of the tag index under the tag asked for, or under all contacts, most recently
 //!    active first, filtered by DynamoDB, until 50 matches are found or the index ends.
 //!
-//! A query that is a complete phone number also looks up the contact with that number, because it may
-//! be stored in another spelling.
+//! In plans 2 and 3, a query of 7 to 15 digits also looks up the contact with that number (one GetItem),
+//! because WhatsApp writes some numbers in two ways and the stored spelling may be the other one.
 
 use std::cmp::Reverse;
 
@@ -21,13 +21,13 @@ use super::error::{Error, map_sdk_error};
 use super::items::read;
 use super::keys::{Item, Label, PHONE_INDEX, PHONE_KEY, SEARCH_TEXT, TAG, TAG_INDEX, TENANT_ID, s};
 use super::retry::Retry;
-use crate::model::{Contact, Email, Query, SearchRow, Tag, Tenant};
+use crate::model::{Contact, Email, SearchQuery, SearchRow, Tag, Tenant};
 
 /// The maximum number of results.
 const MAX_RESULTS: usize = 50;
 
-/// The maximum length of a contact's search text in bytes: name and email address have at most 255
-/// characters each. A longer query cannot match.
+/// An upper bound of a contact's search text in bytes: name and email address have at most 255 characters
+/// each, and folding can lengthen a character. A longer query cannot match, so it costs no request.
 const MAX_TEXT: usize = 16_384;
 
 /// The maximum number of phone index rows that are fetched one by one.
@@ -42,7 +42,7 @@ const FIRST_PAGE: i32 = 250;
 #[derive(Debug, Default)]
 pub struct Search {
     /// A substring of name, phone number or email address.
-    pub query: Option<Query>,
+    pub query: Option<SearchQuery>,
     /// An exact tag.
     pub tag: Option<Tag>,
     /// An exact email address, ignoring case.
@@ -61,10 +61,12 @@ impl ContactsTable {
     /// The matching contacts, most recently active first, at most 50.
     ///
     /// Eventually consistent: for a moment after a write, a contact may be missing or be shown with its
-    /// old values.
+    /// old values. A contact that becomes active during a search of several pages may be missed.
     ///
-    /// Cost: one Query if the first page has 50 matches. A text without matches reads all rows of the
-    /// tenant (measured: 4,437 read units at 100,000 contacts).
+    /// Cost: one Query if the first page has 50 matches; by email address one Query and one BatchGetItem per
+    /// 100 contacts with it; by the beginning of a number two Query and one BatchGetItem. A text without
+    /// matches reads all rows of the tag or the tenant (measured: 4,437 read units at 100,000 contacts).
+    /// The caller limits the time.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Internal`].
@@ -83,7 +85,7 @@ impl ContactsTable {
     }
 
     async fn by_text(&self, tenant: &Tenant, search: &Search) -> Result<Vec<SearchRow>, Error> {
-        if let Some(start) = search.query.as_ref().and_then(Query::start_of_number) {
+        if let Some(start) = search.query.as_ref().and_then(SearchQuery::start_of_number) {
             let (contacts, others) =
                 tokio::try_join!(self.with_number(tenant, start), self.walk(tenant, Label::LooksLikeNumber, search))?;
             if let Some(contacts) = contacts {
@@ -96,14 +98,14 @@ impl ContactsTable {
 
     /// The contact with the phone number that the query is, if it is a complete one.
     async fn person(&self, tenant: &Tenant, search: &Search) -> Result<Option<Contact>, Error> {
-        match search.query.as_ref().and_then(Query::phone) {
+        match search.query.as_ref().and_then(SearchQuery::phone) {
             Some(phone) => self.get(tenant, tenant.contact_id(&phone)).await,
             None => Ok(None),
         }
     }
 
-    /// The contacts whose phone number begins with `start`, or `None` if there are more than
-    /// [`MAX_FETCH`].
+    /// The contacts whose phone number begins with `start`, or `None` if there may be more than
+    /// [`MAX_FETCH`]: DynamoDB returns a `LastEvaluatedKey` for exactly that number too.
     async fn with_number(&self, tenant: &Tenant, start: &str) -> Result<Option<Vec<Contact>>, Error> {
         let query = self.client.0.query().table_name(&self.name).index_name(PHONE_INDEX);
         let page = query
@@ -145,7 +147,8 @@ impl ContactsTable {
             };
             for item in page.items.unwrap_or_default() {
                 let row: SearchRow = read(item)?;
-                // A contact that becomes active during the walk can appear a second time.
+                // The index is eventually consistent: a contact that has just become active can appear under
+                // its new and its old sort key.
                 if !rows.iter().any(|known| known.id == row.id) {
                     rows.push(row);
                 }
@@ -173,8 +176,9 @@ impl ContactsTable {
     }
 }
 
-/// Adds the criteria that the label does not cover as a filter expression, which states the same rule
-/// as [`Search::matches`]. `None` if the label covers all of them.
+/// Adds the criteria that the label does not cover as a filter expression: the rule of
+/// [`Search::matches`] without the email address and without other spellings of a complete number, for
+/// which `search` sends requests of their own. `None` if no filter is needed.
 fn filtered(mut request: QueryFluentBuilder, label: Label<'_>, search: &Search) -> Option<QueryFluentBuilder> {
     let mut filter = Vec::new();
     if let Some(tag) = search.tag.as_ref().filter(|tag| label != Label::Tag(tag)) {

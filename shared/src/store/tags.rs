@@ -4,20 +4,21 @@ use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::read;
 use super::keys::{DEFINITION, ITEM, TENANT_ID, s};
-use crate::model::{Query, TagDefinition, Tenant};
+use crate::model::{SearchQuery, TagDefinition, Tenant};
 
 /// The maximum number of tags in an answer.
 const MAX_TAGS: usize = 1_000;
 
 impl ContactsTable {
-    /// The tags of the tenant's catalogue whose name contains `part`, sorted by code point, at most
-    /// 1,000. Strongly consistent.
+    /// The tags of the tenant's catalogue whose name contains `part`, ignoring case and accents, sorted
+    /// by code point: the first 1,000. Tags that no contact has any more are included. Strongly consistent.
     ///
-    /// Cost: one Query; with `part`, one Query per MB of catalogue until 1,000 tags have been found.
+    /// Cost: one Query; with `part`, one Query (256 read units) per MB of catalogue until 1,000 tags have
+    /// been found.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Internal`].
-    pub async fn tags(&self, tenant: &Tenant, part: Option<&Query>) -> Result<Vec<TagDefinition>, Error> {
+    pub async fn tags(&self, tenant: &Tenant, part: Option<&SearchQuery>) -> Result<Vec<TagDefinition>, Error> {
         let query = self.client.0.query().table_name(&self.name).consistent_read(true);
         let query = query
             .key_condition_expression("#tenant = :tenant AND begins_with(#item, :definition)")
