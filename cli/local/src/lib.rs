@@ -44,6 +44,7 @@ mod shutdown;
 mod stack;
 pub mod template;
 
+pub use data_dir::check_data_dir;
 pub use error::{BoxError, Error, TemplateError};
 pub use lambda::batch_response::failed_items;
 pub use lambda::outcome::Outcome;
