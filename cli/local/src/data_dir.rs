@@ -17,7 +17,8 @@ use crate::error::Error;
 /// How often a stack looks whether its directory is still there.
 const CHECK_EVERY: Duration = Duration::from_millis(250);
 
-/// Checks that a stack could use this directory, before time is spent on starting one. The directory is made if need be.
+/// Checks that a stack could use this directory, before time is spent on starting one. The directory is made if need
+/// be.
 ///
 /// # Errors
 /// [`Error::DataDirInUse`], [`Error::DataDir`].
