@@ -7,7 +7,7 @@ mod page;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use carnet_local::{Logs, Options, Stack, Store, check_port};
+use carnet_local::{Logs, Options, Stack, Store, check_data_dir, check_port};
 use clap::{Args as ClapArgs, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -104,14 +104,17 @@ pub(crate) async fn run(args: Args) -> Result<(), Error> {
 }
 
 async fn start(args: Args) -> Result<Stack, Error> {
-    // Checked before the compiler runs, which may take minutes.
-    check_port(args.port, "--port")?;
     let root = workspace::root();
     let store = match args.dynamodb_url {
         Some(url) => Store::Url(url),
         None if args.memory => Store::Memory,
         None => Store::Dir(workspace::data_dir(args.data)),
     };
+    // Checked before the compiler runs, which may take minutes.
+    if let Store::Dir(dir) = &store {
+        check_data_dir(dir)?;
+    }
+    check_port(args.port, "--port")?;
     let binaries = build::functions(&root, args.release).await?;
     let demo = match &store {
         // These tokens are public, so they are not written to a server that others may reach.

@@ -188,7 +188,7 @@ mod tests {
         for given in ["recrod-message", "record_message", "recordmessage", "record-messages"] {
             assert_eq!(hint(given, &names), "did you mean `record-message`?");
         }
-        assert_eq!(hint("nobody", &names), "the functions are create-contact, me, record-consent, record-message");
+        assert_eq!(hint("unknown", &names), "the functions are create-contact, me, record-consent, record-message");
     }
 
     #[test]

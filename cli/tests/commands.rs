@@ -85,7 +85,7 @@ async fn an_event_that_cannot_be_sent_is_an_error_with_its_cause() {
     let url = stack.url();
     let cases = [
         (
-            ["send", "nobody", "-", "--url", url],
+            ["send", "unknown", "-", "--url", url],
             "error: Function not found: arn:aws:lambda:",
             "the functions are echo\n",
         ),

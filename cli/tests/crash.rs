@@ -1,4 +1,4 @@
-//! The command itself, killed in the middle of writes: what was acknowledged is there afterwards.
+//! `carnet dev` killed while it writes: every acknowledged write is there afterwards.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -56,7 +56,7 @@ fn phone(writer: usize) -> String {
     format!("+1415555010{writer}")
 }
 
-/// Writes to its own contact until nobody answers. How many writes were acknowledged.
+/// Writes to its own contact until the stack no longer answers. Returns how many writes were acknowledged.
 async fn write(url: String, writer: usize, acknowledged: Arc<Semaphore>) -> usize {
     for n in 0.. {
         let tags = format!("{}, {}", TAGS[n % 4], TAGS[(n / 4 + writer) % 4]);
@@ -70,7 +70,7 @@ async fn write(url: String, writer: usize, acknowledged: Arc<Semaphore>) -> usiz
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_kill() {
+async fn acknowledged_writes_survive_a_kill() {
     let data = tempfile::tempdir().expect("a directory");
     let dev = Dev::start(data.path()).await;
     let acknowledged = Arc::new(Semaphore::new(0));

@@ -2,10 +2,15 @@
 //!
 //! | event | what it does |
 //! |---|---|
-//! | `sleep`, `exit`, `fail`, `bytes` (in an HTTP event: in the query) | waits so many ms, ends its process with that status, answers with an error, answers with so many bytes |
-//! | stream records | prints their ids; fails at `broken…`, ends its process at `poison…`, publishes an event for `publish…` |
+//! | `sleep`, in ms | waits before it answers |
+//! | `exit`, a status | ends its process |
+//! | `fail` | answers with an error |
+//! | `bytes`, a number | answers with so many bytes and the rest |
+//! | records | prints their ids; fails at `broken…`, ends its process at `poison…`, publishes an event for `publish…` |
 //! | event of an event bus | prints it; ends its process if the detail has `poison` |
 //! | any other | answers with the event, its process id and the table's name |
+//!
+//! The first four are in the query of an HTTP event.
 
 #![allow(clippy::expect_used, reason = "a function that can't go on ends its process")]
 

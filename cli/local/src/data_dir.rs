@@ -17,6 +17,15 @@ use crate::error::Error;
 /// How often a stack looks whether its directory is still there.
 const CHECK_EVERY: Duration = Duration::from_millis(250);
 
+/// Checks that a stack could use this directory, before time is spent on starting one. The directory is made if need
+/// be.
+///
+/// # Errors
+/// [`Error::DataDirInUse`], [`Error::DataDir`].
+pub fn check_data_dir(dir: &Path) -> Result<(), Error> {
+    DataDir::open(dir).map(drop)
+}
+
 /// A data directory that belongs to this stack. Dropping it releases the directory.
 pub(crate) struct DataDir {
     dir: PathBuf,
@@ -39,7 +48,7 @@ impl DataDir {
         }
     }
 
-    /// Waits until the directory has been deleted or replaced.
+    /// Waits until the directory has been deleted or replaced; it is checked every 250 ms.
     pub(crate) async fn deleted(&self) -> Error {
         while self.is_there() {
             time::sleep(CHECK_EVERY).await;

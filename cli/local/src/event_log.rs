@@ -1,7 +1,7 @@
 //! Event logs: JSON documents that a stack writes for people to read, one per line.
 //!
-//! `events.jsonl` has the published events, `failures.jsonl` what would be in a dead-letter queue. They are files beside
-//! kept tables, and lists in memory otherwise.
+//! `events.jsonl` has the published events, `failures.jsonl` what would be in a dead-letter queue. They are files
+//! beside kept tables, and lists in memory otherwise.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -4,8 +4,8 @@
 //! behind a Lambda Runtime API, an HTTP API in front of them, event source mappings and event buses. Functions are not
 //! simulated: what differs from AWS is only what is around them.
 //!
-//! What a deployment is *for* is not known here. A program that uses this crate brings the executables and, if it wants,
-//! a [`Seed`] for the tables and pages to serve beside the API.
+//! What a deployment is *for* is not known here. A program that uses this crate brings the executables and, if it
+//! wants, a [`Seed`] for the tables and pages to serve beside the API.
 //!
 //! The modules, top to bottom; each uses only those below it:
 //!
@@ -44,6 +44,7 @@ mod shutdown;
 mod stack;
 pub mod template;
 
+pub use data_dir::check_data_dir;
 pub use error::{BoxError, Error, TemplateError};
 pub use lambda::batch_response::failed_items;
 pub use lambda::outcome::Outcome;

@@ -5,8 +5,7 @@
 //! unchanged. A query string is never logged, because it may hold a phone number.
 
 use std::env;
-use std::fmt::Write;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -65,11 +64,8 @@ pub(crate) struct HttpCall {
 
 impl HttpCall {
     fn text(&self) -> String {
-        let mut line = format!("{} {} {} {} ms", self.method, self.path, self.status, self.took.as_millis());
-        if let Some(function) = &self.function {
-            let _ = write!(line, " {function}");
-        }
-        line
+        let function = self.function.as_ref().map_or_else(String::new, |function| format!(" {function}"));
+        format!("{} {} {} {} ms{function}", self.method, self.path, self.status, self.took.as_millis())
     }
 
     fn json(&self) -> Value {
@@ -89,9 +85,10 @@ impl Logs {
     /// Adds a line of the stack's own.
     pub(crate) fn say(&self, line: &str) {
         match self {
-            Self::Text => eprintln!("{line}"),
+            Self::Text => print(line),
             Self::Json => {
-                eprintln!("{}", json!({ "timestamp": Timestamp::now().to_string(), "level": "INFO", "message": line }));
+                let time = Timestamp::now().to_string();
+                print(&json!({ "timestamp": time, "level": "INFO", "message": line }).to_string());
             }
             Self::Collect(lines) => lock(&lines.0).lines.push(line.to_owned()),
         }
@@ -100,8 +97,8 @@ impl Logs {
     /// Adds the line of an HTTP call.
     pub(crate) fn http_call(&self, call: &HttpCall) {
         match self {
-            Self::Text => eprintln!("{}", call.text()),
-            Self::Json => eprintln!("{}", call.json()),
+            Self::Text => print(&call.text()),
+            Self::Json => print(&call.json().to_string()),
             Self::Collect(lines) => lock(&lines.0).calls.push(call.text()),
         }
     }
@@ -112,13 +109,18 @@ impl Logs {
             Self::Text => {
                 let all = env::var_os("AWS_LAMBDA_LOG_LEVEL").is_some();
                 if let Some(line) = readable(function, line, all) {
-                    eprintln!("{line}");
+                    print(&line);
                 }
             }
-            Self::Json => eprintln!("{line}"),
+            Self::Json => print(line),
             Self::Collect(lines) => lock(&lines.0).lines.push(line.to_owned()),
         }
     }
+}
+
+/// Writes a line to standard error. The stack runs even if that is closed.
+fn print(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// A function's line worded for people: `WARN create-contact: message key=value`. What is not a JSON object with a
@@ -132,15 +134,23 @@ fn readable(function: &str, line: &str, all: bool) -> Option<String> {
     if !all && !matches!(level, "WARN" | "ERROR") {
         return None;
     }
-    let message = fields.get("message").and_then(Value::as_str).unwrap_or_default();
-    let mut text = format!("{level} {function}: {message}");
-    for (name, value) in fields.iter().filter(|(name, _)| !matches!(name.as_str(), "level" | "message" | "timestamp")) {
-        let _ = match value.as_str() {
-            Some(value) => write!(text, " {name}={value}"),
-            None => write!(text, " {name}={value}"),
-        };
+    let mut text = format!("{level} {function}:");
+    text.extend(fields.get("message").map(|message| format!(" {}", plain(message))));
+    let span = fields.get("span").and_then(Value::as_object).into_iter().flatten().filter(|(name, _)| *name != "name");
+    for (name, value) in fields.iter().chain(span) {
+        if !matches!(name.as_str(), "level" | "message" | "timestamp" | "span") {
+            text.push_str(&format!(" {name}={}", plain(value)));
+        }
     }
     Some(text)
+}
+
+/// A value as text; control characters, which a terminal would obey, stay escaped.
+fn plain(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) if !text.chars().any(char::is_control) => text.to_owned(),
+        _ => value.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -168,9 +178,10 @@ mod tests {
 
     #[test]
     fn a_terminal_shows_warnings_and_what_is_not_json() {
-        let line =
-            r#"{"timestamp":"2026-01-01T00:00:00Z","level":"WARN","message":"throttled","attempt":2,"op":"PutItem"}"#;
-        assert_eq!(readable("me", line, false).unwrap(), "WARN me: throttled attempt=2 op=PutItem");
+        let line = r#"{"timestamp":"2026-01-01T00:00:00Z","level":"WARN","message":"throttled","attempt":2,"op":"PutItem","span":{"name":"event","request_id":"r"}}"#;
+        assert_eq!(readable("me", line, false).unwrap(), "WARN me: throttled attempt=2 op=PutItem request_id=r");
+        let bell = r#"{"level":"ERROR","message":"a\u0007"}"#;
+        assert_eq!(readable("me", bell, false).unwrap(), r#"ERROR me: "a\u0007""#);
         let info = r#"{"level":"INFO","message":"answered"}"#;
         assert_eq!(readable("me", info, false), None);
         assert_eq!(readable("me", info, true).unwrap(), "INFO me: answered");

@@ -23,8 +23,9 @@ type Running = Pin<Box<dyn Future<Output = Result<StreamStart, BoxError>> + Send
 pub struct Seed(Arc<dyn Fn(BTreeMap<String, String>) -> Running + Send + Sync>);
 
 impl Seed {
-    /// Makes a hook. It gets the environment variables that all functions share: table names, region, credentials
-    /// and `AWS_ENDPOINT_URL_DYNAMODB`. An error keeps the stack from starting.
+    /// Makes a hook. It gets the environment variables of one of the functions, with the names of the tables, the
+    /// region, credentials and `AWS_ENDPOINT_URL_DYNAMODB`. It is not run if the template has no function. An error
+    /// keeps the stack from starting.
     pub fn new<F, R>(seed: F) -> Self
     where
         F: Fn(BTreeMap<String, String>) -> R + Send + Sync + 'static,

@@ -1,7 +1,7 @@
 //! The port that all HTTP clients use.
 //!
-//! A request goes to EventBridge if its `X-Amz-Target` names it, to Lambda's Invoke API or a page if their routes take it,
-//! and to the HTTP API otherwise. `GET /_local/events` returns the published events.
+//! A request goes to EventBridge if its `X-Amz-Target` names it, to Lambda's Invoke API or a page if their routes
+//! take it, and to the HTTP API otherwise. `GET /_local/events` returns the published events.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Shutdown: how the parts of a stack learn that it stops, and how the stack waits for them.
 //!
-//! Every task of a stack is spawned through here, so that [`Shutdown::finish`] returns only when all of them have ended.
+//! Every task of a stack is spawned through here, so that [`Shutdown::finish`] returns only when all of them have
+//! ended.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! The API page at `/`: Swagger UI for the OpenAPI document that the stack serves.
 //!
-//! Swagger UI's files are part of the executable, and the page's content security policy forbids requests to other hosts.
+//! Swagger UI's files are part of the executable, and the page's content security policy forbids requests to other
+//! hosts.
 
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};

@@ -22,11 +22,11 @@ pub(crate) struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Reports what a function failed at after all retries: `what`, in words for the log, and Lambda's message for the
-    /// destination's ARN, if there is one.
+    /// Reports what a function failed at after its last attempt: `what`, in words for the log, and Lambda's message
+    /// for the destination's ARN, if there is one.
     pub(super) fn report(&self, what: &str, function: &str, destination: Option<&str>, message: &Value) {
-        let place = destination.unwrap_or("no destination");
-        self.logs.say(&format!("{function}: {what} given up after all retries, sent to {place}"));
+        let place = destination.unwrap_or("none");
+        self.logs.say(&format!("{function}: {what} given up; on-failure destination: {place}"));
         let document = json!({ "destination": destination, "message": message });
         if let Err(error) = self.log.add(document.to_string()) {
             self.logs.say(&format!("{function}: can't write the dead letter to failures.jsonl: {error}"));

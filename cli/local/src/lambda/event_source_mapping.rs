@@ -1,9 +1,10 @@
 //! Event source mappings of DynamoDB streams.
 //!
-//! Each mapping reads its table's stream in order, drops the records that its filters do not let through, and invokes its
-//! function with the others, one batch at a time. The next batch waits until this one is processed: answered, or retried
-//! as the template says and then reported as a dead letter. The position is kept after each batch. A stack that stops in
-//! between delivers some records again (at-least-once delivery); records are lost only if it stands still for a day.
+//! Each mapping reads its table's stream in order, drops the records that its filters do not let through, and invokes
+//! its function with the others, one batch at a time. The next batch waits until this one is processed: answered, or
+//! retried as the template says and then reported as a dead letter. The position is kept after each batch. A stack
+//! that stops in between delivers some records again (at-least-once delivery); records are lost only if it stands
+//! still for a day.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

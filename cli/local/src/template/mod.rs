@@ -1,9 +1,9 @@
 //! What `template.yaml` says: tables, functions, and the event sources that invoke them.
 //!
-//! The template is the one description of the system: AWS deploys it and the local stack reads it, so that a wrong index
-//! or route fails on the developer's machine and not after a deployment. This module owns the reading and knows nothing
-//! of what runs. Its invariant: what the local stack cannot act on is an error that names the place, never passed over.
-//! Start reading at [`Template::parse`].
+//! The template is the one description of the system: AWS deploys it and the local stack reads it, so that a wrong
+//! index or route fails on the developer's machine and not after a deployment. This module owns the reading and knows
+//! nothing of what runs. Its invariant: what the local stack cannot act on is an error that names the place, never
+//! passed over. Start reading at [`Template::parse`].
 
 mod condition;
 mod document;
