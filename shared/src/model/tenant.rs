@@ -1,6 +1,7 @@
 //! Tenants.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use super::tag::Tag;
 /// [`access`](crate::access) creates one, for a valid token or for the tenant id in an event whose sender IAM authorises;
 /// other crates cannot construct it or deserialize it from a request.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Tenant(TenantRecord);
+pub struct Tenant(Arc<TenantRecord>);
 
 /// The id of a tenant: the partition key of its items, and the id that clients see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ impl TenantRecord {
 impl Tenant {
     /// The tenant of a valid token, or of the id in an event. Only `access` may call this.
     pub(crate) fn authenticated(record: TenantRecord) -> Self {
-        Tenant(record)
+        Tenant(Arc::new(record))
     }
 
     /// The tenant's id.
