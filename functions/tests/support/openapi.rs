@@ -77,7 +77,8 @@ pub fn actions() -> Vec<&'static str> {
 #[track_caller]
 pub fn check(method: &str, path: &str, reply: &Reply) {
     if let Err(sentence) = undocumented(method, path, reply) {
-        panic!("{sentence}\nthe answer: {reply:?}");
+        let body: String = reply.body.chars().take(500).collect();
+        panic!("{sentence}\nthe answer's headers: {:?}\nits body: {body}", reply.headers);
     }
 }
 
@@ -169,7 +170,11 @@ fn validate(place: &str, value: &Value) -> Result<(), String> {
         compiler.add_resource(NAME, document().clone()).unwrap();
         compiler.compile(&format!("{NAME}#{place}"), schemas).unwrap()
     });
-    schemas.validate(value, index).map_err(|error| format!("{error:#}"))
+    // The first line only repeats the place.
+    schemas.validate(value, index).map_err(|error| {
+        let text = format!("{error:#}");
+        text.split_once('\n').map_or(text.clone(), |(_, violations)| violations.to_owned())
+    })
 }
 
 /// The pointer that the reference at `place` leads to, or `place` itself.
