@@ -8,29 +8,30 @@ use serde_json::{Value, json};
 
 use crate::support::{Bundle, declared_binaries, document, executables, functions, operations};
 
+const DOCUMENT: &str = "functions/src/http/openapi.yaml";
+
 #[test]
 fn every_function_of_the_template_is_a_binary_and_the_reverse() {
     let template: BTreeMap<String, String> =
         functions().into_iter().map(|function| (function.binary, function.logical_id)).collect();
     let declared = declared_binaries();
-    for (binary, function) in &template {
-        assert!(
-            declared.contains(binary),
+    let mut problems = Vec::new();
+    for (binary, function) in template.iter().filter(|(binary, _)| !declared.contains(*binary)) {
+        problems.push(format!(
             "template.yaml: {function} has the Binary `{binary}`, which is not in functions/Cargo.toml: add a [[bin]] with this name"
-        );
+        ));
     }
-    for binary in &declared {
-        assert!(
-            template.contains_key(binary),
-            "functions/Cargo.toml has the [[bin]] `{binary}`, which no function of template.yaml runs: add a function with this Metadata.BuildProperties.Binary"
-        );
+    for binary in declared.iter().filter(|binary| !template.contains_key(*binary)) {
+        problems.push(format!(
+            "functions/Cargo.toml has the [[bin]] `{binary}`, which no function of template.yaml runs: add a function with Metadata.BuildProperties.Binary: {binary}"
+        ));
     }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
     assert!(executables().into_keys().eq(declared));
 }
 
 #[test]
 fn every_route_of_the_template_is_documented_and_the_reverse() {
-    const DOCUMENT: &str = "functions/src/http/openapi.yaml";
     let mut routes = BTreeMap::new();
     for function in functions() {
         for route in &function.routes {
@@ -45,25 +46,26 @@ fn every_route_of_the_template_is_documented_and_the_reverse() {
     );
     let documented: BTreeMap<String, &Value> =
         operations().into_iter().map(|operation| (operation.key(), &operation.value["x-function"])).collect();
+    let mut problems = Vec::new();
     for (route, (function, binary)) in &routes {
         let (method, path) = route.split_once(' ').unwrap();
-        let Some(named) = documented.get(route) else {
-            panic!(
-                "template.yaml routes {route} to {function}, and {DOCUMENT} does not document it: add paths.{path}.{}",
-                method.to_lowercase()
-            );
-        };
-        assert_eq!(
-            **named, **binary,
-            "template.yaml routes {route} to {function} (Binary `{binary}`), and {DOCUMENT} has another x-function for it"
-        );
+        let place = format!("paths.{path}.{}", method.to_lowercase());
+        match documented.get(route) {
+            Some(named) if **named == **binary => {}
+            Some(named) => problems.push(format!(
+                "template.yaml routes {route} to {function} with the Binary `{binary}`, and {DOCUMENT} has {place}.x-function: {named}"
+            )),
+            None => problems.push(format!(
+                "template.yaml routes {route} to {function}, and {DOCUMENT} does not document it: add {place}"
+            )),
+        }
     }
-    for (route, function) in &documented {
-        assert!(
-            routes.contains_key(route),
+    for (route, function) in documented.iter().filter(|(route, _)| !routes.contains_key(*route)) {
+        problems.push(format!(
             "{DOCUMENT} documents {route}, and template.yaml does not route it: add an HttpApi event to the function with the Binary {function}"
-        );
+        ));
     }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 #[tokio::test]
