@@ -71,6 +71,8 @@ async fn bodies_are_read_leniently() {
             ("[] is {}", "create-contact", "[]", 422, required),
         ])
         .await;
+    let phones = bundle.call("search-contacts", json!({})).await.each("phone");
+    assert_eq!(phones, ["+14155550123"], "a rejected call creates no contact");
 }
 
 #[tokio::test]

@@ -153,6 +153,7 @@ async fn update_contact() {
             ("neither key", "update-contact", "{}", 422, neither),
             ("neither key", "update-contact", r#"{"name":"Jane","phone":"","contact_id":null}"#, 422, neither),
             ("unknown", "update-contact", r#"{"phone":"+14155550999","name":"Jane"}"#, 404, NOT_FOUND),
+            ("unknown, no field is given", "update-contact", r#"{"phone":"+14155550999"}"#, 404, NOT_FOUND),
             ("unknown", "update-contact", &format!(r#"{{"contact_id":"{UNKNOWN_ID}","tags":"vip"}}"#), 404, NOT_FOUND),
         ])
         .await;
@@ -239,6 +240,8 @@ async fn add_tag_remove_tag_list_tags() {
             ),
         ])
         .await;
+    let found = bundle.call("get-contact", json!({ "phone": "+14155550123" })).await.json();
+    assert_eq!(found["tags"], json!(["vip"]), "calls that get 404 change no contact");
 }
 
 #[tokio::test]

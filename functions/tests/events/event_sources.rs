@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::support::{
-    Bundle, Fault, Outcome, error_of, eventbridge_event, failed_records, output_of, sqs_record, with_timeout,
+    Bundle, Fault, Outcome, actions, error_of, eventbridge_event, failed_records, operations, output_of, sqs_record,
+    with_timeout,
 };
 
 const PHONE: &str = "+14155550123";
@@ -13,7 +14,7 @@ async fn every_action_works_from_every_event_source() {
     let bundle = Bundle::start().await;
     bundle.call("create-contact", json!({ "phone": PHONE, "tags": "vip" })).await;
     let (mut created, occurred_at) = (0, "2026-11-11T21:29:54Z");
-    for (action, input, key) in [
+    let mut cases = vec![
         ("create-contact", json!({ "phone": PHONE, "name": "Jane" }), "phone"),
         ("get-contact", json!({ "phone": PHONE }), "phone"),
         ("update-contact", json!({ "phone": PHONE, "metadata": { "a": 1 } }), "phone"),
@@ -30,7 +31,19 @@ async fn every_action_works_from_every_event_source() {
         ),
         ("record-consent", json!({ "phone": PHONE, "consent": "opt_in", "occurred_at": occurred_at }), "opted_in_at"),
         ("set-contact-state", json!({ "phone": PHONE, "archived": true, "occurred_at": occurred_at }), "archived"),
-    ] {
+    ];
+    // Every other action of the OpenAPI document, with a documented request body, if possible one that names a phone.
+    // The output has to have an `id`; an action without one needs a case of its own above.
+    for operation in operations() {
+        let function = operation.value["x-function"].as_str().unwrap();
+        if actions().contains(&function) && !cases.iter().any(|(action, ..)| *action == function) {
+            let examples = operation.examples();
+            let by_phone = examples.iter().find(|(_, example)| example["phone"].is_string()).or(examples.first());
+            let (_, input) = by_phone.unwrap_or_else(|| panic!("{function} has no example of a request body"));
+            cases.push((function, (*input).clone(), "id"));
+        }
+    }
+    for (action, input, key) in cases {
         // flowiq-create-contact creates each number only once.
         let mut next = || {
             let mut input = input.clone();

@@ -52,6 +52,16 @@ impl Operation {
     pub fn key(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
+
+    /// The examples of the request body, by name.
+    pub fn examples(&self) -> Vec<(&'static str, &'static Value)> {
+        let examples = self.value["requestBody"]["content"]["application/json"]["examples"].as_object();
+        let example = |(name, entry): (&'static String, &'static Value)| {
+            let reference = entry["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
+            (name.as_str(), &reference.map_or(entry, |reference| document().pointer(reference).unwrap())["value"])
+        };
+        examples.into_iter().flatten().map(example).collect()
+    }
 }
 
 /// Every operation of the document.
