@@ -219,7 +219,10 @@ def permission_problems(template):
             more, problems = grants(document)
             granted |= more
             yield from (f"{name}: {problem}" for problem in problems)
-        needed, needed_of_aws = needs(function.get("Metadata", {}).get("BuildProperties", {}).get("Binary"))
+        binary = function.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
+        if not any(binary in table for table in (NEEDS, NEEDS_OF_EVENTS, NEEDS_NOTHING)):
+            yield f"{name}: add {binary} to NEEDS in .ci/template_check.py, with its actions on the contacts table"
+        needed, needed_of_aws = needs(binary)
         if sorted(of_aws) != sorted(needed_of_aws):
             yield f"{name}: attaches the managed policies {of_aws} instead of {needed_of_aws}"
         for action, resource, keys in sorted(needed - granted, key=str):

@@ -1,18 +1,21 @@
-//! Invariants of the sources: which module may contain what.
+//! Invariants of the sources: which directories and files may contain what. The rules about imports are in `layers.rs`.
 
 use crate::support::sources::{deployed, sources};
 
-/// Asserts that only files below `room` contain any of `words`, and that some of them do. With an empty
-/// `room`, no file may.
+/// Asserts that only files below `directory` contain any of `words`, and that some of them do. With an empty
+/// `directory`, no file may contain one.
 #[track_caller]
-fn only_in(room: &str, words: &[&str]) {
-    for source in deployed().filter(|source| room.is_empty() || !source.path.starts_with(room)) {
+fn only_in(directory: &str, words: &[&str]) {
+    for source in deployed().filter(|source| directory.is_empty() || !source.path.starts_with(directory)) {
         for word in words {
             assert!(!source.text().contains(word), "{} contains {word}", source.path);
         }
     }
-    let inside = |word: &&&str| sources(room).iter().any(|source| source.text().contains(**word));
-    assert!(room.is_empty() || words.iter().any(|word| inside(&word)), "{room} does not contain {words:?} either");
+    let inside = |word: &&&str| sources(directory).iter().any(|source| source.text().contains(**word));
+    assert!(
+        directory.is_empty() || words.iter().any(|word| inside(&word)),
+        "{directory} does not contain {words:?} either"
+    );
 }
 
 #[test]
@@ -21,16 +24,16 @@ fn only_the_store_names_dynamodb() {
         "shared/src/store",
         &["aws_sdk_dynamodb::operation", "aws_sdk_dynamodb::types", "serde_dynamo", "AttributeValue"],
     );
-    // Two more files use the AWS SDK: its configuration, and the client of EventBridge.
-    let rooms = ["shared/src/store/", "shared/src/aws.rs", "functions/src/stream/event_bus.rs"];
-    for source in deployed().filter(|source| !rooms.iter().any(|room| source.path.starts_with(room))) {
+    // Two files outside the store use the AWS SDK: its configuration, and the client of EventBridge.
+    let places = ["shared/src/store/", "shared/src/aws.rs", "functions/src/stream/event_bus.rs"];
+    for source in deployed().filter(|source| !places.iter().any(|directory| source.path.starts_with(directory))) {
         let text = source.text();
         assert!(!text.contains("aws_sdk") && !text.contains("aws_smithy"), "{}", source.path);
     }
 }
 
 #[test]
-fn only_the_http_layer_knows_statuses() {
+fn only_the_http_layer_uses_statuses() {
     only_in("functions/src", &["lambda_http", "aws_lambda_events"]);
     only_in("functions/src/http", &["StatusCode", "x-contact-outcome", "retry-after"]);
 }
@@ -41,10 +44,10 @@ fn functions_never_scan() {
 }
 
 #[test]
-fn contacts_are_written_by_save_alone() {
+fn only_save_writes_contacts() {
     let writes = ["transact_write_items()", "put_item()", "update_item()", "delete_item()", "batch_write_item()"];
     for source in deployed().filter(|source| writes.iter().any(|write| source.text().contains(write))) {
-        // The second file writes tokens and tenants, to the access table.
+        // access_table.rs writes tokens and tenants to the access table.
         let writers = ["shared/src/store/save.rs", "shared/src/store/access_table.rs"];
         assert!(writers.contains(&source.path.as_str()), "{} writes to DynamoDB", source.path);
     }
@@ -52,9 +55,9 @@ fn contacts_are_written_by_save_alone() {
 
 #[test]
 fn every_function_of_the_store_takes_a_tenant() {
-    let rooms = ["read", "save", "search", "tags"].map(|room| format!("shared/src/store/{room}.rs"));
+    let places = ["read", "save", "search", "tags"].map(|file| format!("shared/src/store/{file}.rs"));
     let mut calls = 0;
-    for source in deployed().filter(|source| rooms.contains(&source.path)) {
+    for source in deployed().filter(|source| places.contains(&source.path)) {
         let text = source.text();
         let public = ["pub async fn ", "pub(super) async fn "];
         for signature in public.iter().flat_map(|start| text.split(start).skip(1).collect::<Vec<_>>()) {
@@ -75,9 +78,9 @@ fn only_access_creates_tenants() {
     }
 }
 
-/// Whoever names a tenant by id acts for it, so only the event sources behind IAM may.
+/// An id gives access to its tenant, so only the event sources that IAM protects look up tenants by id.
 #[test]
-fn only_events_name_tenants_by_id() {
+fn only_event_sources_look_up_tenants_by_id() {
     let places = ["functions/src/events/", "functions/src/stream/"];
     let words = [".tenant(event.tenant_id)", ".tenant(change.tenant_id)", ".tenant(id)"];
     let mut found = 0;

@@ -1,29 +1,25 @@
-//! The bundle from outside: real executables, real events, a real engine. One file per endpoint,
-//! and one for each promise that is about more than one of them.
+//! End-to-end tests: they run the real executables on an embedded DynamoDB, with a deployment that is started from
+//! `template.yaml`, and read real answers and events.
+//!
+//! | directory | owns |
+//! |---|---|
+//! | `contract/` | the rules of the wire contract: statuses, bodies, headers, authentication, rate limit, the OpenAPI document |
+//! | `endpoints/` | what one endpoint does, step by step, one file per endpoint or group of endpoints |
+//! | `events/` | direct invocation, SQS, EventBridge, the table's stream, and the functions that take events only |
+//! | `dynamodb/` | what the functions ask of DynamoDB: cost, concurrency, injected faults, random histories |
+//! | `layers.rs`, `invariants.rs` | rules about the sources |
+//! | `recorded/` | events as AWS tools and `lambda_http` have recorded them |
+//! | `support/` | the deployment under test, and how tests talk to it |
+//!
+//! A rule that holds for several endpoints is tested once, in `contract/`. All files are one executable, so that they
+//! are linked once.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by panicking")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-mod access;
-mod bad_input;
-mod common;
-mod consent;
-mod cost;
-mod create_contact;
-mod event_sources;
-mod faults;
-mod feed;
-mod flowiq;
-mod get_contact;
-mod histories;
+mod contract;
+mod dynamodb;
+mod endpoints;
+mod events;
 mod invariants;
 mod layers;
-mod messages;
-mod openapi;
-mod quotas;
-mod qyvo;
-mod recorded;
-mod search_contacts;
 mod support;
-mod tags;
-mod together;
-mod update_contact;

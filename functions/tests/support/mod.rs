@@ -1,93 +1,85 @@
-//! The bundle under test: the real executables, behind the local stack, on an engine of their own.
+//! The deployment under test, and how tests talk to it. Start reading at [`Bundle`].
 //!
-//! Every test starts one; none shares anything with another.
+//! | file | owns |
+//! |---|---|
+//! | `mod.rs` | [`Bundle`]: starting a deployment, sending requests and events |
+//! | `reply.rs` | HTTP answers, and assertions about them |
+//! | `cases.rs` | tables of requests and the answers they have to get |
+//! | `invocation.rs` | events of the event sources, and what invocations return |
+//! | `openapi.rs` | whether an answer is documented in the OpenAPI document |
+//! | `executables.rs` | the functions of the template and their executables |
+//! | `fault_proxy.rs` | a fault-injecting proxy in front of DynamoDB |
+//! | `sources.rs`, `imports.rs` | the source files of the workspace, and the imports between them |
+//!
+//! Only these files use the crate of the local deployment; tests import its types from here.
 
-mod contract;
+mod cases;
+mod executables;
+mod fault_proxy;
 pub mod imports;
+mod invocation;
+mod openapi;
 mod reply;
 pub mod sources;
-mod table;
-mod tap;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use carnet_local::{LogLines, Logs, Options, Outcome, Stack, Store};
+use carnet_local::{LogLines, Logs, Stack, Store};
 use contacts::access::{Access, TokenRecord, User};
 use contacts::aws::{Environment, sdk_config};
 use contacts::model::{Contact, Phone, Source, Tenant, TenantRecord, Timestamp};
 use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
 
-pub use contract::document;
-pub use reply::Reply;
-pub use tap::{Fault, Tap};
+pub use carnet_local::{Options, Outcome};
 
-/// Qyvo's actions.
-pub const ACTIONS: [&str; 7] =
-    ["create-contact", "get-contact", "update-contact", "search-contacts", "add-tag", "remove-tag", "list-tags"];
+pub use executables::{declared_binaries, executables, functions, template};
+pub use fault_proxy::{Fault, FaultProxy};
+pub use invocation::{error_of, eventbridge_event, failed_records, output_of, sqs_record};
+pub use openapi::{actions, document, operations};
+pub use reply::{Reply, invalid};
 
-/// A running bundle with two tenants, `demo` and `acme`, each with a token and a key of FlowIQ's, and
-/// a user without one.
+/// A running deployment of the template ("bundle": the functions that are deployed together): an embedded DynamoDB, an
+/// HTTP API, an event bus, and the functions' executables.
+///
+/// It has two tenants, `demo` and `acme`. Each has a token (`demo-token`) and a FlowIQ key (`fiq_demo`). The token
+/// `orphan-token` belongs to a user without a tenant. Every test starts a bundle of its own and shares nothing.
 pub struct Bundle {
     stack: Stack,
     http: reqwest::Client,
+    /// What the functions have logged so far.
     pub log: LogLines,
+    /// Issues and finds tokens.
     pub access: Access,
+    /// Reads and writes contacts without an endpoint.
     pub table: ContactsTable,
 }
 
-/// The functions, as cargo built them for these tests.
-pub fn binaries() -> BTreeMap<String, PathBuf> {
-    [
-        ("add-tag", env!("CARGO_BIN_EXE_add-tag")),
-        ("create-contact", env!("CARGO_BIN_EXE_create-contact")),
-        ("flowiq-create-contact", env!("CARGO_BIN_EXE_flowiq-create-contact")),
-        ("flowiq-get-contact", env!("CARGO_BIN_EXE_flowiq-get-contact")),
-        ("get-contact", env!("CARGO_BIN_EXE_get-contact")),
-        ("list-tags", env!("CARGO_BIN_EXE_list-tags")),
-        ("me", env!("CARGO_BIN_EXE_me")),
-        ("openapi", env!("CARGO_BIN_EXE_openapi")),
-        ("publish-changes", env!("CARGO_BIN_EXE_publish-changes")),
-        ("record-consent", env!("CARGO_BIN_EXE_record-consent")),
-        ("record-message", env!("CARGO_BIN_EXE_record-message")),
-        ("remove-tag", env!("CARGO_BIN_EXE_remove-tag")),
-        ("search-contacts", env!("CARGO_BIN_EXE_search-contacts")),
-        ("set-contact-state", env!("CARGO_BIN_EXE_set-contact-state")),
-        ("update-contact", env!("CARGO_BIN_EXE_update-contact")),
-    ]
-    .map(|(name, path)| (name.to_owned(), path.into()))
-    .into()
-}
-
 impl Bundle {
-    /// On an engine in memory, without quotas.
+    /// Starts a bundle without a rate limit.
     pub async fn start() -> Self {
         Self::with(options()).await
     }
 
-    /// The same, where a token may make so many calls in any minute.
-    pub async fn limited(rate_limit: u32) -> Self {
-        Self::with(limited(rate_limit)).await
+    /// Starts a bundle in which a token may make `rate_limit` calls in any 60 seconds.
+    pub async fn with_rate_limit(rate_limit: u32) -> Self {
+        Self::with(with_rate_limit(rate_limit)).await
     }
 
-    /// On an engine in memory, with a tap between it and the functions. Keep the stack: it is the
-    /// engine.
-    pub async fn tapped() -> (Self, Tap, Stack) {
-        Self::tapped_with(options()).await
+    /// Starts a bundle whose functions reach DynamoDB through a proxy. Keep the [`Stack`]: it runs that DynamoDB.
+    pub async fn behind_proxy() -> (Self, FaultProxy, Stack) {
+        Self::behind_proxy_with(options()).await
     }
 
-    /// The same, with other options.
-    pub async fn tapped_with(options: Options) -> (Self, Tap, Stack) {
+    /// The same with other options.
+    pub async fn behind_proxy_with(options: Options) -> (Self, FaultProxy, Stack) {
         let silent = Options { logs: Logs::Collect(LogLines::default()), ..options.clone() };
         let engine = Stack::start(silent).await.unwrap();
-        let tap = Tap::start(engine.dynamodb_url()).await;
-        let bundle = Self::with(Options { store: Store::Url(tap.url()), ..options }).await;
-        tap.forget();
-        (bundle, tap, engine)
+        let proxy = FaultProxy::start(engine.dynamodb_url()).await;
+        let bundle = Self::with(Options { store: Store::Url(proxy.url()), ..options }).await;
+        proxy.clear();
+        (bundle, proxy, engine)
     }
 
-    /// With these options.
+    /// Starts a bundle with these options.
     pub async fn with(mut options: Options) -> Self {
         let log = LogLines::default();
         options.logs = Logs::Collect(log.clone());
@@ -110,39 +102,39 @@ impl Bundle {
         self.call_as("demo-token", action, body).await
     }
 
-    /// Calls an action with a token.
+    /// Calls an action with this token.
     pub async fn call_as(&self, token: &str, action: &str, body: Value) -> Reply {
         self.send(action, &[("authorization", &format!("Bearer {token}"))], body.to_string()).await
     }
 
-    /// Calls an action as tenant `demo`, with any bytes for a body.
+    /// Calls an action as tenant `demo` with this body, which can be any bytes.
     pub async fn call_raw(&self, action: &str, body: impl Into<reqwest::Body>) -> Reply {
         self.send(action, &[("authorization", "Bearer demo-token")], body).await
     }
 
-    /// Calls an action with these headers, beside the content type.
+    /// Calls an action with these headers and a JSON content type.
     pub async fn send(&self, action: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
         self.request("POST", &format!("/api/v1/actions/{action}"), headers, body).await
     }
 
-    /// Asks whose a token is: `GET /api/v1/me`.
+    /// Calls `GET /api/v1/me` with this token.
     pub async fn me(&self, token: &str) -> Reply {
         self.request("GET", "/api/v1/me", &[("authorization", &format!("Bearer {token}"))], "").await
     }
 
-    /// Asks as tenant `demo` of FlowIQ's: `GET /contact`, with these parameters beside the tenant's.
-    pub async fn find(&self, parameters: &str) -> Reply {
+    /// Calls FlowIQ's `GET /contact` as tenant `demo`, with these query parameters and `tenantId`.
+    pub async fn flowiq_get(&self, parameters: &str) -> Reply {
         let path = format!("/contact?tenantId=demo&{parameters}");
         self.request("GET", &path, &[("authorization", "Bearer fiq_demo")], "").await
     }
 
-    /// Creates as tenant `demo` of FlowIQ's: `POST /contact`.
-    pub async fn post(&self, body: Value) -> Reply {
+    /// Calls FlowIQ's `POST /contact` as tenant `demo`.
+    pub async fn flowiq_create(&self, body: Value) -> Reply {
         let authorization = [("authorization", "Bearer fiq_demo")];
         self.request("POST", "/contact?tenantId=demo", &authorization, body.to_string()).await
     }
 
-    /// Sends any request; the answer has to be one of the contract's.
+    /// Sends any request. Fails if the OpenAPI document does not describe the answer.
     pub async fn request(
         &self,
         method: &str,
@@ -159,26 +151,26 @@ impl Bundle {
             request = request.header(*name, *value);
         }
         let reply = Reply::read(request.send().await.unwrap()).await;
-        contract::check(method, path, &reply);
+        openapi::check(method, path, &reply);
         reply
     }
 
-    /// Calls a function as an AWS service does, with any event.
+    /// Invokes a function with any event, as an AWS service does.
     pub async fn invoke(&self, function: &str, event: Value) -> Outcome {
         self.stack.invoke(function, event.to_string()).await.unwrap()
     }
 
-    /// An event's envelope, for tenant `demo`.
+    /// The envelope of an event for tenant `demo`.
     pub async fn envelope(&self, input: Value) -> Value {
         json!({ "tenant_id": self.tenant("demo-token").await.id(), "input": input })
     }
 
-    /// The tenant behind a token.
+    /// The tenant of a token.
     pub async fn tenant(&self, token: &str) -> Tenant {
         self.access.authenticate(token).await.unwrap().tenant.unwrap()
     }
 
-    /// Writes a contact past the endpoints, as messages and imports do.
+    /// Creates or changes a contact in the table, without calling an endpoint.
     pub async fn put(&self, tenant: &Tenant, phone: &str, change: impl Fn(&mut Contact) + Send + Sync) -> Contact {
         let phone: Phone = phone.parse().unwrap();
         let id = tenant.contact_id(&phone);
@@ -191,45 +183,39 @@ impl Bundle {
         written.await.unwrap().0
     }
 
+    /// How many processes of a function have been started so far.
     pub fn processes(&self, function: &str) -> usize {
         self.stack.processes(function).unwrap()
     }
 
-    /// What has been published, as a subscriber gets it.
+    /// The events published so far, as subscribers receive them.
     pub fn events(&self) -> Vec<Value> {
         self.stack.events()
     }
 
-    /// From now on, what `refuse` says so of is not published.
+    /// From now on, the event bus rejects the entries for which `refuse` returns true.
     pub fn refuse_events(&self, refuse: impl FnMut(&Value) -> bool + Send + 'static) {
         self.stack.refuse_events(refuse);
     }
 
-    /// Waits until every change so far has been told.
+    /// Waits until every change so far has been published.
     pub async fn caught_up(&self) {
         self.stack.caught_up().await;
     }
 
-    /// DynamoDB itself, to look at what no endpoint shows.
+    /// A client of the bundle's DynamoDB, for items that no endpoint shows.
     pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         self.stack.dynamodb()
     }
 
-    /// Ends it, and gives all that the functions logged.
+    /// Stops the bundle and returns everything the functions have logged.
     pub async fn stop(self) -> String {
         self.stack.stop().await;
         self.log.lines().join("\n")
     }
 }
 
-/// What a function answered an event with.
-#[track_caller]
-pub fn answered(outcome: &Outcome) -> Value {
-    let Outcome::Answered(answer) = outcome else { panic!("{outcome:?}") };
-    serde_json::from_slice(answer).unwrap()
-}
-
-/// The record of a token of these tests.
+/// The record of a token that has no rate limit of its own.
 pub fn token_record(tenant: Option<TenantRecord>, expires_at: Option<i64>) -> TokenRecord {
     TokenRecord {
         user: User { id: 1, email: "user@example.com".into(), name: None },
@@ -239,20 +225,29 @@ pub fn token_record(tenant: Option<TenantRecord>, expires_at: Option<i64>) -> To
     }
 }
 
-/// The template that is deployed, without quotas.
+/// The deployed template without a rate limit.
 pub fn options() -> Options {
-    limited(0)
+    with_rate_limit(0)
 }
 
-/// The template that is deployed, where a token may make so many calls in any minute.
-pub fn limited(rate_limit: u32) -> Options {
+/// The deployed template, with this many calls per token in any 60 seconds.
+pub fn with_rate_limit(rate_limit: u32) -> Options {
     let parameters = [("RateLimit".to_owned(), rate_limit.to_string())].into();
-    Options { parameters, ..Options::new(template(), binaries()) }
+    Options { parameters, ..Options::new(template(), executables()) }
 }
 
-/// The template that is deployed.
-pub fn template() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
+/// The deployed template without a rate limit, with functions that time out after this many seconds. Keep the
+/// directory: it holds the template.
+pub fn with_timeout(seconds: u32) -> (Options, tempfile::TempDir) {
+    let text = std::fs::read_to_string(template()).unwrap();
+    let edit = |line: &str| match line.split_once("Timeout: ") {
+        Some((indent, _)) if indent.trim().is_empty() => format!("{indent}Timeout: {seconds}\n"),
+        _ => format!("{line}\n"),
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("template.yaml");
+    std::fs::write(&path, text.lines().map(edit).collect::<String>()).unwrap();
+    (Options { template: path, ..options() }, directory)
 }
 
 fn client(stack: &Stack) -> Client {

@@ -7,13 +7,18 @@ use std::path::{Path, PathBuf};
 pub struct Source {
     /// Path from the workspace root.
     pub path: String,
-    /// The lines without comments and without the unit tests at the end of the file, numbered from 1.
+    /// The lines without comments and without unit tests, numbered from 1.
     pub code: Vec<(usize, String)>,
     /// The number of lines in the file.
     pub length: usize,
 }
 
 impl Source {
+    /// A file with this text.
+    pub fn new(path: &str, text: &str) -> Self {
+        Source { path: path.to_owned(), code: code(text), length: text.lines().count() }
+    }
+
     /// The code as one text.
     pub fn text(&self) -> String {
         self.code.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n")
@@ -29,7 +34,8 @@ pub fn sources(place: &str) -> Vec<Source> {
         if path.is_dir() {
             left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            sources.push(read(&root, &path));
+            let relative = path.strip_prefix(&root).unwrap().display().to_string();
+            sources.push(Source::new(&relative, &fs::read_to_string(&path).unwrap()));
         }
     }
     assert!(!sources.is_empty(), "{place} has no sources");
@@ -43,17 +49,30 @@ pub fn deployed() -> impl Iterator<Item = Source> {
     sources("shared/src").into_iter().chain(functions)
 }
 
-fn read(root: &Path, path: &Path) -> Source {
-    let text = fs::read_to_string(path).unwrap();
-    let code = text
-        .lines()
-        .enumerate()
-        .take_while(|(_, line)| *line != "#[cfg(test)]")
-        .filter(|(_, line)| !line.trim_start().starts_with("//"))
-        .map(|(number, line)| (number + 1, line.to_owned()));
-    Source {
-        path: path.strip_prefix(root).unwrap().display().to_string(),
-        code: code.collect(),
-        length: text.lines().count(),
+/// The lines of a file without comments, and without what `#[cfg(test)]` applies to.
+fn code(text: &str) -> Vec<(usize, String)> {
+    let mut code = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        if line.trim_start() == "#[cfg(test)]" {
+            // The item ends with its first line, or with the brace at the same indentation.
+            let end = format!("{}}}", indentation(line));
+            let is_one_line = lines.next().is_some_and(|(_, item)| item.ends_with([';', '}']));
+            if !is_one_line {
+                lines.find(|(_, line)| *line == end);
+            }
+            continue;
+        }
+        // A comment behind code has a space on both sides of its slashes; a URL has none.
+        let line = line.find(" // ").map_or(line, |start| &line[..start]).trim_end();
+        if !line.trim_start().starts_with("//") {
+            code.push((number + 1, line.to_owned()));
+        }
     }
+    code
+}
+
+/// The white space that a line begins with.
+pub fn indentation(line: &str) -> &str {
+    &line[..line.len() - line.trim_start().len()]
 }

@@ -1,4 +1,4 @@
-//! `POST /api/v1/actions/add-tag`, `remove-tag`, `list-tags`
+//! `POST /api/v1/actions/add-tag`, `remove-tag` and `list-tags`: their steps, concurrency, the limit of 45 tags, cost.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -18,23 +18,23 @@ async fn tags_of_jane(bundle: &Bundle) -> Value {
 }
 
 #[tokio::test]
-async fn adding() {
+async fn an_added_tag_is_listed_and_searchable() {
     let bundle = with_jane("vip").await;
     let body = json!({ "phone": "001 (415) 555-0123", "tag": " beta testers " });
     let answer = r#"{"id":"<id>","phone":"+14155550123","tag_added":"beta testers","tags":["vip","beta testers"]}"#;
     bundle.call("add-tag", body.clone()).await.is(200, answer).has("x-contact-outcome", "updated");
     bundle.call("add-tag", body).await.is(200, answer).has("x-contact-outcome", "unchanged");
-    // One membership: search shows the contact once.
+    // Adding it twice makes one membership: a search returns the contact once.
     let found = bundle.call("search-contacts", json!({ "tag": "beta testers" })).await;
     assert_eq!(found.each("name"), ["Jane"]);
-    // A tag is its spelling.
+    // Tags differ by case.
     let id = found.json()[0]["id"].clone();
     let reply = bundle.call("add-tag", json!({ "contact_id": id, "tag": "VIP" })).await;
     assert_eq!(reply.json()["tags"], json!(["vip", "beta testers", "VIP"]));
 }
 
 #[tokio::test]
-async fn removing() {
+async fn a_removed_tag_stays_in_the_tag_list() {
     let bundle = with_jane("vip, fr-FR").await;
     let answer = |tags: &str| format!(r#"{{"id":"<id>","phone":"+14155550123","tag_removed":"vip","tags":{tags}}}"#);
     let body = json!({ "phone": PHONE, "tag": "vip" });
@@ -43,49 +43,12 @@ async fn removing() {
     let unknown = bundle.call("remove-tag", json!({ "phone": PHONE, "tag": "never used" })).await;
     unknown.has("x-contact-outcome", "unchanged");
     bundle.call("search-contacts", json!({ "tag": "vip" })).await.is(200, "[]");
-    // The tag itself stays; one that was only asked about does not come about.
+    // The removed tag is still listed. Removing a tag that nobody has defines no tag.
     assert_eq!(bundle.call("list-tags", json!({})).await.each("name"), ["fr-FR", "vip"]);
 }
 
 #[tokio::test]
-async fn what_is_refused() {
-    let bundle = with_jane("vip").await;
-    let invalid = |field: &str, text: &str| {
-        format!(r#"{{"message":"The given data was invalid.","errors":{{"{field}":["{text}"]}}}}"#)
-    };
-    let long = "x".repeat(101);
-    for action in ["add-tag", "remove-tag"] {
-        for (tag, text) in [
-            (json!(null), "The tag field is required."),
-            (json!("  "), "The tag field is required."),
-            (json!("a,b"), "The tag must not contain a comma."),
-            (json!(["vip"]), "The tag must be a string."),
-            (json!(long), "The tag must not be greater than 100 characters."),
-            (json!("a\u{7}"), "The tag must not contain control characters."),
-        ] {
-            bundle.call(action, json!({ "phone": PHONE, "tag": tag })).await.is(422, &invalid("tag", text));
-        }
-        let neither = r#"{"error":"Neither contact_id nor phone provided"}"#;
-        bundle.call(action, json!({ "tag": "vip" })).await.is(422, neither);
-        let id = "The contact id must be a valid UUID.";
-        bundle.call(action, json!({ "contact_id": "x", "tag": "vip" })).await.is(422, &invalid("contact_id", id));
-        for unknown in
-            [json!({ "phone": "+14155550999" }), json!({ "contact_id": "01890a5d-ac96-774b-bcce-b302099a8057" })]
-        {
-            let mut body = unknown;
-            body["tag"] = json!("vip");
-            bundle.call(action, body).await.is(404, r#"{"error":"Contact not found"}"#);
-        }
-        // The id decides.
-        let body = json!({ "contact_id": "01890a5d-ac96-774b-bcce-b302099a8057", "phone": PHONE, "tag": "vip" });
-        bundle.call(action, body).await.is(404, r#"{"error":"Contact not found"}"#);
-    }
-    assert_eq!(tags_of_jane(&bundle).await, json!(["vip"]));
-    assert_eq!(bundle.call("list-tags", json!({})).await.each("name"), ["vip"], "what is refused defines nothing");
-}
-
-#[tokio::test]
-async fn a_contact_has_45_tags_at_most() {
+async fn a_contact_has_at_most_45_tags() {
     let full: Vec<String> = (0..45).map(|n| format!("t{n:02}")).collect();
     let bundle = with_jane(&full.join(",")).await;
     let refused = r#"{"error":"A contact can have at most 45 tags."}"#;
@@ -97,7 +60,7 @@ async fn a_contact_has_45_tags_at_most() {
 }
 
 #[tokio::test]
-async fn forty_tags_at_the_same_moment_are_all_there() {
+async fn forty_tags_added_simultaneously_are_all_kept() {
     let bundle = with_jane("vip").await;
     let calls = (0..40).map(|n| bundle.call("add-tag", json!({ "phone": PHONE, "tag": format!("t{n:02}") })));
     for (n, reply) in join_all(calls).await.iter().enumerate() {
@@ -123,7 +86,7 @@ async fn forty_tags_at_the_same_moment_are_all_there() {
 }
 
 #[tokio::test]
-async fn listing() {
+async fn tags_are_listed_by_name_and_filtered() {
     let bundle = with_jane("vip, fr-FR, VIP 2026, Évènement, 100%, a_b, b").await;
     bundle.call_as("acme-token", "create-contact", json!({ "phone": PHONE, "tags": "theirs" })).await;
     let list = bundle.call("list-tags", json!({})).await;
@@ -148,7 +111,7 @@ async fn listing() {
         .call("list-tags", json!({ "name": 5 }))
         .await
         .is(422, r#"{"message":"The given data was invalid.","errors":{"name":["The name must be a string."]}}"#);
-    // Ids are a tag's own, and stay.
+    // Each tag has an id of its own, which never changes.
     let ids = list.each("id");
     assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), ids.len());
     bundle.call("remove-tag", json!({ "phone": PHONE, "tag": "b" })).await;
@@ -156,10 +119,9 @@ async fn listing() {
     assert_eq!(bundle.call("list-tags", json!({})).await.body, list.body);
 }
 
-/// Sorted, all of them, and one request.
 #[tokio::test]
-async fn a_thousand_tags_are_one_request() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
+async fn a_thousand_tags_are_listed_with_one_request() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     let tenant = bundle.tenant("demo-token").await;
     for batch in 0..25 {
         let tags: Vec<String> = (0..41).map(|n| format!("{:04}", (batch * 41 + n) * 7919 % 1025)).collect();
@@ -167,13 +129,13 @@ async fn a_thousand_tags_are_one_request() {
         bundle.put(&tenant, &format!("+141555501{batch:02}"), tagged).await;
     }
     bundle.call("list-tags", json!({ "name": 5 })).await;
-    tap.forget();
+    proxy.clear();
     let names = bundle.call("list-tags", json!({})).await.each("name");
     assert_eq!(names, (0..1000).map(|n| format!("{n:04}")).collect::<Vec<_>>());
-    let seen = tap.take();
+    let seen = proxy.take_requests();
     assert_eq!(seen.iter().map(|seen| seen.operation.as_str()).collect::<Vec<_>>(), ["Query"]);
-    // A part of a name is looked for among all of them, also past the first thousand.
+    // The filter applies to all tags, also to those after the first thousand.
     let names = bundle.call("list-tags", json!({ "name": "102" })).await.each("name");
     assert_eq!(names, ["0102", "1020", "1021", "1022", "1023", "1024"]);
-    assert_eq!(tap.take().len(), 1);
+    assert_eq!(proxy.take_requests().len(), 1);
 }

@@ -2,22 +2,23 @@
 
 use super::{Bundle, Reply};
 
-/// The rule; the request; its body; the status; the whole answer, as [`Reply::is`] takes it.
+/// The rule; the request; its body; the status; the whole body of the answer, as [`Reply::is`] compares it.
 ///
-/// A request is an action's name (`get-contact`), or method and path (`GET /contact?tenantId=demo`),
-/// with a token behind it where it is not the demo tenant's, or `-` for none.
+/// A request is the name of an action (`get-contact`), or a method and a path (`GET /contact?tenantId=demo`). A third
+/// word is the token, `-` for none. Without it, the token is tenant `demo`'s.
 pub type Case<'a> = (&'a str, &'a str, &'a str, u16, &'a str);
 
 impl Bundle {
-    /// Asks one case after the other, so that each finds what those before it left.
-    pub async fn holds(&self, cases: &[Case<'_>]) {
-        for (rule, request, body, status, answer) in cases {
+    /// Sends the requests one after the other, so that each finds what those before it have written, and asserts the
+    /// answers.
+    pub async fn check_cases(&self, cases: &[Case<'_>]) {
+        for (rule, request, body, status, expected) in cases {
             let reply = self.ask(request, body).await;
-            let got = (reply.status, reply.shape());
+            let actual = (reply.status, reply.shape());
             assert_eq!(
-                (got.0, got.1.as_str()),
-                (*status, *answer),
-                "{rule}: {request} {body}\nin full: {}",
+                (actual.0, actual.1.as_str()),
+                (*status, *expected),
+                "{rule}: {request} {body}\nthe whole answer: {}",
                 reply.body
             );
         }
@@ -32,10 +33,10 @@ impl Bundle {
             [method, path] if path.starts_with('/') => (method, path, None),
             [_, token] => ("POST", action.as_str(), Some(token)),
             [method, path, token] => (method, path, Some(token)),
-            _ => panic!("no request: {request}"),
+            _ => panic!("not a request: {request}"),
         };
-        let usual = if path.starts_with("/contact") { "fiq_demo" } else { "demo-token" };
-        match token.unwrap_or(usual) {
+        let default = if path.starts_with("/contact") { "fiq_demo" } else { "demo-token" };
+        match token.unwrap_or(default) {
             "-" => self.request(method, path, &[], body.to_owned()).await,
             token => {
                 let headers = [("authorization", &*format!("Bearer {token}"))];

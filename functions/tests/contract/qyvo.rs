@@ -1,11 +1,13 @@
-//! The contract, section 2: Qyvo's endpoints, in its order, as their pages tell them. Each test is a
-//! story: a case finds what those before it left.
+//! The contract of each of Qyvo's endpoints, in the order of their documentation: answers, 404, and the 422 of their
+//! business rules. Each case finds what the cases before it have written. Invalid fields are in `invalid_input.rs`.
 
 use serde_json::json;
 
 use crate::support::Bundle;
 
-const NOBODY: &str = r#"{"error":"Contact not found"}"#;
+const NOT_FOUND: &str = r#"{"error":"Contact not found"}"#;
+/// An id that no contact has.
+const UNKNOWN_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 #[tokio::test]
 async fn create_contact() {
@@ -15,7 +17,7 @@ async fn create_contact() {
     let cleared = r#"{"id":"<id>","phone":"+14155550123","name":null,"email":null,"tags":[],"created_at":"<time>"}"#;
     let given = r#"{"phone":"+14155550123","name":"Jane","email":"jane@example.com","tags":"vip, fr-FR","metadata":{"a":1,"b":2}}"#;
     bundle
-        .holds(&[
+        .check_cases(&[
             ("inserted: 201", "create-contact", given, 201, jane),
             ("updated: 201 too", "create-contact", given, 201, jane),
             (
@@ -26,14 +28,14 @@ async fn create_contact() {
                 kept,
             ),
             (
-                "\"\" clears; what was made here has source api, and nothing of a conversation",
+                "\"\" clears",
                 "create-contact",
                 r#"{"phone":"+14155550123","name":"","email":"","tags":""}"#,
                 201,
                 cleared,
             ),
             (
-                "metadata is replaced whole",
+                "metadata is replaced as a whole; source is api; there is no consent and no message",
                 "get-contact",
                 r#"{"phone":"+14155550123"}"#,
                 200,
@@ -50,9 +52,9 @@ async fn create_contact() {
     }
 }
 
-/// What create-contact never changes: id, created_at, source, consent, counters.
+/// create-contact never changes id, created_at, source, consent, message counters and state.
 #[tokio::test]
-async fn an_upsert_leaves_history_alone() {
+async fn create_contact_keeps_the_history_of_an_existing_contact() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
     let old = |contact: &mut contacts::model::Contact| {
@@ -85,15 +87,18 @@ async fn get_contact() {
     let none = r#"{"error":"None of contact_id, phone, email provided"}"#;
     let several = r#"{"error":"Provide exactly one of contact_id, phone, email"}"#;
     bundle
-        .holds(&[
+        .check_cases(&[
             ("by phone", "get-contact", r#"{"phone":"+14155550123"}"#, 200, jane),
             ("by email, in any case", "get-contact", r#"{"email":"JANE@example.com"}"#, 200, jane),
             ("none", "get-contact", "{}", 422, none),
-            ("none: \"\" is none", "get-contact", r#"{"phone":"","email":null}"#, 422, none),
+            ("none", "get-contact", "", 422, none),
+            ("none", "get-contact", "[]", 422, none),
+            ("none", "get-contact", r#"{"name":"Jane"}"#, 422, none),
+            ("none: \"\" and null count as omitted", "get-contact", r#"{"phone":"","email":null}"#, 422, none),
             ("more than one", "get-contact", r#"{"phone":"+14155550123","email":"jane@example.com"}"#, 422, several),
-            ("unknown", "get-contact", r#"{"phone":"+14155550999"}"#, 404, NOBODY),
-            ("unknown", "get-contact", r#"{"email":"nobody@example.com"}"#, 404, NOBODY),
-            ("unknown", "get-contact", r#"{"contact_id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#, 404, NOBODY),
+            ("unknown", "get-contact", r#"{"phone":"+14155550999"}"#, 404, NOT_FOUND),
+            ("unknown", "get-contact", r#"{"email":"nobody@example.com"}"#, 404, NOT_FOUND),
+            ("unknown", "get-contact", &format!(r#"{{"contact_id":"{UNKNOWN_ID}"}}"#), 404, NOT_FOUND),
         ])
         .await;
 }
@@ -108,24 +113,36 @@ async fn update_contact() {
             r#"{{"id":"<id>","phone":"+14155550123","name":{name},"email":{email},"tags":{tags},"updated_at":"<time>"}}"#
         )
     };
-    let whole = answer(r#""Jane""#, r#""jane@example.com""#, r#"["vip"]"#);
+    let unchanged = answer(r#""Jane""#, r#""jane@example.com""#, r#"["vip"]"#);
     let by_id = |rest: &str| format!(r#"{{"contact_id":"{id}"{rest}}}"#);
     let neither = r#"{"error":"Neither contact_id nor phone provided"}"#;
     bundle
-        .holds(&[
-            ("nothing given, nothing written", "update-contact", &by_id(""), 200, &whole),
-            ("contact_id decides", "update-contact", &by_id(r#","phone":"+14155550999""#), 200, &whole),
+        .check_cases(&[
+            ("no field is given", "update-contact", &by_id(""), 200, &unchanged),
+            ("contact_id decides", "update-contact", &by_id(r#","phone":"+14155550999""#), 200, &unchanged),
             (
                 "metadata: shallow merge, null is stored",
                 "update-contact",
                 r#"{"phone":"+14155550123","metadata":{"b":{"y":2},"c":null}}"#,
                 200,
-                &whole,
+                &unchanged,
             ),
-            ("metadata: {} is a no-op", "update-contact", r#"{"phone":"+14155550123","metadata":{}}"#, 200, &whole),
-            ("metadata: null is a no-op", "update-contact", r#"{"phone":"+14155550123","metadata":null}"#, 200, &whole),
             (
-                "only keys present are written; tags replace",
+                "metadata: {} changes nothing",
+                "update-contact",
+                r#"{"phone":"+14155550123","metadata":{}}"#,
+                200,
+                &unchanged,
+            ),
+            (
+                "metadata: null changes nothing",
+                "update-contact",
+                r#"{"phone":"+14155550123","metadata":null}"#,
+                200,
+                &unchanged,
+            ),
+            (
+                "omitted fields keep their values; tags are replaced",
                 "update-contact",
                 &by_id(r#","name":"","tags":"a,b""#),
                 200,
@@ -133,9 +150,15 @@ async fn update_contact() {
             ),
             ("\"\" clears", "update-contact", &by_id(r#","email":"","tags":"""#), 200, &answer("null", "null", "[]")),
             ("neither key", "update-contact", r#"{"name":"Jane"}"#, 422, neither),
-            ("unknown", "update-contact", r#"{"phone":"+14155550999","name":"Jane"}"#, 404, NOBODY),
+            ("neither key", "update-contact", "{}", 422, neither),
+            ("neither key", "update-contact", r#"{"name":"Jane","phone":"","contact_id":null}"#, 422, neither),
+            ("unknown", "update-contact", r#"{"phone":"+14155550999","name":"Jane"}"#, 404, NOT_FOUND),
+            ("unknown, no field is given", "update-contact", r#"{"phone":"+14155550999"}"#, 404, NOT_FOUND),
+            ("unknown", "update-contact", &format!(r#"{{"contact_id":"{UNKNOWN_ID}","tags":"vip"}}"#), 404, NOT_FOUND),
         ])
         .await;
+    let phones = bundle.call("search-contacts", json!({})).await.each("phone");
+    assert_eq!(phones, ["+14155550123"], "update-contact creates no contact");
     let found = bundle.call("get-contact", json!({ "contact_id": id })).await.body;
     assert!(found.contains(r#""metadata":{"a":1,"b":{"y":2},"c":null}"#), "{found}");
 }
@@ -158,7 +181,7 @@ async fn search_contacts() {
     let (jose, jane, bob) = ("+14155550101", "+14155550102", "+5511987654321");
     for (rule, body, expected) in [
         ("no filter", json!({}), vec![jose, jane, bob]),
-        ("\"\" is no filter", json!({ "query": "", "tag": "", "email": "" }), vec![jose, jane, bob]),
+        ("\"\" does not filter", json!({ "query": "", "tag": "", "email": "" }), vec![jose, jane, bob]),
         ("part of a name, in any case", json!({ "query": "jane_sm" }), vec![jane]),
         ("part of a phone", json!({ "query": "555010" }), vec![jose, jane]),
         ("part of an address", json!({ "query": "@EXAMPLE" }), vec![jose, jane]),
@@ -180,10 +203,10 @@ async fn search_contacts() {
     }
     let no_address =
         r#"{"message":"The given data was invalid.","errors":{"email":["The email must be a valid email address."]}}"#;
-    bundle.holds(&[("email: not an address", "search-contacts", r#"{"email":"jose"}"#, 422, no_address)]).await;
+    bundle.check_cases(&[("email: not an address", "search-contacts", r#"{"email":"jose"}"#, 422, no_address)]).await;
 }
 
-/// The rest of what is said about tags is in `tags`.
+/// Concurrency, limits and cost of tags are in `endpoints/tags.rs`.
 #[tokio::test]
 async fn add_tag_remove_tag_list_tags() {
     let bundle = Bundle::start().await;
@@ -191,23 +214,23 @@ async fn add_tag_remove_tag_list_tags() {
     let tag = r#"{"phone":"+14155550123","tag":"new"}"#;
     let added = r#"{"id":"<id>","phone":"+14155550123","tag_added":"new","tags":["vip","new"]}"#;
     let removed = r#"{"id":"<id>","phone":"+14155550123","tag_removed":"new","tags":["vip"]}"#;
-    let required = r#"{"message":"The given data was invalid.","errors":{"tag":["The tag field is required."]}}"#;
-    let comma = r#"{"message":"The given data was invalid.","errors":{"tag":["The tag must not contain a comma."]}}"#;
+    let unknown_id = &format!(r#"{{"contact_id":"{UNKNOWN_ID}","tag":"vip"}}"#);
+    let both = &format!(r#"{{"contact_id":"{UNKNOWN_ID}","phone":"+14155550123","tag":"vip"}}"#);
     let listed =
         r#"[{"id":"<id>","name":"new","created_at":"<time>"},{"id":"<id>","name":"vip","created_at":"<time>"}]"#;
     bundle
-        .holds(&[
+        .check_cases(&[
             ("added", "add-tag", tag, 200, added),
             ("adding an attached tag", "add-tag", tag, 200, added),
             ("removed", "remove-tag", tag, 200, removed),
             ("removing an absent tag", "remove-tag", tag, 200, removed),
-            ("tag is required", "add-tag", r#"{"phone":"+14155550123"}"#, 422, required),
-            ("tag is required", "remove-tag", r#"{"phone":"+14155550123","tag":""}"#, 422, required),
-            ("a comma", "add-tag", r#"{"phone":"+14155550123","tag":"a,b"}"#, 422, comma),
-            ("a comma", "remove-tag", r#"{"phone":"+14155550123","tag":"a,b"}"#, 422, comma),
-            ("unknown", "add-tag", r#"{"phone":"+14155550999","tag":"new"}"#, 404, NOBODY),
-            ("unknown", "remove-tag", r#"{"phone":"+14155550999","tag":"new"}"#, 404, NOBODY),
-            ("the definition survives removal, sorted by name", "list-tags", "{}", 200, listed),
+            ("unknown", "add-tag", r#"{"phone":"+14155550999","tag":"new"}"#, 404, NOT_FOUND),
+            ("unknown", "remove-tag", r#"{"phone":"+14155550999","tag":"new"}"#, 404, NOT_FOUND),
+            ("unknown", "add-tag", unknown_id, 404, NOT_FOUND),
+            ("unknown", "remove-tag", unknown_id, 404, NOT_FOUND),
+            ("contact_id decides", "add-tag", both, 404, NOT_FOUND),
+            ("contact_id decides", "remove-tag", both, 404, NOT_FOUND),
+            ("a removed tag stays in the list, which is sorted by name", "list-tags", "{}", 200, listed),
             (
                 "part of the name",
                 "list-tags",
@@ -217,6 +240,8 @@ async fn add_tag_remove_tag_list_tags() {
             ),
         ])
         .await;
+    let found = bundle.call("get-contact", json!({ "phone": "+14155550123" })).await.json();
+    assert_eq!(found["tags"], json!(["vip"]), "calls that get 404 change no contact");
 }
 
 #[tokio::test]
@@ -225,9 +250,10 @@ async fn me() {
     let known = r#"{"id":1,"email":"user@example.com","name":null,"tenant":{"id":"<id>","name":"demo"}}"#;
     let orphan = r#"{"id":1,"email":"user@example.com","name":null,"tenant":null}"#;
     bundle
-        .holds(&[
-            ("whose the token is", "GET /api/v1/me demo-token", "", 200, known),
+        .check_cases(&[
+            ("the token's user and tenant", "GET /api/v1/me demo-token", "", 200, known),
             ("without a tenant", "GET /api/v1/me orphan-token", "", 200, orphan),
+            ("no token", "GET /api/v1/me -", "", 401, r#"{"message":"Unauthenticated."}"#),
             ("wrong token", "GET /api/v1/me wrong", "", 401, r#"{"message":"Unauthenticated."}"#),
         ])
         .await;

@@ -1,23 +1,23 @@
-//! What a call costs: requests to DynamoDB and capacity units, counted on the line, in a warm
-//! process that knows the token.
+//! What each endpoint costs: its requests to DynamoDB and their capacity units, in a warm process that has the token in
+//! its cache. The cost of events is in `events/record_message.rs`.
 
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, limited};
+use crate::support::{Bundle, with_rate_limit};
 
-/// Counts one call: operations in order, read units, write units.
+/// The cost of one call after these calls: operations in order, read units, write units.
 async fn cost(warm_up: &[(&str, Value)], action: &str, body: Value) -> (Vec<String>, f64, f64) {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     for (action, body) in warm_up {
         let reply = bundle.call(action, body.clone()).await;
         assert!(reply.status < 300, "{reply:?}");
     }
-    // The process that will be measured, and its knowledge of the token.
+    // Starts the process that is measured, and caches the token.
     bundle.call(action, json!({ "contact_id": "x", "email": "x", "phone": "x", "tag": "," })).await;
-    tap.forget();
+    proxy.clear();
     let reply = bundle.call(action, body).await;
     assert!(reply.status < 300, "{reply:?}");
-    let seen = tap.take();
+    let seen = proxy.take_requests();
     let is_write = |operation: &str| operation.contains("Put") || operation.contains("Write");
     let units = |write| seen.iter().filter(|s| is_write(&s.operation) == write).map(|s| s.units).sum::<f64>();
     (seen.iter().map(|s| s.operation.clone()).collect(), units(false), units(true))
@@ -28,7 +28,7 @@ fn jane() -> (&'static str, Value) {
 }
 
 #[tokio::test]
-async fn create() {
+async fn creating_a_contact_is_one_put() {
     let (requests, reads, writes) =
         cost(&[], "create-contact", json!({ "phone": "+14155550123", "name": "Jane" })).await;
     assert_eq!((requests.as_slice(), reads, writes), (["PutItem".to_owned()].as_slice(), 0.0, 3.0));
@@ -38,23 +38,23 @@ async fn create() {
 }
 
 #[tokio::test]
-async fn create_existing() {
+async fn an_upsert_of_an_existing_contact_is_at_most_two_puts() {
     let renamed = json!({ "phone": "+14155550123", "name": "Janet" });
     let (requests, ..) = cost(&[jane()], "create-contact", renamed).await;
     assert_eq!(requests, ["PutItem", "PutItem"]);
     let (requests, ..) = cost(&[jane()], "create-contact", jane().1).await;
-    assert_eq!(requests, ["PutItem"], "nothing to change: the refused guess has told all");
+    assert_eq!(requests, ["PutItem"], "nothing to change: the rejected PutItem returned the stored contact");
 }
 
 #[tokio::test]
-async fn create_with_tags() {
+async fn creating_a_contact_with_tags_is_one_transaction() {
     let tagged = json!({ "phone": "+14155550124", "tags": "vip, new" });
     let (requests, ..) = cost(&[jane()], "create-contact", tagged).await;
     assert_eq!(requests, ["BatchGetItem", "TransactWriteItems"]);
 }
 
 #[tokio::test]
-async fn get() {
+async fn get_contact_is_one_read_by_phone_and_two_by_email() {
     let (requests, reads, _) = cost(&[jane()], "get-contact", json!({ "phone": "+14155550123" })).await;
     assert_eq!((requests.as_slice(), reads), (["GetItem".to_owned()].as_slice(), 1.0));
     let (requests, ..) = cost(&[jane()], "get-contact", json!({ "email": "jane@example.com" })).await;
@@ -62,22 +62,22 @@ async fn get() {
 }
 
 #[tokio::test]
-async fn get_by_id() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
+async fn get_contact_by_id_is_one_read() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     let id = bundle.call(jane().0, jane().1).await.id();
     bundle.call("get-contact", json!({})).await;
-    tap.forget();
+    proxy.clear();
     assert_eq!(bundle.call("get-contact", json!({ "contact_id": id })).await.status, 200);
-    let seen = tap.take();
+    let seen = proxy.take_requests();
     assert_eq!((seen.len(), seen[0].operation.as_str(), seen[0].units), (1, "GetItem", 1.0));
 }
 
 #[tokio::test]
-async fn update() {
+async fn an_update_is_one_read_and_one_write() {
     let body = json!({ "phone": "+14155550123", "metadata": { "x": 1 } });
     let (requests, reads, writes) = cost(&[jane()], "update-contact", body).await;
     assert_eq!((requests.as_slice(), reads), (["GetItem".to_owned(), "PutItem".to_owned()].as_slice(), 1.0));
-    assert_eq!(writes, 1.0, "metadata is in no index");
+    assert_eq!(writes, 1.0, "metadata is not part of an index");
 
     let body = json!({ "phone": "+14155550123", "tags": "vip" });
     let (requests, ..) = cost(&[jane()], "update-contact", body).await;
@@ -88,7 +88,7 @@ async fn update() {
 }
 
 #[tokio::test]
-async fn search() {
+async fn a_search_page_is_one_query() {
     let contact = |n: i32| {
         let body = json!({
             "phone": format!("+1415555{n:04}"), "name": "Maria Aparecida dos Santos",
@@ -105,9 +105,9 @@ async fn search() {
     assert!(reads <= 3.0, "{reads}");
 }
 
-/// A whole number costs the same however many contacts there are: no walk over all of them.
+/// It does not walk over all contacts, so its cost does not depend on their number.
 #[tokio::test]
-async fn search_by_number() {
+async fn a_search_for_a_whole_phone_number_is_four_requests() {
     let (mut requests, reads, _) = cost(&[jane()], "search-contacts", json!({ "query": "+1 (415) 555-0123" })).await;
     requests.sort();
     assert_eq!(requests, ["BatchGetItem", "GetItem", "Query", "Query"]);
@@ -115,7 +115,7 @@ async fn search_by_number() {
 }
 
 #[tokio::test]
-async fn tags() {
+async fn changing_a_tag_is_one_read_and_one_transaction() {
     let with = |tags: &str| ("create-contact", json!({ "phone": "+14155550123", "name": "Jane", "tags": tags }));
     let tag = |tag: &str| json!({ "phone": "+14155550123", "tag": tag });
     let two = ["BatchGetItem", "TransactWriteItems"];
@@ -138,52 +138,52 @@ async fn tags() {
 }
 
 #[tokio::test]
-async fn flowiq() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
-    let operations = || tap.take().into_iter().map(|seen| seen.operation).collect::<Vec<_>>();
-    bundle.post(json!({})).await;
-    bundle.find("phone_number=1").await;
-    tap.forget();
-    assert_eq!(bundle.post(json!({ "phone_number": "27123456789", "name": "John Doe" })).await.status, 201);
+async fn flowiq_calls_are_one_request_without_tags() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    let operations = || proxy.take_operations();
+    bundle.flowiq_create(json!({})).await;
+    bundle.flowiq_get("phone_number=1").await;
+    proxy.clear();
+    assert_eq!(bundle.flowiq_create(json!({ "phone_number": "27123456789", "name": "John Doe" })).await.status, 201);
     assert_eq!(operations(), ["PutItem"]);
-    assert_eq!(bundle.post(json!({ "phone_number": "27123456789" })).await.status, 409);
-    assert_eq!(operations(), ["PutItem"], "the refusal has told");
-    assert_eq!(bundle.find("phone_number=27123456789").await.status, 200);
+    assert_eq!(bundle.flowiq_create(json!({ "phone_number": "27123456789" })).await.status, 409);
+    assert_eq!(operations(), ["PutItem"], "the rejected PutItem shows that the contact exists");
+    assert_eq!(bundle.flowiq_get("phone_number=27123456789").await.status, 200);
     assert_eq!(operations(), ["GetItem"]);
-    assert_eq!(bundle.post(json!({ "phone_number": "27999999999", "tags": "a,b" })).await.status, 201);
+    assert_eq!(bundle.flowiq_create(json!({ "phone_number": "27999999999", "tags": "a,b" })).await.status, 201);
     assert_eq!(operations(), ["BatchGetItem", "TransactWriteItems"]);
 }
 
-/// Whose a token is, is known from the token; paths that are none cost nothing.
 #[tokio::test]
-async fn what_needs_no_contacts() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
+async fn me_the_document_and_unknown_paths_cost_nothing() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     bundle.me("demo-token").await;
-    tap.forget();
+    proxy.clear();
     assert_eq!(bundle.me("demo-token").await.status, 200);
     assert_eq!(bundle.ask("GET /api/v1/openapi.json -", "").await.status, 200);
     assert_eq!(bundle.ask("GET /nowhere -", "").await.status, 404);
-    assert_eq!(tap.take().len(), 0);
+    assert_eq!(proxy.take_requests().len(), 0);
 }
 
-/// A process opens its connection before its first call, and asks about a token once.
+/// One GetItem opens the connection during start-up, one reads the token.
 #[tokio::test]
-async fn first_calls() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
+async fn a_first_call_reads_the_token_once() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     let mut operations = Vec::new();
     for _ in 0..2 {
         assert_eq!(bundle.call("search-contacts", json!({})).await.status, 200);
-        operations.push(tap.take().into_iter().map(|seen| seen.operation).collect::<Vec<_>>());
+        operations.push(proxy.take_operations());
     }
     assert_eq!(operations, [vec!["GetItem", "GetItem", "Query"], vec!["Query"]]);
 }
 
-/// With quotas one more, and what only reads has two connections from the start.
+/// Counting the call is one more request. A function that only reads opens two connections during start-up, because
+/// it counts and reads concurrently.
 #[tokio::test]
-async fn first_calls_with_quotas() {
-    let (bundle, tap, _engine) = Bundle::tapped_with(limited(120)).await;
+async fn a_first_call_with_a_rate_limit_is_one_request_more() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy_with(with_rate_limit(120)).await;
     let operations = |_| {
-        let mut seen: Vec<String> = tap.take().into_iter().map(|seen| seen.operation).collect();
+        let mut seen = proxy.take_operations();
         seen.sort();
         seen
     };

@@ -1,21 +1,22 @@
-//! Events `record-consent` and `set-contact-state`: what was said last counts, whenever it arrives.
+//! The functions `record-consent` and `set-contact-state`: for each field the event with the latest `occurred_at` wins, in
+//! whichever order events arrive.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use carnet_local::Outcome;
 use serde_json::{Value, json};
 
-use crate::support::Bundle;
+use crate::support::{Bundle, Outcome};
 
 const PHONE: &str = "+27123456789";
 
-/// Sends an event for the demo tenant, and gives the answer.
+/// Invokes a function for tenant `demo`. The output, or the error.
 async fn send(bundle: &Bundle, function: &str, input: Value) -> Value {
     let outcome = bundle.invoke(function, bundle.envelope(input).await).await;
     let (Outcome::Answered(answer) | Outcome::Failed(answer)) = &outcome else { panic!("{outcome:?}") };
     serde_json::from_slice(answer).unwrap()
 }
 
-async fn said(bundle: &Bundle, consent: &str, time: &str) -> Value {
+/// Sends a consent event that occurred at this time of day (`HH:MM`).
+async fn record_consent(bundle: &Bundle, consent: &str, time: &str) -> Value {
     let at = format!("2026-05-07T{time}:00Z");
     send(
         bundle,
@@ -25,23 +26,23 @@ async fn said(bundle: &Bundle, consent: &str, time: &str) -> Value {
     .await
 }
 
-/// What both dialects show: when in, when out, whether FlowIQ may broadcast.
+/// The times of the opt-in and the opt-out as Qyvo shows them (`HH:MM`), and FlowIQ's `allow_broadcast`.
 async fn shown(bundle: &Bundle) -> (Value, Value, Value) {
     let qyvo = bundle.call("get-contact", json!({ "phone": PHONE })).await.json();
-    let flowiq = bundle.find("phone_number=27123456789").await.json();
+    let flowiq = bundle.flowiq_get("phone_number=27123456789").await.json();
     let hour = |time: &Value| time.as_str().map_or(json!(null), |time| json!(time[11..16]));
     (hour(&qyvo["opted_in_at"]), hour(&qyvo["opted_out_at"]), flowiq["contact"]["allow_broadcast"].clone())
 }
 
 #[tokio::test]
-async fn a_late_opt_in_brings_nobody_back() {
+async fn an_opt_in_older_than_the_opt_out_does_not_undo_it() {
     let bundle = Bundle::start().await;
     bundle.call("create-contact", json!({ "phone": PHONE, "name": "Thandi" })).await;
     assert_eq!(shown(&bundle).await, (json!(null), json!(null), json!(true)));
-    said(&bundle, "opt_out", "12:00").await;
+    record_consent(&bundle, "opt_out", "12:00").await;
     let out = (json!(null), json!("12:00"), json!(false));
     assert_eq!(shown(&bundle).await, out);
-    let answer = said(&bundle, "opt_in", "11:00").await;
+    let answer = record_consent(&bundle, "opt_in", "11:00").await;
     assert_eq!(
         (&answer["opted_in_at"], &answer["opted_out_at"]),
         (&json!("2026-05-07T11:00:00+00:00"), &json!("2026-05-07T12:00:00+00:00"))
@@ -49,7 +50,7 @@ async fn a_late_opt_in_brings_nobody_back() {
     let still_out = (json!("11:00"), json!("12:00"), json!(false));
     assert_eq!(shown(&bundle).await, still_out);
 
-    // No other way of writing a contact brings them back.
+    // No other endpoint can undo the opt-out.
     for body in [
         json!({ "phone": PHONE, "name": "Imported", "tags": "import", "metadata": { "opted_in_at": "now" }, "opted_out_at": null }),
         json!({ "phone": PHONE, "opted_in_at": "2026-06-01T00:00:00Z" }),
@@ -58,20 +59,19 @@ async fn a_late_opt_in_brings_nobody_back() {
         bundle.call("update-contact", body).await;
         assert_eq!(shown(&bundle).await, still_out);
     }
-    said(&bundle, "opt_out", "12:00").await;
+    record_consent(&bundle, "opt_out", "12:00").await;
     assert_eq!(shown(&bundle).await, still_out);
-    said(&bundle, "opt_in", "13:00").await;
+    record_consent(&bundle, "opt_in", "13:00").await;
     assert_eq!(shown(&bundle).await, (json!("13:00"), json!(null), json!(true)));
-    // A refusal that was on its way all the time.
-    said(&bundle, "opt_out", "12:30").await;
+    // An opt-out older than the opt-in, delivered late.
+    record_consent(&bundle, "opt_out", "12:30").await;
     assert_eq!(shown(&bundle).await, (json!("13:00"), json!(null), json!(true)));
 }
 
-/// A refusal is kept for somebody who is not a contact yet.
 #[tokio::test]
-async fn who_said_no_before_being_imported_stays_out() {
+async fn an_opt_out_before_an_import_is_kept() {
     let bundle = Bundle::start().await;
-    said(&bundle, "opt_out", "12:00").await;
+    record_consent(&bundle, "opt_out", "12:00").await;
     bundle
         .call("create-contact", json!({ "phone": PHONE, "name": "Thandi" }))
         .await
@@ -86,7 +86,7 @@ async fn who_said_no_before_being_imported_stays_out() {
 }
 
 #[tokio::test]
-async fn how_a_conversation_stands() {
+async fn each_field_of_the_state_keeps_its_latest_value() {
     let bundle = Bundle::start().await;
     bundle.call("create-contact", json!({ "phone": PHONE })).await;
     let set = async |time: &str, mut input: Value| {
@@ -94,7 +94,7 @@ async fn how_a_conversation_stands() {
         input["occurred_at"] = json!(format!("2026-05-07T{time}:00Z"));
         let answer = send(&bundle, "set-contact-state", input).await;
         assert_eq!(answer["phone"], PHONE, "{answer}");
-        bundle.find("phone_number=27123456789").await.json()["contact"].clone()
+        bundle.flowiq_get("phone_number=27123456789").await.json()["contact"].clone()
     };
     let all = json!({
         "bot_status": "paused", "archived": true, "blocked": true, "active_status": true, "has_unread_messages": true,
@@ -109,7 +109,7 @@ async fn how_a_conversation_stands() {
     assert_eq!(contact["contact_summary_updated_at"], "2026-05-07T12:00:00Z");
     assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["locale"], "pt-BR");
 
-    // Saying the same again is no change, though it is noted when it was said.
+    // An event without effect leaves updated_at unchanged, but its time is recorded.
     let tenant = bundle.tenant("demo-token").await.id();
     let id = contact["id"].as_str().unwrap();
     let s = |text: String| AttributeValue::S(text);
@@ -122,7 +122,7 @@ async fn how_a_conversation_stands() {
     let late = set("12:00", json!({ "archived": false })).await;
     assert_eq!((flags(&late), &late["updated_at"]), ([true; 4], &json!("2026-01-01T00:00:00Z")));
 
-    // What is left out stays; of each field what was said last counts, whenever it arrives.
+    // Omitted fields keep their values; of each field the latest event wins, in whichever order events arrive.
     let contact = set("13:00", json!({ "archived": false })).await;
     assert_eq!(flags(&contact), [false, true, true, true]);
     let contact = set("12:30", json!({ "archived": true, "blocked": false, "contact_summary": "Later" })).await;

@@ -1,6 +1,5 @@
-//! Random histories of writes, interleaved, refused and cut short: afterwards the memberships of
-//! every contact are its tags, every index row is what the contact says, and no write that was
-//! answered is missing.
+//! Random interleaved writes by several writers, under random faults. Afterwards the memberships of every contact equal
+//! its tags, every index row equals its contact, and every acknowledged message is counted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -15,7 +14,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use crate::support::{Bundle, Fault, Tap};
+use crate::support::{Bundle, Fault, FaultProxy};
 
 /// One write, by one of several writers.
 #[derive(Debug, Clone)]
@@ -47,25 +46,25 @@ fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         6 => Just(Fault::None),
         1 => Just(Fault::Throttled),
-        1 => Just(Fault::Conflict),
-        1 => Just(Fault::Busy),
-        1 => Just(Fault::Half),
-        1 => Just(Fault::Lost),
-        1 => Just(Fault::AnswerLost),
+        1 => Just(Fault::TransactionConflict),
+        1 => Just(Fault::ThrottledTransaction),
+        1 => Just(Fault::UnprocessedKeys),
+        1 => Just(Fault::LostRequest),
+        1 => Just(Fault::LostResponse),
     ]
 }
 
 #[test]
-fn memberships_are_tags_whatever_happens() {
+fn memberships_equal_tags_after_random_writes_and_faults() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (bundle, tap, _engine) = runtime.block_on(Bundle::tapped());
+    let (bundle, proxy, _engine) = runtime.block_on(Bundle::behind_proxy());
     let tenants = AtomicUsize::new(0);
     let histories = prop::collection::vec(prop::collection::vec(write(), 1..6), 1..5);
     let config = ProptestConfig { cases: 40, ..ProptestConfig::default() };
     let outcome =
         TestRunner::new(config).run(&(histories, prop::collection::vec(fault(), 0..24)), |(writers, faults)| {
             let token = format!("token-{}", tenants.fetch_add(1, Ordering::Relaxed));
-            runtime.block_on(history(&bundle, &tap, &token, &writers, faults));
+            runtime.block_on(history(&bundle, &proxy, &token, &writers, faults));
             Ok(())
         });
     if let Err(error) = outcome {
@@ -73,31 +72,31 @@ fn memberships_are_tags_whatever_happens() {
     }
 }
 
-async fn history(bundle: &Bundle, tap: &Tap, token: &str, writers: &[Vec<Write>], faults: Vec<Fault>) {
-    tap.plan(|_| Fault::None);
+async fn history(bundle: &Bundle, proxy: &FaultProxy, token: &str, writers: &[Vec<Write>], faults: Vec<Fault>) {
+    proxy.inject(|_| Fault::None);
     let record = contacts::model::TenantRecord::new(token, token);
     bundle.access.issue(token, &crate::support::token_record(Some(record), None)).await.unwrap();
     let tenant = &bundle.tenant(token).await;
-    let lost = if writers.len() == 1 { 0 } else { faults.iter().filter(|f| **f == Fault::AnswerLost).count() };
+    let lost = if writers.len() == 1 { 0 } else { faults.iter().filter(|f| **f == Fault::LostResponse).count() };
     let lost = lost as u64;
     let mut faults = faults.into_iter();
-    tap.plan(move |_| faults.next().unwrap_or(Fault::None));
+    proxy.inject(move |_| faults.next().unwrap_or(Fault::None));
 
-    // Messages counted by writes that were answered, and by those that may have been applied.
+    // Per contact: the messages of acknowledged writes, and of all writes, which may have been applied.
     let counted = Mutex::new(BTreeMap::<String, (u64, u64)>::new());
     let counted = &counted;
     join_all(writers.iter().map(|writes| async move {
         for write in writes {
-            let answered = apply(bundle, tenant, write).await;
+            let acknowledged = apply(bundle, tenant, write).await;
             let id = tenant.contact_id(&phone(write)).to_string();
             let mut counted = counted.lock().unwrap();
             let (sure, possible) = counted.entry(id).or_default();
-            *sure += u64::from(answered && write.message);
+            *sure += u64::from(acknowledged && write.message);
             *possible += u64::from(write.message);
         }
     }))
     .await;
-    tap.plan(|_| Fault::None);
+    proxy.inject(|_| Fault::None);
     let counted = counted.lock().unwrap().clone();
     check(bundle, tenant, &counted, lost).await;
 }
@@ -106,7 +105,7 @@ fn phone(write: &Write) -> Phone {
     PHONES[write.phone].parse().unwrap()
 }
 
-/// Whether the write was answered.
+/// Applies a write. True if it was acknowledged.
 async fn apply(bundle: &Bundle, tenant: &Tenant, write: &Write) -> bool {
     let phone = phone(write);
     let id = tenant.contact_id(&phone);
@@ -140,8 +139,8 @@ async fn check(bundle: &Bundle, tenant: &Tenant, counted: &BTreeMap<String, (u64
         assert_eq!(text(item, "tag"), "*");
         let messages: u64 = item["total_messages"].as_n().unwrap().parse().unwrap();
         let (sure, possible) = counted[&id];
-        // A write that failed may have been applied all the same; one whose answer was lost may
-        // have been applied again, over another's.
+        // A failed write may have been applied all the same. One whose response was lost may have been applied a
+        // second time, after another writer's.
         assert!((sure..=possible + lost).contains(&messages), "{messages} of {sure} to {possible} + {lost}");
         let email = item.get("email").map(|email| email.as_s().unwrap().to_lowercase());
         assert_eq!(item.get("email_key").map(|key| key.as_s().unwrap().clone()), email);
@@ -176,13 +175,13 @@ async fn check(bundle: &Bundle, tenant: &Tenant, counted: &BTreeMap<String, (u64
     assert_eq!(bundle.table.search(tenant, &Search::default()).await.unwrap().len(), contacts);
 }
 
-/// What an index row shows of a contact.
+/// The attributes of a contact that its index rows repeat.
 fn row(item: &HashMap<String, AttributeValue>) -> String {
     let names = "phone name email source tags last_message_at created_at search_text active_at";
     names.split(' ').map(|name| format!("{:?}\n", item.get(name))).collect()
 }
 
-/// Everything the tenant has, as DynamoDB holds it.
+/// Every item of the tenant in the contacts table.
 async fn partition(bundle: &Bundle, tenant: &Tenant) -> Vec<HashMap<String, AttributeValue>> {
     let query = bundle.dynamodb().query().table_name("ContactsTable").consistent_read(true);
     let query = query.key_condition_expression("tenant_id = :tenant");

@@ -1,11 +1,9 @@
-//! When DynamoDB throttles, collides, breaks off, lags behind or hangs.
+//! Faults of DynamoDB: throttling, transaction conflicts, lost requests and responses, stale indexes, timeouts. The
+//! rules for 500 and 503 are tested here.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use carnet_local::Options;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, Tap, options, template};
+use crate::support::{Bundle, Fault, with_timeout};
 
 const PHONE: &str = "+14155550123";
 
@@ -13,12 +11,7 @@ fn jane() -> Value {
     json!({ "phone": PHONE, "name": "Jane", "email": "jane@example.com" })
 }
 
-/// Breaks the next request of this operation, and no other.
-fn once(tap: &Tap, operation: &'static str, fault: Fault) {
-    let over = AtomicBool::new(false);
-    tap.plan(move |next| if next == operation && !over.swap(true, Ordering::SeqCst) { fault } else { Fault::None });
-}
-
+/// One call of each action, two of create-contact: with and without tags.
 fn calls() -> [(&'static str, Value); 8] {
     [
         ("create-contact", jane()),
@@ -33,21 +26,21 @@ fn calls() -> [(&'static str, Value); 8] {
 }
 
 #[tokio::test]
-async fn throttling_asks_for_patience() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
-    tap.plan(|_| Fault::Throttled);
+async fn throttling_gets_503_with_retry_after() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    proxy.inject(|_| Fault::Throttled);
     for (action, body) in calls() {
         let reply = bundle.call(action, body).await;
         reply.is(503, r#"{"message":"Service Unavailable.","error":"Service Unavailable."}"#).has("retry-after", "1");
     }
-    tap.plan(|_| Fault::None);
+    proxy.inject(|_| Fault::None);
     assert_eq!(bundle.call("create-contact", jane()).await.status, 201);
 }
 
 #[tokio::test]
-async fn a_broken_line_is_our_trouble_and_nobody_elses_business() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
-    tap.plan(|_| Fault::Lost);
+async fn a_lost_connection_gets_500_and_logs_no_personal_data() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    proxy.inject(|_| Fault::LostRequest);
     for (action, body) in calls() {
         bundle.call(action, body).await.is(500, r#"{"message":"Server Error.","error":"Server Error."}"#);
     }
@@ -62,33 +55,32 @@ async fn a_broken_line_is_our_trouble_and_nobody_elses_business() {
     }
 }
 
-/// The client hears of none of this.
 #[tokio::test]
-async fn what_goes_wrong_once_is_tried_again() {
+async fn a_single_fault_is_retried_and_not_visible_to_the_client() {
     for (fault, operation) in [
         (Fault::Throttled, "PutItem"),
-        (Fault::Conflict, "PutItem"),
-        (Fault::Lost, "PutItem"),
-        (Fault::AnswerLost, "PutItem"),
+        (Fault::TransactionConflict, "PutItem"),
+        (Fault::LostRequest, "PutItem"),
+        (Fault::LostResponse, "PutItem"),
         (Fault::Throttled, "TransactWriteItems"),
-        (Fault::Conflict, "TransactWriteItems"),
-        (Fault::Busy, "TransactWriteItems"),
-        (Fault::Lost, "TransactWriteItems"),
-        (Fault::AnswerLost, "TransactWriteItems"),
-        (Fault::Half, "BatchGetItem"),
+        (Fault::TransactionConflict, "TransactWriteItems"),
+        (Fault::ThrottledTransaction, "TransactWriteItems"),
+        (Fault::LostRequest, "TransactWriteItems"),
+        (Fault::LostResponse, "TransactWriteItems"),
+        (Fault::UnprocessedKeys, "BatchGetItem"),
     ] {
-        let (bundle, tap, _engine) = Bundle::tapped().await;
+        let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
         let mut contact = jane();
         if operation != "PutItem" {
             contact["tags"] = json!("vip, new, fr-FR");
         }
-        once(&tap, operation, fault);
+        proxy.inject_once(operation, fault);
         let reply = bundle.call("create-contact", contact.clone()).await;
         assert_eq!(reply.status, 201, "{fault:?} {operation}: {}", reply.body);
         reply.has("x-contact-outcome", "created");
         assert_eq!(bundle.call("search-contacts", json!({})).await.each("phone"), [PHONE], "{fault:?} {operation}");
 
-        once(&tap, operation, fault);
+        proxy.inject_once(operation, fault);
         contact["name"] = json!("Janet");
         contact["tags"] = json!(if operation == "PutItem" { "" } else { "vip, other" });
         let reply = bundle.call("update-contact", contact).await;
@@ -97,27 +89,31 @@ async fn what_goes_wrong_once_is_tried_again() {
     }
 }
 
-/// A number that is one's own, though the answer to the first attempt was lost, is not somebody's.
+/// The retry finds the contact that the first attempt has written. It must not answer 409.
 #[tokio::test]
-async fn flowiq_takes_its_own_contact_for_its_own() {
+async fn flowiq_create_recognises_its_own_write_after_a_lost_response() {
     for operation in ["PutItem", "TransactWriteItems"] {
-        let (bundle, tap, _engine) = Bundle::tapped().await;
-        once(&tap, operation, Fault::AnswerLost);
+        let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+        proxy.inject_once(operation, Fault::LostResponse);
         let tags = if operation == "PutItem" { "" } else { "vip" };
-        let reply = bundle.post(json!({ "phone_number": "27123456789", "tags": tags })).await;
+        let reply = bundle.flowiq_create(json!({ "phone_number": "27123456789", "tags": tags })).await;
         assert_eq!(reply.status, 201, "{operation}: {}", reply.body);
         reply.has("x-contact-outcome", "created");
-        tap.plan(|_| Fault::Throttled);
-        let busy = r#"{"message":"Service Unavailable.","error":"Service Unavailable."}"#;
-        bundle.find("phone_number=27123456789").await.is(503, busy).has("retry-after", "1");
-        bundle.post(json!({ "phone_number": "27123456780" })).await.is(503, busy).has("retry-after", "1");
+        proxy.inject(|_| Fault::Throttled);
+        let unavailable = r#"{"message":"Service Unavailable.","error":"Service Unavailable."}"#;
+        bundle.flowiq_get("phone_number=27123456789").await.is(503, unavailable).has("retry-after", "1");
+        bundle
+            .flowiq_create(json!({ "phone_number": "27123456780" }))
+            .await
+            .is(503, unavailable)
+            .has("retry-after", "1");
     }
 }
 
-/// Indexes lag behind in the cloud. What they say is checked against the contact.
+/// What an index returns is checked against the contact itself.
 #[tokio::test]
-async fn an_index_that_lags_behind() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
+async fn stale_indexes_never_return_outdated_contacts() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     bundle.call("create-contact", jane()).await;
     let by_email = json!({ "email": "jane@example.com" });
     let by_number = json!({ "query": "+1415555" });
@@ -127,16 +123,16 @@ async fn an_index_that_lags_behind() {
 
     let change = json!({ "phone": PHONE, "name": "Janet", "email": "janet@example.com" });
     bundle.call("update-contact", change).await.has("x-contact-outcome", "updated");
-    tap.plan(|operation| if operation == "Query" { Fault::Stale } else { Fault::None });
+    proxy.inject(|operation| if operation == "Query" { Fault::StaleRead } else { Fault::None });
     bundle.call("get-contact", by_email.clone()).await.is(404, r#"{"error":"Contact not found"}"#);
     bundle.call("search-contacts", by_email).await.is(200, "[]");
     assert_eq!(bundle.call("search-contacts", by_number).await.each("name"), ["Janet"]);
 }
 
-/// More contacts than DynamoDB gives in one batch.
+/// More than the 100 items that DynamoDB returns for one BatchGetItem, and half of each batch is unprocessed.
 #[tokio::test]
-async fn an_address_that_very_many_share() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
+async fn an_email_of_130_contacts_is_read_in_several_batches() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     let tenant = bundle.tenant("demo-token").await;
     for n in 0..130 {
         let share = |contact: &mut contacts::model::Contact| {
@@ -146,25 +142,22 @@ async fn an_address_that_very_many_share() {
         };
         bundle.put(&tenant, &format!("+1415555{n:04}"), share).await;
     }
-    tap.plan(|_| Fault::Half);
+    proxy.inject(|_| Fault::UnprocessedKeys);
     let oldest = bundle.call("get-contact", json!({ "email": "OFFICE@example.com" })).await.json();
     assert_eq!(oldest["phone"], "+14155550129");
     assert_eq!(bundle.call("search-contacts", json!({ "email": "office@example.com" })).await.each("id").len(), 50);
 }
 
-/// A call answers for itself before Lambda ends the process.
+/// The function answers before Lambda stops the process.
 #[tokio::test]
-async fn no_time_left() {
-    let directory = tempfile::tempdir().unwrap();
-    let hasty = directory.path().join("template.yaml");
-    let text = std::fs::read_to_string(template()).unwrap();
-    std::fs::write(&hasty, text.replace("Timeout: 10", "Timeout: 1").replace("Timeout: 29", "Timeout: 1")).unwrap();
-    let (bundle, tap, _engine) = Bundle::tapped_with(Options { template: hasty, ..options() }).await;
+async fn a_call_that_runs_out_of_time_gets_503() {
+    let (options, _template) = with_timeout(1);
+    let (bundle, proxy, _engine) = Bundle::behind_proxy_with(options).await;
     for (action, body) in calls() {
-        // A process that has opened its connection, and may then wait for an answer.
-        tap.plan(|_| Fault::None);
+        // Starts a process, which opens its connection before the fault.
+        proxy.inject(|_| Fault::None);
         bundle.call(action, json!({ "phone": "x" })).await;
-        tap.plan(|_| Fault::Hangs);
+        proxy.inject(|_| Fault::HeldRequest);
         let reply = bundle.call(action, body).await;
         reply.is(503, r#"{"message":"Service Unavailable.","error":"Service Unavailable."}"#);
     }

@@ -1,5 +1,5 @@
-//! The contract, section 3: FlowIQ's endpoints. Each test is a story: a case finds what those before it
-//! left.
+//! The contract of FlowIQ's endpoints, `GET` and `POST /contact`, with all their errors. Each case finds what the cases
+//! before it have written.
 
 use contacts::model::TenantRecord;
 use contacts::model::{BotStatus, Contact};
@@ -10,49 +10,51 @@ use crate::support::{Bundle, token_record};
 const GET: &str = "GET /contact?tenantId=demo&phone_number=27123456789";
 const POST: &str = "POST /contact?tenantId=demo";
 
-/// John Doe, as the page of `POST /contact` gives him.
+/// The documented sample of `POST /contact`.
 const JOHN: &str =
     r#"{"name":"John Doe","phone_number":"+27123456789","email":"john@example.com","tags":"customer,premium"}"#;
 const CREATED: &str = r#"{"success":true,"message":"Contact created successfully","contact":{"id":"<id>","full_name":"John Doe","whatsapp_id":"27123456789","phone_number":"+27123456789","email":"john@example.com","tags":["customer","premium"],"organization_id":"<id>","created_at":"<time>"}}"#;
 const FOUND: &str = r#"{"success":true,"contact":{"id":"<id>","full_name":"John Doe","whatsapp_id":"27123456789","phone_number":"+27123456789","email":"john@example.com","tags":["customer","premium"],"organization_id":"<id>","bot_status":"active","allow_broadcast":true,"archived":false,"blocked":false,"active_status":false,"has_unread_messages":false,"source":{"type":"api","location":{},"created_at":"<time>"},"contact_summary":null,"contact_summary_updated_at":null,"created_at":"<time>","updated_at":"<time>"}}"#;
-const TAKEN: &str =
+const EXISTS: &str =
     r#"{"error":"Contact already exists","message":"A contact with phone number 27123456789 already exists"}"#;
 
-fn refused(error: &str, message: &str) -> String {
+/// The body of a 400 or 401.
+fn rejected(error: &str, message: &str) -> String {
     format!(r#"{{"success":false,"error":"{error}","message":"{message}"}}"#)
 }
 
-fn nobody(digits: &str) -> String {
+/// The body of a 404.
+fn not_found(digits: &str) -> String {
     format!(r#"{{"error":"Contact not found","message":"No contact found with phone number {digits}"}}"#)
 }
 
 #[tokio::test]
-async fn who_calls() {
+async fn the_key_and_the_tenant_are_checked_first() {
     let bundle = Bundle::start().await;
     bundle.access.issue("fiq_nowhere", &token_record(None, None)).await.unwrap();
     let late = token_record(Some(TenantRecord::new("demo", "demo")), Some(1_000_000_000));
     bundle.access.issue("fiq_late", &late).await.unwrap();
-    let no_header = refused("Authorization required", "Please provide Authorization bearer token");
-    let invalid = refused("Invalid API key", "The API key is invalid or expired");
-    let mismatch = refused("Authentication mismatch", "Bearer token does not match the provided tenantId");
-    let no_tenant = refused("Tenant ID is required", "Please provide tenantId query parameter");
+    let no_header = rejected("Authorization required", "Please provide Authorization bearer token");
+    let invalid = rejected("Invalid API key", "The API key is invalid or expired");
+    let mismatch = rejected("Authentication mismatch", "Bearer token does not match the provided tenantId");
+    let no_tenant = rejected("Tenant ID is required", "Please provide tenantId query parameter");
     for (method, body) in [("GET", ""), ("POST", r#"{"phone_number":"27123456789"}"#)] {
         let ask = |query: &str, token: &str| format!("{method} /contact{query} {token}");
         let demo = "?tenantId=demo&phone_number=27123456789";
         bundle
-            .holds(&[
+            .check_cases(&[
                 ("no header", &ask(demo, "-"), body, 401, &no_header),
                 ("unknown key", &ask(demo, "fiq_wrong"), body, 401, &invalid),
-                ("no fiq_, though it is a token", &ask(demo, "demo-token"), body, 401, &invalid),
+                ("a valid token without the prefix fiq_", &ask(demo, "demo-token"), body, 401, &invalid),
                 ("expired", &ask(demo, "fiq_late"), body, 401, &invalid),
-                ("who comes before what", &ask("", "-"), body, 401, &no_header),
-                ("who comes before what", &ask("", "fiq_wrong"), body, 401, &invalid),
+                ("the key is checked before the tenant", &ask("", "-"), body, 401, &no_header),
+                ("the key is checked before the tenant", &ask("", "fiq_wrong"), body, 401, &invalid),
                 ("no tenantId", &ask("?phone_number=27123456789", "fiq_demo"), body, 400, &no_tenant),
                 ("no tenantId", &ask("?tenantId=&phone_number=27123456789", "fiq_demo"), body, 400, &no_tenant),
                 ("another organisation's key", &ask(demo, "fiq_acme"), body, 401, &mismatch),
-                ("no organisation's key", &ask(demo, "fiq_nowhere"), body, 401, &mismatch),
-                ("an organisation nobody has", &ask("?tenantId=nobody", "fiq_demo"), body, 401, &mismatch),
-                ("slugs are exact", &ask("?tenantId=DEMO", "fiq_demo"), body, 401, &mismatch),
+                ("the key of a user without an organisation", &ask(demo, "fiq_nowhere"), body, 401, &mismatch),
+                ("an unknown organisation", &ask("?tenantId=nobody", "fiq_demo"), body, 401, &mismatch),
+                ("slugs are case-sensitive", &ask("?tenantId=DEMO", "fiq_demo"), body, 401, &mismatch),
             ])
             .await;
     }
@@ -65,9 +67,9 @@ async fn who_calls() {
 }
 
 #[tokio::test]
-async fn get() {
+async fn get_contact() {
     let bundle = Bundle::start().await;
-    bundle.holds(&[("created", POST, JOHN, 201, CREATED)]).await;
+    bundle.check_cases(&[("created", POST, JOHN, 201, CREATED)]).await;
     for numbers in [
         "phone_number=27123456789",
         "phone_number=+27123456789",
@@ -80,14 +82,20 @@ async fn get() {
         "whatsapp_id=&phone_number=27123456789",
         "phone_number=27123456789&unknown=x",
     ] {
-        bundle.holds(&[("found", &format!("GET /contact?tenantId=demo&{numbers}"), "", 200, FOUND)]).await;
+        bundle.check_cases(&[("found", &format!("GET /contact?tenantId=demo&{numbers}"), "", 200, FOUND)]).await;
     }
-    let neither = refused("Phone number is required", "Please provide phone_number or whatsapp_id");
+    let neither = rejected("Phone number is required", "Please provide phone_number or whatsapp_id");
     bundle
-        .holds(&[
+        .check_cases(&[
             ("neither number", "GET /contact?tenantId=demo", "", 400, &neither),
             ("neither number", "GET /contact?tenantId=demo&phone_number=&whatsapp_id=", "", 400, &neither),
-            ("a GET has no body", "GET /contact?tenantId=demo", r#"{"phone_number":"27123456789"}"#, 400, &neither),
+            (
+                "the body of a GET is ignored",
+                "GET /contact?tenantId=demo",
+                r#"{"phone_number":"27123456789"}"#,
+                400,
+                &neither,
+            ),
         ])
         .await;
     for (numbers, digits) in [
@@ -101,22 +109,22 @@ async fn get() {
         ("phone_number=nobody", ""),
     ] {
         let ask = format!("GET /contact?tenantId=demo&{numbers}");
-        bundle.holds(&[("not found", &ask, "", 404, &nobody(digits))]).await;
+        bundle.check_cases(&[("not found", &ask, "", 404, &not_found(digits))]).await;
     }
-    // Another organisation's contact is not found either.
+    // A contact of another organisation is not found either.
     bundle
-        .holds(&[(
+        .check_cases(&[(
             "not found",
             "GET /contact?tenantId=acme&phone_number=27123456789 fiq_acme",
             "",
             404,
-            &nobody("27123456789"),
+            &not_found("27123456789"),
         )])
         .await;
 }
 
 #[tokio::test]
-async fn post() {
+async fn create_contact() {
     let bundle = Bundle::start().await;
     let created = bundle.ask(POST, JOHN).await;
     created.is(201, CREATED).has("x-contact-outcome", "created");
@@ -126,19 +134,19 @@ async fn post() {
         r#"{"name":"Other","phone_number":"27123456789","tags":"other"}"#,
         r#"{"phone_number":"+27 12 345 6789","name":""}"#,
     ] {
-        bundle.holds(&[("the number exists already", POST, body, 409, TAKEN)]).await;
+        bundle.check_cases(&[("the number exists already", POST, body, 409, EXISTS)]).await;
     }
     assert_eq!(bundle.ask(GET, "").await.body, before, "nothing changed");
 
-    let required = refused("Phone number is required", "The phone number field is required.");
+    let required = rejected("Phone number is required", "The phone number field is required.");
     let digits = "The phone number must be 10 to 15 digits, beginning with a country code.";
-    let number = refused("Invalid phone number", digits);
-    let both = refused("Invalid phone number", &format!("{digits} The email must be a valid email address."));
-    let text = refused("Invalid phone number", "The phone number must be a string.");
-    let email = refused("Validation failed", "The email must be a valid email address.");
-    let malformed = refused("Malformed JSON", "The body must be a JSON object");
+    let number = rejected("Invalid phone number", digits);
+    let both = rejected("Invalid phone number", &format!("{digits} The email must be a valid email address."));
+    let text = rejected("Invalid phone number", "The phone number must be a string.");
+    let email = rejected("Validation failed", "The email must be a valid email address.");
+    let malformed = rejected("Malformed JSON", "The body must be a JSON object");
     bundle
-        .holds(&[
+        .check_cases(&[
             ("phone_number is required", POST, "{}", 400, &required),
             ("phone_number is required", POST, "", 400, &required),
             ("phone_number is required", POST, r#"{"phone_number":""}"#, 400, &required),
@@ -148,7 +156,7 @@ async fn post() {
             ("digits", POST, r#"{"phone_number":"1234567890123456"}"#, 400, &number),
             ("a string", POST, r#"{"phone_number":27123456789}"#, 400, &text),
             ("an address", POST, r#"{"phone_number":"27123456780","email":"nobody"}"#, 400, &email),
-            ("all that is wrong", POST, r#"{"phone_number":"1","email":"nobody"}"#, 400, &both),
+            ("all errors are listed", POST, r#"{"phone_number":"1","email":"nobody"}"#, 400, &both),
             ("a JSON object", POST, "nonsense", 400, &malformed),
         ])
         .await;
@@ -158,32 +166,30 @@ async fn post() {
         ("1 (415) 555-0124", "+14155550124"),
         ("00491701234567", "+491701234567"),
     ] {
-        let reply = bundle.post(json!({ "phone_number": given })).await;
+        let reply = bundle.flowiq_create(json!({ "phone_number": given })).await;
         assert_eq!((reply.status, &reply.json()["contact"]["phone_number"]), (201, &json!(shown)), "{given}");
         assert_eq!(reply.json()["contact"]["full_name"], json!(null));
     }
 }
 
-/// WhatsApp's other spelling of a number is the same person.
 #[tokio::test]
-async fn the_same_person_in_another_spelling() {
+async fn both_spellings_of_a_brazilian_number_are_one_contact() {
     let bundle = Bundle::start().await;
-    bundle.post(json!({ "phone_number": "5511987654321", "name": "João" })).await;
-    let again = bundle.post(json!({ "phone_number": "551187654321", "name": "Other" })).await;
+    bundle.flowiq_create(json!({ "phone_number": "5511987654321", "name": "João" })).await;
+    let again = bundle.flowiq_create(json!({ "phone_number": "551187654321", "name": "Other" })).await;
     again.is(
         409,
         r#"{"error":"Contact already exists","message":"A contact with phone number 551187654321 already exists"}"#,
     );
-    let found = bundle.find("whatsapp_id=551187654321").await.json();
+    let found = bundle.flowiq_get("whatsapp_id=551187654321").await.json();
     assert_eq!(
         (&found["contact"]["full_name"], &found["contact"]["whatsapp_id"]),
         (&json!("João"), &json!("5511987654321"))
     );
 }
 
-/// Both dialects share one model.
 #[tokio::test]
-async fn across_the_dialects() {
+async fn both_dialects_share_the_same_contacts() {
     let bundle = Bundle::start().await;
     let qyvos = json!({ "phone": "+27123456789", "name": "John Doe", "email": "john@example.com", "tags": "customer, premium" });
     let id = bundle.call("create-contact", qyvos).await.id();
@@ -193,13 +199,14 @@ async fn across_the_dialects() {
         "phone_number=%2B27123456789",
         "whatsapp_id=27123456789",
     ] {
-        let found = bundle.find(numbers).await;
+        let found = bundle.flowiq_get(numbers).await;
         found.is(200, FOUND);
         assert_eq!(found.json()["contact"]["id"], json!(id), "{numbers}");
     }
-    bundle.holds(&[("made through the other", POST, JOHN, 409, TAKEN)]).await;
+    bundle.check_cases(&[("created through Qyvo's endpoint", POST, JOHN, 409, EXISTS)]).await;
 
-    let theirs = bundle.post(json!({ "phone_number": "27999999999", "name": "Thandi", "tags": "new" })).await.json();
+    let theirs =
+        bundle.flowiq_create(json!({ "phone_number": "27999999999", "name": "Thandi", "tags": "new" })).await.json();
     let found = bundle.call("get-contact", json!({ "phone": "+27999999999" })).await;
     assert_eq!(
         (found.id(), &found.json()["source"]),
@@ -211,9 +218,8 @@ async fn across_the_dialects() {
     assert_eq!(theirs["contact"]["organization_id"], tenant);
 }
 
-/// The flags are the contact's own, not constants.
 #[tokio::test]
-async fn how_a_conversation_stands() {
+async fn stored_flags_and_the_summary_are_shown() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
     let paused = |contact: &mut Contact| {
@@ -229,7 +235,7 @@ async fn how_a_conversation_stands() {
         contact.created_at = "2025-12-11T10:30:00+00:00".parse().unwrap();
     };
     bundle.put(&tenant, "+27123456789", paused).await;
-    let found = bundle.find("phone_number=27123456789").await.json()["contact"].clone();
+    let found = bundle.flowiq_get("phone_number=27123456789").await.json()["contact"].clone();
     assert_eq!(found["bot_status"], "paused");
     assert_eq!(found["allow_broadcast"], false);
     for flag in ["archived", "blocked", "active_status", "has_unread_messages"] {
@@ -238,13 +244,13 @@ async fn how_a_conversation_stands() {
     assert_eq!(found["contact_summary"], "Asked about delivery");
     assert_eq!(found["contact_summary_updated_at"], "2025-12-11T10:30:00Z");
     assert_eq!(found["source"], json!({ "type": "widget", "location": {}, "created_at": "2025-12-11T10:30:00Z" }));
-    // The rest of what is said about consent is in `consent`.
+    // Consent events are in `events/consent_and_state.rs`.
     bundle.put(&tenant, "+27123456789", |contact| contact.opted_out_at = None).await;
-    assert_eq!(bundle.find("phone_number=27123456789").await.json()["contact"]["allow_broadcast"], true);
+    assert_eq!(bundle.flowiq_get("phone_number=27123456789").await.json()["contact"]["allow_broadcast"], true);
 }
 
 #[tokio::test]
-async fn other_verbs() {
+async fn other_methods_get_405() {
     let bundle = Bundle::start().await;
     let answer = r#"{"message":"Method Not Allowed.","error":"Method Not Allowed."}"#;
     for method in ["PUT", "PATCH", "DELETE", "OPTIONS"] {

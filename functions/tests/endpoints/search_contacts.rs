@@ -1,4 +1,4 @@
-//! `POST /api/v1/actions/search-contacts`
+//! `POST /api/v1/actions/search-contacts`: its documented sample, queries, filters, order, completeness.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,8 @@ use serde_json::json;
 
 use crate::support::Bundle;
 
-/// The page's own sample.
 #[tokio::test]
-async fn sample() {
+async fn the_documented_sample_works() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
     let jane = |contact: &mut Contact| {
@@ -32,7 +31,7 @@ async fn sample() {
 }
 
 #[tokio::test]
-async fn nothing_there() {
+async fn a_search_without_matches_returns_an_empty_list() {
     let bundle = Bundle::start().await;
     for body in
         [json!({}), json!([]), json!({ "query": "x" }), json!({ "tag": "x" }), json!({ "email": "x@example.com" })]
@@ -42,9 +41,9 @@ async fn nothing_there() {
     bundle.call_raw("search-contacts", "").await.is(200, "[]");
 }
 
-/// Created or changed, then found, every time. (Here the index never lags; see `faults`.)
+/// The embedded DynamoDB's indexes are never stale; `dynamodb/faults.rs` tests stale ones.
 #[tokio::test]
-async fn what_was_just_written_is_found() {
+async fn a_contact_is_found_right_after_it_was_written() {
     let bundle = Bundle::start().await;
     for round in 0..20 {
         let phone = format!("+1415555{round:04}");
@@ -60,9 +59,8 @@ async fn what_was_just_written_is_found() {
     }
 }
 
-/// Each query, and whom it finds.
 #[tokio::test]
-async fn queries() {
+async fn a_query_matches_part_of_a_name_phone_or_email() {
     let bundle = Bundle::start().await;
     for (phone, name, email) in [
         ("+14155550101", "José 100% O'Neil", "jose@example.com"),
@@ -120,7 +118,7 @@ async fn queries() {
 }
 
 #[tokio::test]
-async fn filters_are_combined() {
+async fn filters_are_combined_with_and() {
     let bundle = Bundle::start().await;
     for (phone, name, email, tags) in [
         ("+14155550101", "Jane", "Shared@example.com", "vip, new"),
@@ -150,10 +148,9 @@ async fn filters_are_combined() {
     }
 }
 
-/// Most recently active first: those with a message by its time, then the others by their age,
-/// then by id. Fifty at most, and the same ones every time.
+/// Contacts with a message by its time, then the others by created_at, both descending; ties by id.
 #[tokio::test]
-async fn order() {
+async fn the_fifty_most_recently_active_come_first() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
     let mut expected = Vec::new();
@@ -185,9 +182,8 @@ async fn order() {
     }
 }
 
-/// However many contacts there are, the one that matches is found, though it be the last.
 #[tokio::test]
-async fn the_least_active_of_three_thousand() {
+async fn a_search_covers_all_of_three_thousand_contacts() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
     let write = |n: i32| {
@@ -207,7 +203,7 @@ async fn the_least_active_of_three_thousand() {
     for query in ["needle", "+14150001234", "0001234"] {
         assert_eq!(bundle.call("search-contacts", json!({ "query": query })).await.each("name"), ["Needle"], "{query}");
     }
-    // A start that too many numbers have in common is no short cut, but finds them all the same.
+    // Too many numbers begin like this for the phone index to be used; the walk finds them all the same.
     assert_eq!(bundle.call("search-contacts", json!({ "query": "+1415000" })).await.each("id").len(), 50);
     assert_eq!(bundle.call("search-contacts", json!({ "query": "straw" })).await.each("id").len(), 50);
 }

@@ -1,24 +1,24 @@
-//! Events nobody here invented: those that `sam local generate-event` prints (`sam-…`), and those that
-//! lambda_http has recorded for its own tests (`lambda-http-…`), in `events/`.
+//! Events from other projects, in `functions/tests/recorded/`: those that `sam local generate-event` prints (`sam-…`), and
+//! those that `lambda_http` has recorded for its own tests (`lambda-http-…`).
 
 use std::fs;
 use std::path::Path;
 
-use carnet_local::Outcome;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, answered};
+use crate::support::{Bundle, Outcome, output_of};
 
 const PHONE: &str = "+14155550123";
 
+/// The event in the file of this name.
 fn event(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/events").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(name);
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The names of all events that begin like this.
-fn events(start: &str) -> Vec<String> {
-    let directory = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/events")).unwrap();
+/// The names of all files that begin with `start`.
+fn file_names(start: &str) -> Vec<String> {
+    let directory = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded")).unwrap();
     let names = directory.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.filter(|name| name.starts_with(start)).collect();
     names.sort();
@@ -31,21 +31,24 @@ async fn with_jane() -> Bundle {
     bundle
 }
 
-async fn handed(bundle: &Bundle, function: &str, event: &Value) -> Value {
-    answered(&bundle.invoke(function, event.clone()).await)
+/// The output of a successful invocation.
+async fn output(bundle: &Bundle, function: &str, event: &Value) -> Value {
+    output_of(&bundle.invoke(function, event.clone()).await)
 }
 
+/// The error type of a failed invocation.
 async fn error_type(bundle: &Bundle, function: &str, event: &Value) -> String {
     let outcome = bundle.invoke(function, event.clone()).await;
     let Outcome::Failed(error) = &outcome else { panic!("{function}: {outcome:?}") };
     serde_json::from_slice::<Value>(error).unwrap()["errorType"].as_str().unwrap().to_owned()
 }
 
-/// REST and HTTP APIs, function URLs, load balancers: as recorded nobody is known, with a token somebody is.
+/// Requests of REST APIs, HTTP APIs, function URLs and load balancers: as recorded they have no valid token; then with
+/// a token and a body.
 #[tokio::test]
-async fn requests_of_every_kind() {
+async fn http_requests_of_every_event_format_are_answered() {
     let bundle = with_jane().await;
-    let mut requests = events("lambda-http-");
+    let mut requests = file_names("lambda-http-");
     requests.extend(
         ["sam-alb-request", "sam-apigateway-aws-proxy", "sam-apigateway-http-api-proxy"]
             .map(|name| format!("{name}.json")),
@@ -53,7 +56,7 @@ async fn requests_of_every_kind() {
     assert!(requests.len() >= 17, "{requests:?}");
     for name in requests {
         let mut event = event(&name);
-        let answer = handed(&bundle, "search-contacts", &event).await;
+        let answer = output(&bundle, "search-contacts", &event).await;
         assert_eq!(
             (&answer["statusCode"], &answer["body"]),
             (&json!(401), &json!(r#"{"message":"Unauthenticated."}"#)),
@@ -71,7 +74,7 @@ async fn requests_of_every_kind() {
                     given.insert("Authorization".to_owned(), token);
                 }
             }
-            let answer = handed(&bundle, "search-contacts", &event).await;
+            let answer = output(&bundle, "search-contacts", &event).await;
             assert_eq!(answer["statusCode"], 200, "{name}: {answer}");
             let found: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
             assert_eq!(found[0]["name"], "Jane", "{name}");
@@ -80,48 +83,48 @@ async fn requests_of_every_kind() {
 }
 
 #[tokio::test]
-async fn a_queues_records() {
+async fn an_sqs_record_is_applied() {
     let bundle = with_jane().await;
     let mut event = event("sam-sqs-receive-message.json");
     let id = event["Records"][0]["messageId"].clone();
     let failed = json!({ "batchItemFailures": [{ "itemIdentifier": id }] });
-    assert_eq!(handed(&bundle, "update-contact", &event).await, failed, "its body is no envelope");
+    assert_eq!(output(&bundle, "update-contact", &event).await, failed, "its body is not an envelope");
     let body = bundle.envelope(json!({ "phone": PHONE, "name": "Janet" })).await;
     event["Records"][0]["body"] = json!(body.to_string());
-    assert_eq!(handed(&bundle, "update-contact", &event).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(output(&bundle, "update-contact", &event).await, json!({ "batchItemFailures": [] }));
     assert_eq!(bundle.call("search-contacts", json!({})).await.each("name"), ["Janet"]);
 }
 
 #[tokio::test]
-async fn an_event_on_a_bus() {
+async fn an_eventbridge_event_is_applied() {
     let bundle = with_jane().await;
     let mut event = event("sam-cloudwatch-scheduled-event.json");
     assert_eq!(error_type(&bundle, "update-contact", &event).await, "UnknownEvent");
     event["detail"] = bundle.envelope(json!({ "phone": PHONE, "name": "Janet" })).await;
-    assert_eq!(handed(&bundle, "update-contact", &event).await, json!(null));
+    assert_eq!(output(&bundle, "update-contact", &event).await, json!(null));
     assert_eq!(bundle.call("search-contacts", json!({})).await.each("name"), ["Janet"]);
 }
 
-/// A stream that is not ours is not told, and not passed over.
+/// Records of an unknown table are reported as failed. Records of items other than contacts are skipped.
 #[tokio::test]
-async fn a_tables_stream() {
+async fn a_stream_of_another_table_publishes_nothing() {
     let bundle = Bundle::start().await;
     let mut event = event("sam-dynamodb-update.json");
-    let answer = handed(&bundle, "publish-changes", &event).await;
+    let answer = output(&bundle, "publish-changes", &event).await;
     let first = event["Records"][0]["dynamodb"]["SequenceNumber"].clone();
     assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": first }] }));
-    // The same of items that are no contacts.
+    // Now with the keys of an item that is not a contact.
     let keys = json!({ "tenant_id": { "S": bundle.tenant("demo-token").await.id() }, "item": { "S": "tagdef#vip" } });
     for record in event["Records"].as_array_mut().unwrap() {
         record["dynamodb"]["Keys"] = keys.clone();
     }
-    assert_eq!(handed(&bundle, "publish-changes", &event).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(output(&bundle, "publish-changes", &event).await, json!({ "batchItemFailures": [] }));
     assert_eq!(bundle.events(), Vec::<Value>::new());
 }
 
-/// Whatever else is handed over is refused by everyone, and the process serves the next call.
+/// The same process then serves the next call.
 #[tokio::test]
-async fn what_nobody_knows() {
+async fn unknown_events_fail_with_unknown_event() {
     let bundle = with_jane().await;
     let others =
         [event("sam-s3-put.json"), event("sam-dynamodb-update.json"), json!({}), json!([]), json!("text"), json!(null)];

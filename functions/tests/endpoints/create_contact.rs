@@ -1,12 +1,11 @@
-//! `POST /api/v1/actions/create-contact`
+//! `POST /api/v1/actions/create-contact`: its documented sample, upserts, spellings of one phone number, metadata.
 
 use serde_json::json;
 
 use crate::support::Bundle;
 
-/// The page's own sample.
 #[tokio::test]
-async fn sample() {
+async fn the_documented_sample_works() {
     let bundle = Bundle::start().await;
     let body = r#"{
     "phone": "+14155550123",
@@ -31,7 +30,7 @@ async fn sample() {
 }
 
 #[tokio::test]
-async fn a_phone_is_enough() {
+async fn only_the_phone_is_required() {
     let bundle = Bundle::start().await;
     bundle
         .call("create-contact", json!({ "phone": "00 1 (415) 555-0123" }))
@@ -44,12 +43,12 @@ async fn a_phone_is_enough() {
 }
 
 #[tokio::test]
-async fn a_second_call_changes_what_it_gives_and_keeps_the_rest() {
+async fn an_upsert_replaces_given_fields_and_keeps_the_others() {
     let bundle = Bundle::start().await;
     let phone = "+14155550123";
     let first = json!({ "phone": phone, "name": "Jane", "email": "j@example.com", "tags": "a,b", "metadata": { "x": 1, "y": 2 } });
     let created = bundle.call("create-contact", first.clone()).await;
-    let known = |name: &str, email: &str, tags: &str| {
+    let answer = |name: &str, email: &str, tags: &str| {
         format!(
             r#"{{"id":"<id>","phone":"{phone}","name":{name},"email":{email},"tags":{tags},"created_at":"<time>"}}"#
         )
@@ -57,30 +56,30 @@ async fn a_second_call_changes_what_it_gives_and_keeps_the_rest() {
     bundle
         .call("create-contact", first)
         .await
-        .is(201, &known("\"Jane\"", "\"j@example.com\"", r#"["a","b"]"#))
+        .is(201, &answer("\"Jane\"", "\"j@example.com\"", r#"["a","b"]"#))
         .has("x-contact-outcome", "unchanged");
     bundle
         .call("create-contact", json!({ "phone": phone, "name": "Janet", "tags": "c" }))
         .await
-        .is(201, &known("\"Janet\"", "\"j@example.com\"", r#"["c"]"#))
+        .is(201, &answer("\"Janet\"", "\"j@example.com\"", r#"["c"]"#))
         .has("x-contact-outcome", "updated");
-    // Metadata is replaced as a whole; what is empty is cleared.
+    // Metadata is replaced as a whole; empty fields are cleared.
     bundle
         .call(
             "create-contact",
             json!({ "phone": phone, "name": "", "email": null, "tags": "", "metadata": { "z": 3 } }),
         )
         .await
-        .is(201, &known("null", "null", "[]"));
+        .is(201, &answer("null", "null", "[]"));
     let found = bundle.call("get-contact", json!({ "phone": phone })).await.json();
     assert_eq!(found["metadata"], json!({ "z": 3 }));
     assert_eq!(found["id"], created.json()["id"]);
     assert_eq!(found["created_at"], created.json()["created_at"]);
 }
 
-/// WhatsApp spells some people's numbers in two ways. The first one given is the one kept.
+/// WhatsApp spells some numbers in two ways. The contact keeps the spelling that was given first.
 #[tokio::test]
-async fn one_person_is_one_contact_in_every_spelling() {
+async fn every_spelling_of_a_number_is_the_same_contact() {
     let bundle = Bundle::start().await;
     for (first, second) in [
         ("+55 11 98765-4321", "+551187654321"),
@@ -103,7 +102,7 @@ async fn one_person_is_one_contact_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn metadata_keeps_its_spelling() {
+async fn metadata_keeps_the_spelling_of_numbers_and_keys() {
     let bundle = Bundle::start().await;
     let metadata = r#"{"lifetime_value":8742.00,"big":123456789012345678901234567890,"z":{"b":1e5,"a":[null,"é\n"]}}"#;
     let body = format!(r#"{{"phone": "+14155550123", "metadata": {metadata} }}"#);

@@ -1,19 +1,23 @@
-//! Who may call, and what each sees.
+//! The contract's rules about tokens and tenants: 401, the 422 of a user without a tenant, and that no tenant sees
+//! another's contacts. Also that logs hold no personal data. FlowIQ's keys are in `flowiq.rs`.
 
 use contacts::model::TenantRecord;
 use contacts::model::Timestamp;
 use serde_json::json;
 
-use crate::support::{ACTIONS, Bundle, token_record};
+use crate::support::{Bundle, actions, token_record};
+
+const UNAUTHENTICATED: &str = r#"{"message":"Unauthenticated."}"#;
+const NO_WORKSPACE: &str = r#"{"error":"No workspace configured for this account."}"#;
 
 #[tokio::test]
-async fn without_a_token_that_works() {
+async fn calls_without_a_valid_token_get_401() {
     let bundle = Bundle::start().await;
     let an_hour_ago = Timestamp::now().as_second() - 3600;
     let record = || Some(TenantRecord::new("late", "late"));
     bundle.access.issue("expired-token", &token_record(record(), Some(an_hour_ago))).await.unwrap();
     bundle.access.issue("lasting-token", &token_record(record(), Some(an_hour_ago + 7200))).await.unwrap();
-    for action in ACTIONS {
+    for action in actions() {
         for authorization in [
             "",
             "Bearer",
@@ -25,9 +29,19 @@ async fn without_a_token_that_works() {
             "Bearer demo-token2",
         ] {
             let reply = bundle.send(action, &[("authorization", authorization)], "{").await;
-            reply.is(401, r#"{"message":"Unauthenticated."}"#);
+            reply.is(401, UNAUTHENTICATED);
         }
-        bundle.send(action, &[], "{}").await.is(401, r#"{"message":"Unauthenticated."}"#);
+        let wrong = format!("{action} wrong");
+        bundle
+            .check_cases(&[
+                ("the token is missing", &format!("{action} -"), "{}", 401, UNAUTHENTICATED),
+                ("the token is wrong", &wrong, "{}", 401, UNAUTHENTICATED),
+                ("the token is checked before the body", &wrong, "nonsense", 401, UNAUTHENTICATED),
+            ])
+            .await;
+        // Qyvo's endpoints accept FlowIQ's keys: this call gets as far as its body.
+        let malformed = r#"{"message":"Malformed JSON.","error":"Malformed JSON."}"#;
+        bundle.ask(&format!("{action} fiq_demo"), "nonsense").await.is(422, malformed);
     }
     for authorization in ["bearer demo-token", "BEARER  demo-token ", "Bearer lasting-token"] {
         let reply = bundle.send("search-contacts", &[("authorization", authorization)], "{}").await;
@@ -35,20 +49,20 @@ async fn without_a_token_that_works() {
     }
 }
 
-/// Before the body is looked at.
+/// Whatever the body is: the tenant is checked before it.
 #[tokio::test]
-async fn without_a_tenant() {
+async fn a_user_without_a_tenant_gets_422() {
     let bundle = Bundle::start().await;
-    for action in ACTIONS {
+    for action in actions() {
         for body in ["{}", "nonsense", r#"{"phone":"x"}"#] {
             let reply = bundle.send(action, &[("authorization", "Bearer orphan-token")], body).await;
-            reply.is(422, r#"{"error":"No workspace configured for this account."}"#);
+            reply.is(422, NO_WORKSPACE);
         }
     }
 }
 
 #[tokio::test]
-async fn tenants_never_meet() {
+async fn a_tenant_neither_finds_nor_changes_another_tenants_contacts() {
     let bundle = Bundle::start().await;
     let phone = "+14155550123";
     let body = json!({ "phone": phone, "name": "Demo's", "email": "jane@example.com", "tags": "vip" });
@@ -87,12 +101,12 @@ async fn tenants_never_meet() {
     assert_eq!(bundle.call("search-contacts", json!({})).await.each("name"), ["Demo's"]);
 }
 
-/// One line of JSON a call, with its request id, and nothing of what was said in it.
+/// Each call logs one line of JSON with its request id, and nothing from its token, path or body.
 #[tokio::test]
-async fn nothing_personal_is_logged() {
+async fn logs_hold_no_personal_data() {
     let bundle = Bundle::start().await;
     let body = json!({ "phone": "+14155550123", "name": "Secretname", "email": "secret@example.com", "tags": "secrettag", "metadata": { "secretkey": "secretvalue" } });
-    for action in ACTIONS {
+    for action in actions() {
         bundle.call(action, body.clone()).await;
         bundle
             .call_raw(action, "{\"phone\": \"secretphone\", \"email\": \"secretmail\", \"tag\": \"secret,tag\"}")
@@ -100,20 +114,20 @@ async fn nothing_personal_is_logged() {
         bundle.send(action, &[("authorization", "Bearer secrettoken")], "secretbody").await;
     }
     bundle.me("secrettoken").await;
-    bundle.find("phone_number=14155550123").await;
-    bundle.find("phone_number=secret4155550123&whatsapp_id=4155550123").await;
+    bundle.flowiq_get("phone_number=14155550123").await;
+    bundle.flowiq_get("phone_number=secret4155550123&whatsapp_id=4155550123").await;
     for _ in 0..2 {
-        bundle.post(json!({ "phone_number": "4155550123", "name": "Secretname", "tags": "secrettag" })).await;
+        bundle.flowiq_create(json!({ "phone_number": "4155550123", "name": "Secretname", "tags": "secrettag" })).await;
     }
     bundle.ask("GET /secret4155550123?secret=secret", "").await;
     let log = bundle.stop().await;
     for personal in ["secret", "Secret", "4155550123", "demo-token"] {
         assert!(!log.contains(personal), "{log}");
     }
-    // The local stack has lines of its own, and so has the change feed.
-    let of_calls = log.lines().filter(|line| line.starts_with('{') && !line.contains("publish-changes"));
-    let answered: Vec<serde_json::Value> = of_calls.map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(answered.len(), 7 * 3 + 6, "{log}");
+    // The local deployment and publish-changes log lines of their own.
+    let calls = log.lines().filter(|line| line.starts_with('{') && !line.contains("publish-changes"));
+    let answered: Vec<serde_json::Value> = calls.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answered.len(), actions().len() * 3 + 6, "{log}");
     for line in answered {
         assert_eq!(line["message"], "answered");
         assert!(line["span"]["request_id"].as_str().is_some_and(|id| id.len() == 36), "{line}");

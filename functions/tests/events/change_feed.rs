@@ -1,34 +1,34 @@
-//! The change feed: every change of a contact leaves as an event, once, and nothing else does.
+//! The change feed: every change that an endpoint exposes is published as a change event, and nothing else is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use carnet_local::{Options, Outcome};
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, answered, options};
+use crate::support::{Bundle, Options, Outcome, options, output_of};
 
 const PHONE: &str = "+14155550123";
 
-/// What has been published so far: kinds, with the names of changed fields.
-async fn told(bundle: &Bundle) -> Vec<String> {
+/// The events published so far: their types without `contact.`, and the names of the changed fields.
+async fn published(bundle: &Bundle) -> Vec<String> {
     bundle.caught_up().await;
-    let one = |event: &Value| {
+    let describe = |event: &Value| {
         let changed = event["detail"]["changed"].as_array();
         let changed =
             changed.map(|fields| fields.iter().map(|field| field.as_str().unwrap()).collect::<Vec<_>>().join(","));
         let kind = event["detail-type"].as_str().unwrap().trim_start_matches("contact.").to_owned();
         changed.map_or(kind.clone(), |changed| format!("{kind} {changed}"))
     };
-    bundle.events().iter().map(one).collect()
+    bundle.events().iter().map(describe).collect()
 }
 
+/// Invokes a function for tenant `demo`, which has to succeed.
 async fn send(bundle: &Bundle, function: &str, input: Value) {
-    answered(&bundle.invoke(function, bundle.envelope(input).await).await);
+    output_of(&bundle.invoke(function, bundle.envelope(input).await).await);
 }
 
 #[tokio::test]
-async fn a_contacts_story() {
+async fn every_exposed_change_is_published_without_personal_data() {
     let bundle = Bundle::start().await;
     let created = json!({ "phone": PHONE, "name": "Jane" });
     let id = bundle.call("create-contact", created.clone()).await.id();
@@ -47,7 +47,7 @@ async fn a_contacts_story() {
     send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused", "occurred_at": "1778141663" }))
         .await;
     bundle.call("remove-tag", json!({ "phone": PHONE, "tag": "b" })).await;
-    let story = [
+    let expected = [
         "created",
         "tagged",
         "updated name,metadata",
@@ -61,9 +61,9 @@ async fn a_contacts_story() {
         "updated bot_status",
         "untagged",
     ];
-    assert_eq!(told(&bundle).await, story);
+    assert_eq!(published(&bundle).await, expected);
 
-    // What changes nothing a client can see is no event, however it is said.
+    // Writes that change nothing that an endpoint exposes publish nothing.
     bundle
         .call("create-contact", json!({ "phone": PHONE, "name": "Janet" }))
         .await
@@ -78,7 +78,7 @@ async fn a_contacts_story() {
     send(&bundle, "record-consent", json!({ "phone": PHONE, "consent": "opt_in", "occurred_at": "1778141665" })).await;
     send(&bundle, "set-contact-state", json!({ "phone": PHONE, "bot_status": "paused", "occurred_at": "1778141663" }))
         .await;
-    assert_eq!(told(&bundle).await, story);
+    assert_eq!(published(&bundle).await, expected);
 
     let events = bundle.events();
     let tenant = bundle.tenant("demo-token").await;
@@ -96,23 +96,23 @@ async fn a_contacts_story() {
     assert!(versions.is_sorted(), "{versions:?}");
     ids.sort();
     ids.dedup();
-    assert_eq!(ids.len(), story.len());
+    assert_eq!(ids.len(), expected.len());
     let everything = json!(events).to_string();
     for personal in ["Jane", "4155550123", "vip", "\"a\""] {
         assert!(!everything.contains(personal), "{everything}");
     }
 }
 
-/// Only where the operator says so.
+/// The parameter EventDetail selects it.
 #[tokio::test]
-async fn the_contact_itself() {
+async fn events_contain_the_contact_when_configured() {
     let mut options = options();
     options.parameters.insert("EventDetail".into(), "contact".into());
     let bundle = Bundle::with(options).await;
     bundle
         .call("create-contact", json!({ "phone": PHONE, "name": "Jane", "tags": "vip", "metadata": { "a": 1 } }))
         .await;
-    assert_eq!(told(&bundle).await, ["created", "tagged"]);
+    assert_eq!(published(&bundle).await, ["created", "tagged"]);
     let events = bundle.events();
     let contact = &events[0]["detail"]["contact"];
     assert_eq!(
@@ -122,18 +122,18 @@ async fn the_contact_itself() {
     assert_eq!((&events[1]["detail"]["tag"], &events[1]["detail"]["contact"]), (&json!("vip"), &json!(null)));
 }
 
-/// What the bus refuses is put again, in the call and by calling again; nothing is skipped.
+/// They are retried within the invocation, and by the invocation being retried.
 #[tokio::test]
-async fn what_is_refused_comes_again() {
-    // Some entries now and then; and all of them, for longer than a call is patient.
-    for (every, refusals) in [(3, 3), (3, 12), (1, 100)] {
+async fn entries_that_the_bus_rejects_are_retried_until_published() {
+    // Every third entry a few times; and all entries, for longer than one invocation retries.
+    for (every, rejections) in [(3, 3), (3, 12), (1, 100)] {
         let bundle = Bundle::with(Options { backoff: std::time::Duration::from_millis(5), ..options() }).await;
         let refused = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&refused);
         let asked = AtomicUsize::new(0);
         bundle.refuse_events(move |_| {
             let refuse =
-                asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(every) && count.load(Ordering::SeqCst) < refusals;
+                asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(every) && count.load(Ordering::SeqCst) < rejections;
             count.fetch_add(usize::from(refuse), Ordering::SeqCst);
             refuse
         });
@@ -141,7 +141,7 @@ async fn what_is_refused_comes_again() {
             bundle.call("create-contact", json!({ "phone": format!("+1415555{n:04}"), "tags": "a" })).await;
         }
         bundle.caught_up().await;
-        assert_eq!(refused.load(Ordering::SeqCst), refusals);
+        assert_eq!(refused.load(Ordering::SeqCst), rejections);
         let events = bundle.events();
         let mut ids: Vec<&str> = events.iter().map(|event| event["detail"]["event_id"].as_str().unwrap()).collect();
         ids.sort_unstable();
@@ -150,9 +150,9 @@ async fn what_is_refused_comes_again() {
     }
 }
 
-/// The same change told twice has the same ids: a consumer can drop what it knows.
+/// Consumers can drop duplicates by `event_id`.
 #[tokio::test]
-async fn a_change_told_twice_has_the_same_id() {
+async fn a_change_published_twice_has_the_same_event_id() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
     let id = bundle.call("create-contact", json!({ "phone": PHONE, "tags": "a" })).await.id();
@@ -172,8 +172,8 @@ async fn a_change_told_twice_has_the_same_id() {
     let keys = json!({ "tenant_id": { "S": tenant.id() }, "item": { "S": format!("contact#{id}") } });
     let other = json!({ "tenant_id": { "S": tenant.id() }, "item": { "S": "event#message#1" } });
     let unreadable = json!({ "tenant_id": { "S": "nobody" }, "item": { "S": "contact#1" } });
-    let told = [record("1", keys.clone()), record("2", other)];
-    let outcome = bundle.invoke("publish-changes", json!({ "Records": told })).await;
+    let records = [record("1", keys.clone()), record("2", other)];
+    let outcome = bundle.invoke("publish-changes", json!({ "Records": records })).await;
     assert!(
         matches!(&outcome, Outcome::Answered(answer) if answer.as_ref() == br#"{"batchItemFailures":[]}"#),
         "{outcome:?}"
@@ -183,7 +183,7 @@ async fn a_change_told_twice_has_the_same_id() {
     for n in 0..2 {
         assert_eq!(events[n]["detail"], events[n + 2]["detail"]);
     }
-    // From the first that can't be read on, all come again; what was before it is told.
+    // The record before the unreadable one is published. The unreadable one and all after it are retried.
     let records = json!({ "Records": [record("3", keys.clone()), record("4", unreadable), record("5", keys)] });
     let outcome = bundle.invoke("publish-changes", records).await;
     let failures = br#"{"batchItemFailures":[{"itemIdentifier":"4"}]}"#;
@@ -191,7 +191,7 @@ async fn a_change_told_twice_has_the_same_id() {
     assert_eq!(bundle.events().len(), 6);
 }
 
-/// An attribute as streams write it, as far as contacts have them.
+/// An attribute in the JSON of stream records, for the types that contacts have.
 fn dynamodb_json(value: &aws_sdk_dynamodb::types::AttributeValue) -> Value {
     use aws_sdk_dynamodb::types::AttributeValue;
     match value {

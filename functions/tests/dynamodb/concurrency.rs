@@ -1,4 +1,5 @@
-//! Many calls at the same moment, over several processes.
+//! Simultaneous calls, served by several processes of a function. Simultaneous changes of tags are in
+//! `endpoints/tags.rs`.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -6,7 +7,7 @@ use serde_json::json;
 use crate::support::Bundle;
 
 #[tokio::test]
-async fn forty_creates_of_one_phone_are_one_contact() {
+async fn forty_simultaneous_creates_of_one_phone_make_one_contact() {
     let bundle = Bundle::start().await;
     let spellings = ["+5511987654321", "+551187654321", "+55 (11) 98765-4321", "0055 11 8765 4321"];
     let calls = (0..40).map(|n| {
@@ -25,7 +26,7 @@ async fn forty_creates_of_one_phone_are_one_contact() {
 }
 
 #[tokio::test]
-async fn forty_merges_are_all_there() {
+async fn forty_simultaneous_merges_of_metadata_are_all_kept() {
     let bundle = Bundle::start().await;
     bundle.call("create-contact", json!({ "phone": "+14155550123", "tags": "vip" })).await;
     let calls = (0..40).map(|n| {
@@ -43,9 +44,9 @@ async fn forty_merges_are_all_there() {
     assert!((0..40).all(|n| metadata[&format!("key{n}")] == n));
 }
 
-/// Imports tag thousands with one new tag: none may fail because others define it too.
+/// An import gives a new tag to thousands of contacts: no write may fail because another one defines the tag.
 #[tokio::test]
-async fn forty_contacts_with_one_new_tag() {
+async fn forty_contacts_can_define_the_same_tag_simultaneously() {
     let bundle = Bundle::start().await;
     let calls = (0..40).map(|n| {
         let body = json!({ "phone": format!("+1415555{n:04}"), "tags": "import, 2026" });

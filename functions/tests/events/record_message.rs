@@ -1,14 +1,14 @@
-//! Event `record-message`: counted once, however often and in whichever order messages arrive.
+//! The function `record-message`: a message is counted once, however often and in whichever order it is delivered.
 
 use std::collections::HashMap;
 use std::fs;
 
-use carnet_local::Outcome;
-use contacts::model::{Contact, Source, Timestamp};
+use contacts::model::Timestamp;
+use contacts::model::{Contact, Source};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, Tap, answered};
+use crate::support::{Bundle, Fault, FaultProxy, Outcome, error_of, output_of};
 
 const PHONE: &str = "+14155550123";
 /// 2026-05-07T08:14:23Z
@@ -18,7 +18,7 @@ fn message(phone: &str, id: &str, at: i64) -> Value {
     json!({ "phone": phone, "message_id": id, "direction": "in", "occurred_at": at.to_string() })
 }
 
-/// What a queue hands over: a batch of messages of the demo tenant.
+/// A batch of an SQS queue: messages of the tenant `demo`.
 async fn batch(bundle: &Bundle, messages: &[Value]) -> Value {
     let tenant_id = bundle.tenant("demo-token").await.id();
     let records = messages.iter().enumerate().map(|(n, message)| {
@@ -28,24 +28,26 @@ async fn batch(bundle: &Bundle, messages: &[Value]) -> Value {
     json!({ "Records": records.collect::<Vec<_>>() })
 }
 
-async fn delivered(bundle: &Bundle, messages: &[Value]) {
+/// Delivers a batch, in which no record may fail.
+async fn deliver(bundle: &Bundle, messages: &[Value]) {
     let outcome = bundle.invoke("record-message", batch(bundle, messages).await).await;
-    assert_eq!(answered(&outcome), json!({ "batchItemFailures": [] }));
+    assert_eq!(output_of(&outcome), json!({ "batchItemFailures": [] }));
 }
 
 async fn contact(bundle: &Bundle, phone: &str) -> Value {
     bundle.call("get-contact", json!({ "phone": phone })).await.json()
 }
 
-fn shown(second: i64) -> String {
+/// The time as Qyvo's endpoints show it.
+fn formatted(second: i64) -> String {
     Timestamp::from_second(second).unwrap().to_string()
 }
 
 #[tokio::test]
-async fn one_message() {
+async fn a_message_is_counted_and_updates_the_last_message_time() {
     let bundle = Bundle::start().await;
     bundle.call("create-contact", json!({ "phone": PHONE, "name": "Jane", "tags": "vip" })).await;
-    // In the person's other spellings too, and with whatever way of writing a time.
+    // Times in three formats, in which the third message is older than the second.
     for (n, at, latest) in
         [(1, "2026-05-07T08:14:23Z", 23), (2, "2026-05-07T10:14:25+02:00", 25), (3, "1778141664", 25)]
     {
@@ -53,7 +55,7 @@ async fn one_message() {
         given["occurred_at"] = json!(at);
         given["direction"] = json!(if n == 2 { "out" } else { "in" });
         for _ in 0..2 {
-            delivered(&bundle, &[given.clone()]).await;
+            deliver(&bundle, &[given.clone()]).await;
             let jane = contact(&bundle, PHONE).await;
             assert_eq!(
                 (&jane["total_messages"], &jane["last_message_at"]),
@@ -65,11 +67,11 @@ async fn one_message() {
 }
 
 #[tokio::test]
-async fn an_unknown_sender_becomes_a_contact() {
+async fn a_message_of_an_unknown_phone_creates_a_contact() {
     let bundle = Bundle::start().await;
     let mut from_widget = message("+55 11 98765-4321", "1", SOME_TIME);
     from_widget["source"] = json!("widget");
-    delivered(&bundle, &[from_widget, message("+551187654321", "2", SOME_TIME + 1)]).await;
+    deliver(&bundle, &[from_widget, message("+551187654321", "2", SOME_TIME + 1)]).await;
     let sender = contact(&bundle, "+5511987654321").await;
     assert_eq!(
         (&sender["source"], &sender["total_messages"], &sender["phone"]),
@@ -77,8 +79,8 @@ async fn an_unknown_sender_becomes_a_contact() {
     );
     assert_eq!(bundle.call("search-contacts", json!({})).await.each("phone"), ["+5511987654321"]);
 
-    // Whose source is not named came by the API; an id that nobody has makes nobody.
-    delivered(&bundle, &[message("+14155550999", "3", SOME_TIME)]).await;
+    // The default source is api. An unknown contact_id creates nothing.
+    deliver(&bundle, &[message("+14155550999", "3", SOME_TIME)]).await;
     assert_eq!(contact(&bundle, "+14155550999").await["source"], "api");
     let mut unknown = message("", "4", SOME_TIME);
     unknown["contact_id"] = json!("01890a5d-ac96-774b-bcce-b302099a8057");
@@ -90,7 +92,7 @@ async fn an_unknown_sender_becomes_a_contact() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
+async fn invalid_messages_are_rejected() {
     let bundle = Bundle::start().await;
     for (field, value, text) in [
         ("message_id", json!(""), "The message id field is required."),
@@ -117,19 +119,17 @@ async fn what_is_refused() {
         let mut input = message(PHONE, "1", SOME_TIME);
         input[field] = value.clone();
         let outcome = bundle.invoke("record-message", bundle.envelope(input).await).await;
-        let Outcome::Failed(error) = &outcome else { panic!("{field} {value}: {outcome:?}") };
-        let error: Value = serde_json::from_slice(error).unwrap();
-        let message: Value = serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap();
-        assert_eq!((&error["errorType"], &message["errors"]), (&json!("ValidationFailed"), &json!({ field: [text] })));
+        let (error_type, message) = error_of(&outcome);
+        let expected = json!({ field: [text] });
+        assert_eq!((error_type.as_str(), &message["errors"]), ("ValidationFailed", &expected), "{field} {value}");
     }
     assert_eq!(bundle.call("search-contacts", json!({})).await.body, "[]");
 }
 
-/// A message that has counted makes nobody again who was removed since.
 #[tokio::test]
-async fn who_was_removed_stays_away() {
+async fn a_redelivered_message_does_not_recreate_a_deleted_contact() {
     let bundle = Bundle::start().await;
-    delivered(&bundle, &[message(PHONE, "1", SOME_TIME)]).await;
+    deliver(&bundle, &[message(PHONE, "1", SOME_TIME)]).await;
     let tenant_id = bundle.tenant("demo-token").await.id().to_string();
     let id = contact(&bundle, PHONE).await["id"].as_str().unwrap().to_owned();
     let s = aws_sdk_dynamodb::types::AttributeValue::S;
@@ -139,18 +139,18 @@ async fn who_was_removed_stays_away() {
     assert!(matches!(again, Outcome::Answered(_)));
     assert_eq!(bundle.call("search-contacts", json!({})).await.body, "[]");
     bundle.caught_up().await;
-    let told: Vec<Value> = bundle.events().iter().map(|event| event["detail-type"].clone()).collect();
-    assert_eq!(told, ["contact.created", "contact.deleted"]);
+    let types: Vec<Value> = bundle.events().iter().map(|event| event["detail-type"].clone()).collect();
+    assert_eq!(types, ["contact.created", "contact.deleted"]);
     let versions: Vec<Value> = bundle.events().iter().map(|event| event["detail"]["version"].clone()).collect();
     assert_eq!(versions, [1, 2]);
-    // Another message does, as somebody new.
-    delivered(&bundle, &[message(PHONE, "2", SOME_TIME)]).await;
+    // A new message creates the contact again.
+    deliver(&bundle, &[message(PHONE, "2", SOME_TIME)]).await;
     assert_eq!(contact(&bundle, PHONE).await["total_messages"], 1);
 }
 
-/// Each three times, shuffled, in batches, over four processes.
+/// In random order, in batches of ten, four batches at a time in four processes.
 #[tokio::test]
-async fn a_thousand_messages_delivered_three_times() {
+async fn a_thousand_messages_delivered_three_times_are_counted_once() {
     let bundle = Bundle::start().await;
     let mut random = fastrand::Rng::with_seed(50);
     let mut expected: HashMap<String, (u64, i64)> = HashMap::new();
@@ -165,7 +165,7 @@ async fn a_thousand_messages_delivered_three_times() {
     random.shuffle(&mut messages);
     let batches: Vec<&[Value]> = messages.chunks(10).collect();
     for four in batches.chunks(4) {
-        join_all(four.iter().map(|messages| delivered(&bundle, messages))).await;
+        join_all(four.iter().map(|messages| deliver(&bundle, messages))).await;
     }
     assert!(bundle.processes("record-message") >= 4);
     assert_eq!(expected.len(), 50);
@@ -173,14 +173,14 @@ async fn a_thousand_messages_delivered_three_times() {
         let contact = contact(&bundle, &phone).await;
         assert_eq!(
             (&contact["total_messages"], &contact["last_message_at"]),
-            (&json!(total), &json!(shown(last))),
+            (&json!(total), &json!(formatted(last))),
             "{phone}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_message_moves_its_contact_to_the_top() {
+async fn a_message_moves_its_contact_to_the_top_of_searches() {
     let bundle = Bundle::start().await;
     let tenant = bundle.tenant("demo-token").await;
     for n in 0..5 {
@@ -193,111 +193,116 @@ async fn a_message_moves_its_contact_to_the_top() {
     }
     let order = async |body: Value| bundle.call("search-contacts", body).await.each("phone");
     assert_eq!(order(json!({})).await.last().unwrap(), "+14155550004");
-    delivered(&bundle, &[message("+14155550004", "1", SOME_TIME + 60)]).await;
+    deliver(&bundle, &[message("+14155550004", "1", SOME_TIME + 60)]).await;
     for body in [json!({}), json!({ "tag": "vip" }), json!({ "query": "+1415555" })] {
         let order = order(body.clone()).await;
         assert_eq!((order.len(), order[0].as_str()), (5, "+14155550004"), "{body}");
     }
 }
 
-/// One contact's in one batch are one write, and what they cost is what the layout says.
 #[tokio::test]
-async fn what_messages_cost() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
+async fn messages_of_one_contact_in_a_batch_cost_one_transaction() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     for (phone, tags) in [(PHONE, ""), ("+14155550999", "a, b")] {
         bundle.call("create-contact", json!({ "phone": phone, "name": "Jane", "tags": tags })).await;
-        delivered(&bundle, &[message(phone, &format!("{phone} first"), SOME_TIME)]).await;
+        deliver(&bundle, &[message(phone, &format!("{phone} first"), SOME_TIME)]).await;
     }
-    let cost = |tap: &Tap| {
-        let seen = tap.take();
+    let cost = |proxy: &FaultProxy| {
+        let seen = proxy.take_requests();
         let operations: Vec<String> = seen.iter().map(|seen| seen.operation.clone()).collect();
         (operations, seen.iter().map(|seen| seen.units).collect::<Vec<_>>())
     };
     let two = vec!["BatchGetItem".to_owned(), "TransactWriteItems".to_owned()];
-    tap.forget();
-    delivered(&bundle, &[message(PHONE, "1", SOME_TIME + 1)]).await;
-    // Read: the contact and the event. Written, at a transaction's double price: both, and the contact's
-    // old and new place in the index of activity.
-    let untagged = cost(&tap);
+    proxy.clear();
+    deliver(&bundle, &[message(PHONE, "1", SOME_TIME + 1)]).await;
+    // Reads: the contact and the event. Writes, at the double price of a transaction: both, and the deletion and
+    // insertion of the contact in the index sorted by activity.
+    let untagged = cost(&proxy);
     assert_eq!(untagged.0, two);
-    delivered(&bundle, &[message("+14155550999", "2", SOME_TIME + 1)]).await;
-    let tagged = cost(&tap);
+    deliver(&bundle, &[message("+14155550999", "2", SOME_TIME + 1)]).await;
+    let tagged = cost(&proxy);
     assert_eq!(tagged.0, two);
     println!("units, untagged {:?}, with two tags {:?}", untagged.1, tagged.1);
     assert_eq!((untagged.1, tagged.1), (vec![2.0, UNTAGGED], vec![2.0, WITH_TWO_TAGS]));
 
     let ten: Vec<Value> = (10..20).map(|n| message(PHONE, &n.to_string(), SOME_TIME + n)).collect();
-    delivered(&bundle, &ten).await;
-    assert_eq!(cost(&tap).0, two, "ten messages of one contact");
-    delivered(&bundle, &ten).await;
-    assert_eq!(cost(&tap).0, ["BatchGetItem"], "all of them known");
+    deliver(&bundle, &ten).await;
+    assert_eq!(cost(&proxy).0, two, "ten messages of one contact");
+    deliver(&bundle, &ten).await;
+    assert_eq!(cost(&proxy).0, ["BatchGetItem"], "all of them are recorded");
     assert_eq!(contact(&bundle, PHONE).await["total_messages"], 12);
 }
 
 const UNTAGGED: f64 = 6.0;
 const WITH_TWO_TAGS: f64 = 14.0;
 
-/// Whatever the table does to an attempt, a message counts once.
 #[tokio::test]
-async fn when_the_table_has_trouble() {
-    for fault in [Fault::Conflict, Fault::Busy, Fault::Throttled, Fault::Lost, Fault::AnswerLost, Fault::Half] {
-        let (bundle, tap, _engine) = Bundle::tapped().await;
+async fn a_message_is_counted_once_under_every_fault() {
+    for fault in [
+        Fault::TransactionConflict,
+        Fault::ThrottledTransaction,
+        Fault::Throttled,
+        Fault::LostRequest,
+        Fault::LostResponse,
+        Fault::UnprocessedKeys,
+    ] {
+        let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
         let mut left = 2;
-        tap.plan(move |operation| {
-            // A batch of reads collides with nothing.
-            let reads = operation == "BatchGetItem" && fault != Fault::Conflict;
-            let meant = reads || operation == "TransactWriteItems";
-            left -= i32::from(meant);
-            if meant && left >= 0 { fault } else { Fault::None }
+        proxy.inject(move |operation| {
+            // A read never conflicts with a transaction.
+            let reads = operation == "BatchGetItem" && fault != Fault::TransactionConflict;
+            let affected = reads || operation == "TransactWriteItems";
+            left -= i32::from(affected);
+            if affected && left >= 0 { fault } else { Fault::None }
         });
-        delivered(&bundle, &[message(PHONE, "1", SOME_TIME), message(PHONE, "2", SOME_TIME + 1)]).await;
-        delivered(&bundle, &[message(PHONE, "2", SOME_TIME + 1), message(PHONE, "3", SOME_TIME)]).await;
+        deliver(&bundle, &[message(PHONE, "1", SOME_TIME), message(PHONE, "2", SOME_TIME + 1)]).await;
+        deliver(&bundle, &[message(PHONE, "2", SOME_TIME + 1), message(PHONE, "3", SOME_TIME)]).await;
         let contact = contact(&bundle, PHONE).await;
         assert_eq!(
             (&contact["total_messages"], &contact["last_message_at"]),
-            (&json!(3), &json!(shown(SOME_TIME + 1))),
+            (&json!(3), &json!(formatted(SOME_TIME + 1))),
             "{fault:?}"
         );
     }
 }
 
-/// The process dies when its write is done and nobody has heard of it.
+/// The process is killed after DynamoDB has applied its write and before it receives the response.
 #[tokio::test]
-async fn a_handler_killed_before_it_answers() {
-    let (bundle, tap, _engine) = Bundle::tapped().await;
-    delivered(&bundle, &[message(PHONE, "0", SOME_TIME)]).await;
+async fn a_batch_redelivered_after_a_crash_is_counted_once() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    deliver(&bundle, &[message(PHONE, "0", SOME_TIME)]).await;
     let messages: Vec<Value> =
         (1..=10).map(|n| message(&format!("+1415555000{}", n % 3), &n.to_string(), SOME_TIME + n)).collect();
     let mut writes = 0;
-    tap.plan(move |operation| {
+    proxy.inject(move |operation| {
         writes += i32::from(operation == "TransactWriteItems");
-        if operation == "TransactWriteItems" && writes == 2 { Fault::AnswerHeld } else { Fault::None }
+        if operation == "TransactWriteItems" && writes == 2 { Fault::HeldResponse } else { Fault::None }
     });
     let call = bundle.invoke("record-message", batch(&bundle, &messages).await);
     let (outcome, ()) = tokio::join!(call, async {
-        tap.held().await;
-        kill(&process_of("record-message", &tap.url()));
+        proxy.response_held().await;
+        kill(&process_of("record-message", &proxy.url()));
     });
     assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
-    tap.plan(|_| Fault::None);
+    proxy.inject(|_| Fault::None);
     for _ in 0..2 {
-        delivered(&bundle, &messages).await;
+        deliver(&bundle, &messages).await;
         for (phone, total) in [("+14155550000", 3), ("+14155550001", 4), ("+14155550002", 3)] {
             assert_eq!(contact(&bundle, phone).await["total_messages"], total, "{phone}");
         }
     }
 }
 
-/// The process of a function that talks to this server.
+/// The id of the process of a function that uses this DynamoDB.
 fn process_of(function: &str, server: &str) -> String {
-    let is_it = |pid: &String| {
+    let matches = |pid: &String| {
         let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
         let (name, environment) = (read("cmdline"), String::from_utf8_lossy(&read("environ")).into_owned());
         String::from_utf8_lossy(&name).contains(function) && environment.contains(server)
     };
     let mut pids =
         fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    pids.find(is_it).expect("a process")
+    pids.find(matches).expect("a process of the function")
 }
 
 fn kill(pid: &str) {

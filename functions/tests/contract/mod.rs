@@ -1,0 +1,19 @@
+//! The wire contract: what every client can rely on. Each rule has one test.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `authentication.rs` | tokens, tenants, what one tenant sees of another, and that logs hold no personal data |
+//! | `all_endpoints.rs` | the order of checks, errors, request bodies, values, unknown paths, request ids |
+//! | `qyvo.rs` | Qyvo's endpoints, one after the other |
+//! | `flowiq.rs` | FlowIQ's endpoints |
+//! | `invalid_input.rs` | every limit of every field, and the message when it is exceeded |
+//! | `rate_limit.rs` | the rate limit, its headers and 429 |
+//! | `openapi.rs` | the OpenAPI document: its routes, its examples, how it is served |
+
+mod all_endpoints;
+mod authentication;
+mod flowiq;
+mod invalid_input;
+mod openapi;
+mod qyvo;
+mod rate_limit;

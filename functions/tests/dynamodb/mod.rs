@@ -1,0 +1,13 @@
+//! What the functions ask of DynamoDB, and what they do when it fails.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `request_cost.rs` | the requests and capacity units of each endpoint |
+//! | `concurrency.rs` | simultaneous writes by several processes |
+//! | `faults.rs` | throttling, conflicts, lost requests and responses, stale indexes, timeouts |
+//! | `random_histories.rs` | random interleaved writes under random faults |
+
+mod concurrency;
+mod faults;
+mod random_histories;
+mod request_cost;

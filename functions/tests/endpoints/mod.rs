@@ -1,0 +1,8 @@
+//! One file per endpoint, or per group of endpoints: its documented sample, and what it does with contacts step by
+//! step. What its answers look like in general, and which inputs it rejects, is in `contract/`.
+
+mod create_contact;
+mod get_contact;
+mod search_contacts;
+mod tags;
+mod update_contact;

@@ -1,0 +1,15 @@
+//! Functions that are invoked with events: directly, by SQS, by EventBridge, by the table's stream.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `event_sources.rs` | the event sources: envelopes, batches, FIFO groups, error types |
+//! | `recorded_events.rs` | events that AWS tools and `lambda_http` have recorded |
+//! | `record_message.rs` | the function `record-message` |
+//! | `consent_and_state.rs` | the functions `record-consent` and `set-contact-state` |
+//! | `change_feed.rs` | the change events that `publish-changes` puts on the bus |
+
+mod change_feed;
+mod consent_and_state;
+mod event_sources;
+mod record_message;
+mod recorded_events;
