@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Start without demo contacts
     #[arg(long)]
     empty: bool,
-    /// How many calls a token may make in any 60 seconds; 0 is no limit
+    /// How many calls a token may make in any 60 seconds; 0 means unlimited
     #[arg(long, value_name = "N", default_value_t = 0)]
     rate_limit: u32,
     /// Format of the log lines on standard error
