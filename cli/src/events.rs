@@ -12,7 +12,7 @@ use clap::builder::PossibleValue;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use kinds::{EventKind, SampleAction};
+use kinds::{SampleAction, SampleKind};
 
 /// A tenant id that no tenant has, for samples without `--tenant`.
 const NO_TENANT: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0000);
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     /// The kind of event to print; without one, the kinds are listed
-    kind: Option<EventKind>,
+    kind: Option<SampleKind>,
     /// The action it asks for
     #[arg(default_value = "create-contact")]
     action: SampleAction,
@@ -64,7 +64,7 @@ fn list() -> String {
             text.push_str(&format!("  {:<18} {help}\n", value.get_name()));
         }
     };
-    table("Kinds", &mut EventKind::value_variants().iter().filter_map(EventKind::to_possible_value));
+    table("Kinds", &mut SampleKind::value_variants().iter().filter_map(SampleKind::to_possible_value));
     table("Actions", &mut SampleAction::value_variants().iter().filter_map(SampleAction::to_possible_value));
     text + "\ncarnet events direct record-message --tenant ID | carnet send record-message -\n"
 }

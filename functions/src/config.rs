@@ -2,7 +2,7 @@
 
 use std::env;
 
-use contacts::aws::Environment;
+use contacts::aws::AwsEnvironment;
 
 /// The configuration of every function except `openapi`, which reads none of it.
 pub struct Config {
@@ -14,7 +14,7 @@ pub struct Config {
     /// unlimited, more than 10,000 counts as 10,000.
     pub rate_limit: u32,
     /// Region and credentials, which Lambda sets.
-    pub aws: Environment,
+    pub aws: AwsEnvironment,
     /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: a DynamoDB endpoint to use instead of the
     /// region's, for example a local one.
     pub dynamodb_endpoint: Option<String>,
@@ -74,7 +74,7 @@ impl Config {
             contacts_table: need("CONTACTS_TABLE")?,
             access_table: need("ACCESS_TABLE")?,
             rate_limit: need("RATE_LIMIT")?.parse().map_err(|_| ConfigError::NotNumber("RATE_LIMIT"))?,
-            aws: Environment {
+            aws: AwsEnvironment {
                 region: need("AWS_REGION")?,
                 access_key_id: need("AWS_ACCESS_KEY_ID")?,
                 secret_access_key: need("AWS_SECRET_ACCESS_KEY")?,

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::action::{Action, BatchAction};
 use crate::config::{ChangeFeedConfig, Config};
 use crate::events::{self, EventError, Grouped, InvocationError, OneByOne, Runner};
-use crate::http::{self, openapi::Document};
+use crate::http::{self, openapi::OpenApiDocument};
 use crate::json::to_raw;
 use crate::stream::{self, ChangeFeed, EventBus};
 use crate::telemetry;
@@ -77,7 +77,7 @@ pub async fn serve_caller<T: Serialize>(
 /// When the document cannot be parsed, or the Runtime API fails.
 pub async fn serve_openapi(name: &'static str) -> Result<(), StartError> {
     telemetry::init();
-    let document = Document::parse()?;
+    let document = OpenApiDocument::parse()?;
     listen(|request| http::serve_document(name, &document, request), no_events).await
 }
 

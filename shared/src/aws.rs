@@ -14,7 +14,7 @@ pub use aws_types::SdkConfig;
 /// Region and credentials, as Lambda sets them in the environment of a function. The credentials are
 /// valid for longer than the process lives.
 #[derive(Clone)]
-pub struct Environment {
+pub struct AwsEnvironment {
     /// `AWS_REGION`.
     pub region: String,
     /// `AWS_ACCESS_KEY_ID`.
@@ -27,7 +27,7 @@ pub struct Environment {
 
 /// The SDK configuration for this environment. Call it once per process: reading the system's root
 /// certificates takes milliseconds.
-pub fn sdk_config(environment: &Environment) -> SdkConfig {
+pub fn sdk_config(environment: &AwsEnvironment) -> SdkConfig {
     let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     // DynamoDB normally answers within milliseconds. An attempt is aborted after 2 s and an operation with
     // all its retries after 4 s, because most functions have 10 s.

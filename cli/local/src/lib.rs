@@ -47,7 +47,7 @@ pub mod template;
 pub use data_dir::check_data_dir;
 pub use error::{BoxError, Error, TemplateError};
 pub use lambda::batch_response::failed_items;
-pub use lambda::outcome::Outcome;
+pub use lambda::outcome::InvocationOutcome;
 pub use listen::check_port;
 pub use logs::{LogLines, Logs};
 pub use options::{Options, Store};

@@ -35,7 +35,7 @@ use crate::lambda::dead_letters::DeadLetters;
 use crate::lambda::event_source_mapping::{MappingContext, Mappings};
 use crate::lambda::invoke_api::InvokeApi;
 use crate::lambda::launch::Launch;
-use crate::lambda::outcome::Outcome;
+use crate::lambda::outcome::InvocationOutcome;
 use crate::lambda::pool::{Functions, Pool};
 use crate::options::{Options, Store};
 use crate::seed::StreamStart;
@@ -160,8 +160,8 @@ impl Stack {
     /// Invokes a function, by its executable or its logical id, with any event.
     ///
     /// # Errors
-    /// [`Error::NoFunction`]. How the invocation ended is in the [`Outcome`].
-    pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> Result<Outcome, Error> {
+    /// [`Error::NoFunction`]. How the invocation ended is in the [`InvocationOutcome`].
+    pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> Result<InvocationOutcome, Error> {
         Ok(self.pool(function)?.invoke(event.into()).await)
     }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use carnet_local::{BoxError, Seed, StreamStart};
 use contacts::access::{self, Access, TokenRecord, User};
-use contacts::aws::{Environment, sdk_config};
+use contacts::aws::{AwsEnvironment, sdk_config};
 use contacts::model::{Contact, Metadata, Phone, Source, Tenant, TenantRecord, Timestamp, fold};
 use contacts::store::{AccessTable, Client, ContactsTable};
 
@@ -66,7 +66,7 @@ pub(super) fn seed(demo: Demo) -> Option<Seed> {
 /// for data that was there before anybody subscribed.
 async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<StreamStart, BoxError> {
     let variable = |name: &str| environment.get(name).cloned().ok_or_else(|| format!("the functions have no {name}"));
-    let sdk = sdk_config(&Environment {
+    let sdk = sdk_config(&AwsEnvironment {
         region: variable("AWS_REGION")?,
         access_key_id: variable("AWS_ACCESS_KEY_ID")?,
         secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,

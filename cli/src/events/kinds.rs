@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// The service that sends an event, and in which format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EventKind {
+pub(crate) enum SampleKind {
     /// A direct invocation, for example by Step Functions or another function
     Direct,
     /// Messages of a standard queue

@@ -6,27 +6,27 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::kinds::{EventKind, SampleAction};
+use super::kinds::{SampleAction, SampleKind};
 
 /// An event of a kind that asks for an action.
-pub(super) fn event(kind: EventKind, action: SampleAction, tenant: Uuid) -> Value {
+pub(super) fn event(kind: SampleKind, action: SampleAction, tenant: Uuid) -> Value {
     let name = action.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let envelope = || json!({ "tenant_id": tenant, "input": action.input() });
     match kind {
-        EventKind::Direct => envelope(),
-        EventKind::Sqs => json!({ "Records": [message(&envelope(), &name, None), message(&envelope(), &name, None)] }),
-        EventKind::SqsFifo => {
+        SampleKind::Direct => envelope(),
+        SampleKind::Sqs => json!({ "Records": [message(&envelope(), &name, None), message(&envelope(), &name, None)] }),
+        SampleKind::SqsFifo => {
             json!({ "Records": [message(&envelope(), &name, Some(1)), message(&envelope(), &name, Some(2))] })
         }
-        EventKind::Pipes => json!([message(&envelope(), &name, None), message(&envelope(), &name, None)]),
-        EventKind::Eventbridge => json!({
+        SampleKind::Pipes => json!([message(&envelope(), &name, None), message(&envelope(), &name, None)]),
+        SampleKind::Eventbridge => json!({
             "version": "0", "id": Uuid::new_v4(), "detail-type": name, "source": "example", "account": ACCOUNT,
             "time": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "region": region(), "resources": [],
             "detail": envelope(),
         }),
-        EventKind::Http => http(&name, &action.input()),
-        EventKind::Rest => rest(&name, &action.input()),
-        EventKind::Dynamodb => json!({ "Records": [inserted(tenant), modified(tenant)] }),
+        SampleKind::Http => http(&name, &action.input()),
+        SampleKind::Rest => rest(&name, &action.input()),
+        SampleKind::Dynamodb => json!({ "Records": [inserted(tenant), modified(tenant)] }),
     }
 }
 
@@ -157,16 +157,16 @@ mod tests {
             |event: &Value, n: usize| serde_json::from_str(event["Records"][n]["body"].as_str().unwrap()).unwrap();
         for action in ACTIONS {
             let envelopes: Vec<Value> =
-                [EventKind::Direct, EventKind::Pipes, EventKind::Sqs, EventKind::SqsFifo, EventKind::Eventbridge]
+                [SampleKind::Direct, SampleKind::Pipes, SampleKind::Sqs, SampleKind::SqsFifo, SampleKind::Eventbridge]
                     .map(|kind| (kind, event(kind, action, tenant)))
                     .into_iter()
                     .flat_map(|(kind, event)| match kind {
-                        EventKind::Direct => vec![event],
-                        EventKind::Pipes => {
+                        SampleKind::Direct => vec![event],
+                        SampleKind::Pipes => {
                             let event = json!({ "Records": event });
                             vec![body(&event, 0), body(&event, 1)]
                         }
-                        EventKind::Eventbridge => vec![event["detail"].clone()],
+                        SampleKind::Eventbridge => vec![event["detail"].clone()],
                         _ => vec![body(&event, 0), body(&event, 1)],
                     })
                     .collect();
@@ -182,8 +182,8 @@ mod tests {
     fn messages_have_the_fields_that_lambda_sends() {
         let tenant = Uuid::new_v4();
         let (plain, fifo) = (
-            event(EventKind::Sqs, SampleAction::RecordMessage, tenant),
-            event(EventKind::SqsFifo, SampleAction::RecordMessage, tenant),
+            event(SampleKind::Sqs, SampleAction::RecordMessage, tenant),
+            event(SampleKind::SqsFifo, SampleAction::RecordMessage, tenant),
         );
         let names =
             ["attributes", "awsRegion", "body", "eventSource", "eventSourceARN", "messageAttributes", "messageId"];
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn requests_carry_the_input() {
         let tenant = Uuid::new_v4();
-        for kind in [EventKind::Http, EventKind::Rest] {
+        for kind in [SampleKind::Http, SampleKind::Rest] {
             let event = event(kind, SampleAction::CreateContact, tenant);
             let input: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
             assert_eq!(input, SampleAction::CreateContact.input());
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn stream_records_are_of_one_contact_and_readable() {
         let tenant = Uuid::new_v4();
-        let event = event(EventKind::Dynamodb, SampleAction::CreateContact, tenant);
+        let event = event(SampleKind::Dynamodb, SampleAction::CreateContact, tenant);
         let [first, second] = [0, 1].map(|n| &event["Records"][n]);
         assert_eq!(first["dynamodb"]["NewImage"], second["dynamodb"]["OldImage"]);
         assert_eq!(first["dynamodb"]["Keys"]["tenant_id"]["S"], json!(tenant));

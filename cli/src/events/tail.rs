@@ -75,8 +75,8 @@ pub(crate) enum Error {
 /// When the events cannot be read or printed.
 pub(crate) async fn run(args: Args) -> Result<(), Error> {
     let mut source = match args.url {
-        Some(url) => Source::Stack { client: Client::new(), url, seen: 0 },
-        None => Source::File { file: workspace::data_dir(args.data).join("events.jsonl"), offset: 0 },
+        Some(url) => TailSource::Stack { client: Client::new(), url, seen: 0 },
+        None => TailSource::File { file: workspace::data_dir(args.data).join("events.jsonl"), offset: 0 },
     };
     let events = source.next().await?;
     print(&events[events.len().saturating_sub(args.lines)..])?;
@@ -98,14 +98,14 @@ fn print(events: &[String]) -> io::Result<()> {
 }
 
 /// Where events come from, and which have been read.
-enum Source {
+enum TailSource {
     /// A file, read up to an offset in bytes.
     File { file: PathBuf, offset: u64 },
     /// A running stack, of whose events this many have been read.
     Stack { client: Client, url: Url, seen: usize },
 }
 
-impl Source {
+impl TailSource {
     /// The events since the last time.
     async fn next(&mut self) -> Result<Vec<String>, Error> {
         match self {

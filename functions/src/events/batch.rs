@@ -13,14 +13,14 @@ use crate::action::{Action, Call, Preconditions};
 use crate::json::to_raw;
 
 /// What the events of an invocation are run with.
-pub(super) struct Batch<'a> {
+pub(super) struct BatchContext<'a> {
     pub(super) access: &'a Access,
     pub(super) table: &'a ContactsTable,
     /// The time limit of the invocation.
     pub(super) deadline: Instant,
 }
 
-impl Batch<'_> {
+impl BatchContext<'_> {
     /// Runs a single event and returns its answer as JSON.
     pub(super) async fn run_one<A: Action>(&self, event: Envelope<A>) -> Result<Box<RawValue>, EventError> {
         let tenant = self.tenant(event.tenant_id).await?;

@@ -32,7 +32,7 @@ pub(crate) use runner::{Grouped, OneByOne, Runner};
 use crate::action::Action;
 use crate::deadline::time_left;
 use crate::json::to_raw;
-use batch::{Batch, is_redelivery};
+use batch::{BatchContext, is_redelivery};
 use envelope::Envelope;
 
 /// The keys by which event sources are distinguished.
@@ -40,7 +40,7 @@ use envelope::Envelope;
 /// `aws_lambda_events` has a type for EventBridge events too. It parses the time with `chrono`, which adds 40 KB
 /// to every function (measured), and of the event only `detail` is used.
 #[derive(Deserialize)]
-struct Source<'a> {
+struct EventSourceKeys<'a> {
     /// SQS.
     #[serde(rename = "Records")]
     #[serde(borrow)]
@@ -59,22 +59,22 @@ pub(crate) async fn run_action<R: Runner>(
     event: &str,
     context: &Context,
 ) -> Result<Box<RawValue>, InvocationError> {
-    let batch = Batch { access, table, deadline: Instant::now() + time_left(context) };
+    let batch = BatchContext { access, table, deadline: Instant::now() + time_left(context) };
     logged(R::Action::NAME, context, respond::<R>(&batch, event)).await
 }
 
-async fn respond<R: Runner>(batch: &Batch<'_>, event: &str) -> Result<Box<RawValue>, EventError> {
+async fn respond<R: Runner>(batch: &BatchContext<'_>, event: &str) -> Result<Box<RawValue>, EventError> {
     // EventBridge Pipes passes the records of a queue as a bare array.
     if event.trim_start().starts_with('[') {
         let records: Vec<SqsMessage> = parse(event, "the records are not SQS records")?;
         return Ok(to_raw(&sqs::respond::<R>(batch, records).await?)?);
     }
     match parse(event, "not a JSON object")? {
-        Source { records: Some(records), .. } => {
+        EventSourceKeys { records: Some(records), .. } => {
             let records: Vec<SqsMessage> = parse(records.get(), "the records are not SQS records")?;
             Ok(to_raw(&sqs::respond::<R>(batch, records).await?)?)
         }
-        Source { detail_type: Some(_), detail: Some(detail), .. } => {
+        EventSourceKeys { detail_type: Some(_), detail: Some(detail), .. } => {
             match batch.run_one(Envelope::<R::Action>::parse(detail.get())?).await {
                 Ok(_) => {}
                 Err(error) if is_redelivery::<R::Action>(&error) => tracing::info!("the event is a redelivery"),

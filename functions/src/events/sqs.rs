@@ -2,7 +2,7 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 
-use super::batch::{Batch, is_redelivery};
+use super::batch::{BatchContext, is_redelivery};
 use super::envelope::Envelope;
 use super::error::EventError;
 use super::runner::Runner;
@@ -18,7 +18,7 @@ const MESSAGE_GROUP: &str = "MessageGroupId";
 /// # Errors
 /// [`EventError::UnknownEvent`] if the records are not SQS records.
 pub(super) async fn respond<R: Runner>(
-    batch: &Batch<'_>,
+    batch: &BatchContext<'_>,
     records: Vec<SqsMessage>,
 ) -> Result<SqsBatchResponse, EventError> {
     let is_sqs = |record: &SqsMessage| record.event_source.as_deref() == Some("aws:sqs") && record.message_id.is_some();

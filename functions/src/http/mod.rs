@@ -33,7 +33,7 @@ use tracing::Instrument;
 use crate::action::{Action, Call, Dialect, Reply};
 use crate::deadline::time_left;
 use error::HttpError;
-use openapi::Document;
+use openapi::OpenApiDocument;
 
 /// Answers a request with the reply of an action.
 ///
@@ -78,7 +78,7 @@ pub(crate) async fn describe_caller<T: Serialize>(
 }
 
 /// Answers a request for the OpenAPI document, and requests that match no route.
-pub(crate) async fn serve_document(name: &'static str, document: &Document, request: Request) -> Response<Body> {
+pub(crate) async fn serve_document(name: &'static str, document: &OpenApiDocument, request: Request) -> Response<Body> {
     let call = async { Ok(document.respond(&request)) };
     respond(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
 }

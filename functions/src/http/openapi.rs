@@ -29,11 +29,11 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 
 /// The paths of the document.
 #[derive(Deserialize)]
-pub(crate) struct Document {
+pub(crate) struct OpenApiDocument {
     paths: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
 }
 
-impl Document {
+impl OpenApiDocument {
     /// Parses the document.
     pub(crate) fn parse() -> Result<Self, serde_json::Error> {
         serde_json::from_str(JSON)

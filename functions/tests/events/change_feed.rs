@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Options, Outcome, options, output_of};
+use crate::support::{Bundle, InvocationOutcome, Options, options, output_of};
 
 const PHONE: &str = "+14155550123";
 
@@ -175,7 +175,7 @@ async fn a_change_published_twice_has_the_same_event_id() {
     let records = [record("1", keys.clone()), record("2", other)];
     let outcome = bundle.invoke("publish-changes", json!({ "Records": records })).await;
     assert!(
-        matches!(&outcome, Outcome::Answered(answer) if answer.as_ref() == br#"{"batchItemFailures":[]}"#),
+        matches!(&outcome, InvocationOutcome::Answered(answer) if answer.as_ref() == br#"{"batchItemFailures":[]}"#),
         "{outcome:?}"
     );
     let events = bundle.events();
@@ -187,7 +187,7 @@ async fn a_change_published_twice_has_the_same_event_id() {
     let records = json!({ "Records": [record("3", keys.clone()), record("4", unreadable), record("5", keys)] });
     let outcome = bundle.invoke("publish-changes", records).await;
     let failures = br#"{"batchItemFailures":[{"itemIdentifier":"4"}]}"#;
-    assert!(matches!(&outcome, Outcome::Answered(answer) if answer.as_ref() == failures), "{outcome:?}");
+    assert!(matches!(&outcome, InvocationOutcome::Answered(answer) if answer.as_ref() == failures), "{outcome:?}");
     assert_eq!(bundle.events().len(), 6);
 }
 

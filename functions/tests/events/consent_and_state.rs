@@ -4,14 +4,16 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Outcome};
+use crate::support::{Bundle, InvocationOutcome};
 
 const PHONE: &str = "+27123456789";
 
 /// Invokes a function for tenant `demo`. The output, or the error.
 async fn send(bundle: &Bundle, function: &str, input: Value) -> Value {
     let outcome = bundle.invoke(function, bundle.envelope(input).await).await;
-    let (Outcome::Answered(answer) | Outcome::Failed(answer)) = &outcome else { panic!("{outcome:?}") };
+    let (InvocationOutcome::Answered(answer) | InvocationOutcome::Failed(answer)) = &outcome else {
+        panic!("{outcome:?}")
+    };
     serde_json::from_slice(answer).unwrap()
 }
 

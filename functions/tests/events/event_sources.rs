@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::support::{
-    Bundle, Fault, Outcome, actions, error_of, eventbridge_event, failed_records, operations, output_of, sqs_record,
-    with_timeout,
+    Bundle, Fault, InvocationOutcome, actions, error_of, eventbridge_event, failed_records, operations, output_of,
+    sqs_record, with_timeout,
 };
 
 const PHONE: &str = "+14155550123";
@@ -259,7 +259,7 @@ async fn a_direct_invocation_returns_the_same_bytes_as_http() {
     let created = bundle.call_raw("create-contact", format!(r#"{{"phone":"{PHONE}","metadata":{metadata}}}"#)).await;
     assert_eq!(created.status, 201);
     let outcome = bundle.invoke("get-contact", bundle.envelope(json!({ "phone": PHONE })).await).await;
-    let Outcome::Answered(answer) = &outcome else { panic!("{outcome:?}") };
+    let InvocationOutcome::Answered(answer) = &outcome else { panic!("{outcome:?}") };
     let shown = bundle.call("get-contact", json!({ "phone": PHONE })).await.body;
     assert!(shown.contains(metadata), "{shown}");
     assert_eq!(std::str::from_utf8(answer).unwrap(), shown);

@@ -8,7 +8,7 @@ use contacts::model::{Contact, Source};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, FaultProxy, Outcome, error_of, output_of};
+use crate::support::{Bundle, Fault, FaultProxy, InvocationOutcome, error_of, output_of};
 
 const PHONE: &str = "+14155550123";
 /// 2026-05-07T08:14:23Z
@@ -86,7 +86,7 @@ async fn a_message_of_an_unknown_phone_creates_a_contact() {
     unknown["contact_id"] = json!("01890a5d-ac96-774b-bcce-b302099a8057");
     let outcome = bundle.invoke("record-message", bundle.envelope(unknown).await).await;
     assert!(
-        matches!(&outcome, Outcome::Failed(error) if String::from_utf8_lossy(error).contains("ContactNotFound")),
+        matches!(&outcome, InvocationOutcome::Failed(error) if String::from_utf8_lossy(error).contains("ContactNotFound")),
         "{outcome:?}"
     );
 }
@@ -136,7 +136,7 @@ async fn a_redelivered_message_does_not_recreate_a_deleted_contact() {
     let removal = bundle.dynamodb().delete_item().table_name("ContactsTable");
     removal.key("tenant_id", s(tenant_id)).key("item", s(format!("contact#{id}"))).send().await.unwrap();
     let again = bundle.invoke("record-message", batch(&bundle, &[message(PHONE, "1", SOME_TIME)]).await).await;
-    assert!(matches!(again, Outcome::Answered(_)));
+    assert!(matches!(again, InvocationOutcome::Answered(_)));
     assert_eq!(bundle.call("search-contacts", json!({})).await.body, "[]");
     bundle.caught_up().await;
     let types: Vec<Value> = bundle.events().iter().map(|event| event["detail-type"].clone()).collect();
@@ -283,7 +283,7 @@ async fn a_batch_redelivered_after_a_crash_is_counted_once() {
         proxy.response_held().await;
         kill(&process_of("record-message", &proxy.url()));
     });
-    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    assert!(matches!(outcome, InvocationOutcome::Failed(_)), "{outcome:?}");
     proxy.inject(|_| Fault::None);
     for _ in 0..2 {
         deliver(&bundle, &messages).await;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Outcome, output_of};
+use crate::support::{Bundle, InvocationOutcome, output_of};
 
 const PHONE: &str = "+14155550123";
 
@@ -39,7 +39,7 @@ async fn output(bundle: &Bundle, function: &str, event: &Value) -> Value {
 /// The error type of a failed invocation.
 async fn error_type(bundle: &Bundle, function: &str, event: &Value) -> String {
     let outcome = bundle.invoke(function, event.clone()).await;
-    let Outcome::Failed(error) = &outcome else { panic!("{function}: {outcome:?}") };
+    let InvocationOutcome::Failed(error) = &outcome else { panic!("{function}: {outcome:?}") };
     serde_json::from_slice::<Value>(error).unwrap()["errorType"].as_str().unwrap().to_owned()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Outcome;
+use super::InvocationOutcome;
 
 /// An SQS record. With a message group it comes from a FIFO queue.
 pub fn sqs_record(id: &str, body: &str, group: Option<&str>) -> Value {
@@ -32,15 +32,15 @@ pub fn eventbridge_event(detail_type: &str, detail: &Value) -> Value {
 
 /// The output of a successful invocation.
 #[track_caller]
-pub fn output_of(outcome: &Outcome) -> Value {
-    let Outcome::Answered(output) = outcome else { panic!("{outcome:?}") };
+pub fn output_of(outcome: &InvocationOutcome) -> Value {
+    let InvocationOutcome::Answered(output) = outcome else { panic!("{outcome:?}") };
     serde_json::from_slice(output).unwrap()
 }
 
 /// The error type of a failed invocation, and its message, which is JSON.
 #[track_caller]
-pub fn error_of(outcome: &Outcome) -> (String, Value) {
-    let Outcome::Failed(error) = outcome else { panic!("{outcome:?}") };
+pub fn error_of(outcome: &InvocationOutcome) -> (String, Value) {
+    let InvocationOutcome::Failed(error) = outcome else { panic!("{outcome:?}") };
     let error: Value = serde_json::from_slice(error).unwrap();
     (
         error["errorType"].as_str().unwrap().to_owned(),
@@ -50,7 +50,7 @@ pub fn error_of(outcome: &Outcome) -> (String, Value) {
 
 /// The ids of the records that a batch reports as failed, and that are therefore redelivered.
 #[track_caller]
-pub fn failed_records(outcome: &Outcome) -> Vec<String> {
+pub fn failed_records(outcome: &InvocationOutcome) -> Vec<String> {
     let output = output_of(outcome);
     let failures = output["batchItemFailures"].as_array().unwrap();
     failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()

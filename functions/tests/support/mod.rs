@@ -24,12 +24,12 @@ pub mod sources;
 
 use carnet_local::{LogLines, Logs, Stack, Store};
 use contacts::access::{Access, TokenRecord, User};
-use contacts::aws::{Environment, sdk_config};
+use contacts::aws::{AwsEnvironment, sdk_config};
 use contacts::model::{Contact, Phone, Source, Tenant, TenantRecord, Timestamp};
 use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
 
-pub use carnet_local::{Options, Outcome};
+pub use carnet_local::{InvocationOutcome, Options};
 
 pub use executables::{declared_binaries, executables, functions, template};
 pub use fault_proxy::{Fault, FaultProxy};
@@ -156,7 +156,7 @@ impl Bundle {
     }
 
     /// Invokes a function with any event, as an AWS service does.
-    pub async fn invoke(&self, function: &str, event: Value) -> Outcome {
+    pub async fn invoke(&self, function: &str, event: Value) -> InvocationOutcome {
         self.stack.invoke(function, event.to_string()).await.unwrap()
     }
 
@@ -251,7 +251,7 @@ pub fn with_timeout(seconds: u32) -> (Options, tempfile::TempDir) {
 }
 
 fn client(stack: &Stack) -> Client {
-    let environment = Environment {
+    let environment = AwsEnvironment {
         region: "us-east-1".into(),
         access_key_id: "local".into(),
         secret_access_key: "local".into(),

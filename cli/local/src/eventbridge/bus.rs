@@ -75,7 +75,7 @@ struct Entry {
 /// An event as a subscriber gets it. The detail keeps its spelling, so that `8742.00` stays `8742.00`.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Event<'a> {
+struct BusEvent<'a> {
     version: &'a str,
     id: Uuid,
     detail_type: &'a str,
@@ -166,7 +166,7 @@ impl EventBuses {
             return Err(("InternalFailure", "The local stack was told to refuse this entry.".into()));
         }
         let time = entry.time.and_then(|seconds| Timestamp::from_second(seconds as i64).ok());
-        let event = Event {
+        let event = BusEvent {
             version: "0",
             id: Uuid::new_v4(),
             detail_type,
@@ -181,7 +181,7 @@ impl EventBuses {
         Ok(event.id)
     }
 
-    fn publish(&self, bus: &str, event: &Event<'_>) -> std::io::Result<()> {
+    fn publish(&self, bus: &str, event: &BusEvent<'_>) -> std::io::Result<()> {
         let (text, value) = (serde_json::to_string(event)?, serde_json::to_value(event)?);
         self.published.add(text.clone())?;
         let rules = self.rules.iter().filter(|(rule, _)| rule.bus == bus && rule.pattern.matches(&value));

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::event;
 use super::routes::{RouteMatch, Routes};
 use crate::body::{self, FUNCTION_LIMIT, Unread};
-use crate::lambda::outcome::Outcome;
+use crate::lambda::outcome::InvocationOutcome;
 use crate::lambda::pool::Functions;
 use crate::logs::{HttpCall, Logs};
 use crate::template::Template;
@@ -77,10 +77,10 @@ impl Gateway {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         }
         match function.invoke(Bytes::from(event)).await {
-            Outcome::Answered(payload) => event::to_response(&payload)
+            InvocationOutcome::Answered(payload) => event::to_response(&payload)
                 .unwrap_or_else(|| message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")),
-            Outcome::Failed(_) => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
-            Outcome::TimedOut(_) => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+            InvocationOutcome::Failed(_) => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+            InvocationOutcome::TimedOut(_) => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         }
     }
 }

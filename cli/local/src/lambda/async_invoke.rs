@@ -12,7 +12,7 @@ use tokio::time;
 
 use super::backoff::Backoff;
 use super::dead_letters::{self, DeadLetters};
-use super::outcome::Outcome;
+use super::outcome::InvocationOutcome;
 use super::pool::Pool;
 use crate::shutdown::Shutdown;
 
@@ -48,7 +48,7 @@ impl AsyncInvoke {
         let launch = &function.launch;
         for retry in 0.. {
             let outcome = function.invoke(event.clone()).await;
-            if matches!(outcome, Outcome::Answered(_)) {
+            if matches!(outcome, InvocationOutcome::Answered(_)) {
                 return;
             }
             if retry == launch.retries {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::outcome::Outcome;
+use super::outcome::InvocationOutcome;
 use crate::aws;
 use crate::dynamodb::stream::StreamRecord;
 use crate::event_log::EventLog;
@@ -35,7 +35,7 @@ impl DeadLetters {
 }
 
 /// Lambda's message about an asynchronous invocation.
-pub(super) fn of_invocation(function: &str, event: &Bytes, outcome: &Outcome, attempts: u32) -> Value {
+pub(super) fn of_invocation(function: &str, event: &Bytes, outcome: &InvocationOutcome, attempts: u32) -> Value {
     let payload = |bytes: &Bytes| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
     let mut message = message(function, "RetriesExhausted", attempts);
     message["requestPayload"] = payload(event);

@@ -20,7 +20,7 @@ use tokio::{task, time};
 use super::backoff::Backoff;
 use super::batch_response::failed_items;
 use super::dead_letters::{self, DeadLetters};
-use super::outcome::Outcome;
+use super::outcome::InvocationOutcome;
 use super::pool::{Functions, Pool};
 use crate::body::FUNCTION_LIMIT;
 use crate::dynamodb::engine::Engine;
@@ -238,8 +238,8 @@ impl Mapping {
     }
 
     /// How many of the records are processed: all those before the first one that failed.
-    fn processed(&self, records: &[StreamRecord], outcome: &Outcome) -> usize {
-        let Outcome::Answered(answer) = outcome else { return 0 };
+    fn processed(&self, records: &[StreamRecord], outcome: &InvocationOutcome) -> usize {
+        let InvocationOutcome::Answered(answer) = outcome else { return 0 };
         if !self.settings.reports_failures {
             return records.len();
         }

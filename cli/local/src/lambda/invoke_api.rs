@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::async_invoke::AsyncInvoke;
-use super::outcome::Outcome;
+use super::outcome::InvocationOutcome;
 use super::pool::Functions;
 use crate::aws;
 use crate::body::{self, FUNCTION_LIMIT, Unread};
@@ -139,14 +139,14 @@ async fn event(body: Body) -> Result<Bytes, Response> {
     }
 }
 
-fn response(outcome: &Outcome) -> Response {
+fn response(outcome: &InvocationOutcome) -> Response {
     let header = HeaderName::from_static;
     let mut response = (
         [(CONTENT_TYPE, "application/json"), (header("x-amz-executed-version"), "$LATEST")],
         outcome.payload().clone(),
     )
         .into_response();
-    if !matches!(outcome, Outcome::Answered(_)) {
+    if !matches!(outcome, InvocationOutcome::Answered(_)) {
         let unhandled = HeaderValue::from_static("Unhandled");
         response.headers_mut().insert("x-amz-function-error", unhandled);
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 /// How an invocation ended. The payload is JSON in every case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum InvocationOutcome {
     /// The function answered with this.
     Answered(Bytes),
     /// The function reported an error, or its process failed.
@@ -14,7 +14,7 @@ pub enum Outcome {
     TimedOut(Bytes),
 }
 
-impl Outcome {
+impl InvocationOutcome {
     /// The answer, or the error as `{"errorType", "errorMessage", …}`.
     pub fn payload(&self) -> &Bytes {
         match self {

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time;
 
 use super::launch::Launch;
-use super::outcome::Outcome;
+use super::outcome::InvocationOutcome;
 use super::process::Process;
 use crate::lock::lock;
 use crate::shutdown::Shutdown;
@@ -82,16 +82,16 @@ impl Pool {
 
     /// Invokes the function. An invocation that has begun goes on when the caller stops waiting, so that its process
     /// can be used again.
-    pub(crate) async fn invoke(self: &Arc<Self>, event: Bytes) -> Outcome {
+    pub(crate) async fn invoke(self: &Arc<Self>, event: Bytes) -> InvocationOutcome {
         self.begin(event, false).await.0
     }
 
     /// Invokes the function; also returns the last lines that it logged meanwhile, at most 4 KB.
-    pub(crate) async fn invoke_with_logs(self: &Arc<Self>, event: Bytes) -> (Outcome, String) {
+    pub(crate) async fn invoke_with_logs(self: &Arc<Self>, event: Bytes) -> (InvocationOutcome, String) {
         self.begin(event, true).await
     }
 
-    async fn begin(self: &Arc<Self>, event: Bytes, with_logs: bool) -> (Outcome, String) {
+    async fn begin(self: &Arc<Self>, event: Bytes, with_logs: bool) -> (InvocationOutcome, String) {
         let permit = tokio::select! {
             biased;
             () = self.shutdown.begun() => return stopped(),
@@ -106,7 +106,7 @@ impl Pool {
         invocation.await.unwrap_or_else(|_| stopped())
     }
 
-    async fn run(&self, event: Bytes, with_logs: bool) -> (Outcome, String) {
+    async fn run(&self, event: Bytes, with_logs: bool) -> (InvocationOutcome, String) {
         let process = match self.idle() {
             Some(process) => process,
             None => {
@@ -114,7 +114,7 @@ impl Pool {
                 match Process::start(&self.launch, &self.shutdown).await {
                     Ok(process) => process,
                     Err(error) => {
-                        let outcome = Outcome::failure("Runtime.InvalidEntrypoint", &error.to_string());
+                        let outcome = InvocationOutcome::failure("Runtime.InvalidEntrypoint", &error.to_string());
                         return (outcome, String::new());
                     }
                 }
@@ -140,6 +140,6 @@ impl Pool {
     }
 }
 
-fn stopped() -> (Outcome, String) {
-    (Outcome::failure("ServiceException", "the local stack stopped"), String::new())
+fn stopped() -> (InvocationOutcome, String) {
+    (InvocationOutcome::failure("ServiceException", "the local stack stopped"), String::new())
 }

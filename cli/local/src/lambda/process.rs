@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::launch::Launch;
 use super::log_tail::LogTail;
-use super::outcome::Outcome;
-use super::runtime_api::{self, Invocation, Slot};
+use super::outcome::InvocationOutcome;
+use super::runtime_api::{self, Invocation, ProcessSlot};
 use crate::aws;
 use crate::logs::Logs;
 use crate::shutdown::Shutdown;
@@ -27,7 +27,7 @@ const INIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A process that can take an invocation. Dropping it ends the process.
 pub(super) struct Process {
-    slot: Arc<Slot>,
+    slot: Arc<ProcessSlot>,
     kill: CancellationToken,
     log_tail: Arc<LogTail>,
 }
@@ -40,7 +40,7 @@ impl Process {
     pub(super) async fn start(launch: &Launch, shutdown: &Shutdown) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let child = launch.command(&listener.local_addr()?.to_string()).spawn()?;
-        let slot = Arc::new(Slot::new(aws::function_arn(&launch.name)));
+        let slot = Arc::new(ProcessSlot::new(aws::function_arn(&launch.name)));
         let process = Self { slot, kill: shutdown.child_token(), log_tail: Arc::default() };
         let output = Output { function: launch.name.clone(), logs: launch.logs.clone(), tail: process.log_tail() };
         shutdown.spawn(watch(child, listener, output, Arc::clone(&process.slot), process.kill.clone()));
@@ -58,7 +58,7 @@ impl Process {
     }
 
     /// Has the process answer an event, and returns it if it can take another one.
-    pub(super) async fn invoke(self, event: Bytes, timeout: Duration) -> (Outcome, Option<Self>) {
+    pub(super) async fn invoke(self, event: Bytes, timeout: Duration) -> (InvocationOutcome, Option<Self>) {
         let id = Uuid::new_v4().to_string();
         let (taken, was_taken) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
@@ -73,11 +73,11 @@ impl Process {
         };
         tokio::select! {
             outcome = answered => {
-                let outcome = outcome.unwrap_or_else(|_| Outcome::exit(&id, "the stack stopped"));
+                let outcome = outcome.unwrap_or_else(|_| InvocationOutcome::exit(&id, "the stack stopped"));
                 (outcome, self.is_alive().then_some(self))
             }
             // The process is ended by dropping `self`.
-            limit = overdue => (Outcome::timeout(&id, limit.as_secs_f64()), None),
+            limit = overdue => (InvocationOutcome::timeout(&id, limit.as_secs_f64()), None),
         }
     }
 }
@@ -96,7 +96,13 @@ struct Output {
 }
 
 /// Serves the Runtime API to a process for as long as it lives, and fails its invocation when it ends.
-async fn watch(mut child: Child, listener: TcpListener, output: Output, slot: Arc<Slot>, kill: CancellationToken) {
+async fn watch(
+    mut child: Child,
+    listener: TcpListener,
+    output: Output,
+    slot: Arc<ProcessSlot>,
+    kill: CancellationToken,
+) {
     // Nagle's algorithm would delay each of these small messages by 40 ms.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let api = axum::serve(listener, runtime_api::router(Arc::clone(&slot)));

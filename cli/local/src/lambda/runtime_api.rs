@@ -15,7 +15,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 use tokio::sync::{Notify, oneshot};
 
-use super::outcome::Outcome;
+use super::outcome::InvocationOutcome;
 use crate::body::{self, FUNCTION_LIMIT, Unread};
 use crate::lock::lock;
 
@@ -30,40 +30,40 @@ pub(super) struct Invocation {
     /// Completed when the process takes it.
     pub(super) taken: oneshot::Sender<()>,
     /// Completed when it has ended.
-    pub(super) answer: oneshot::Sender<Outcome>,
+    pub(super) answer: oneshot::Sender<InvocationOutcome>,
 }
 
 /// Where an invocation waits for the process. It holds at most one.
-pub(super) struct Slot {
+pub(super) struct ProcessSlot {
     arn: String,
     offered: Notify,
-    state: Mutex<SlotState>,
+    state: Mutex<ProcessSlotState>,
 }
 
 #[derive(Default)]
-struct SlotState {
+struct ProcessSlotState {
     waiting: Option<Invocation>,
     /// The running invocation's id, and who waits for its outcome.
-    running: Option<(String, oneshot::Sender<Outcome>)>,
+    running: Option<(String, oneshot::Sender<InvocationOutcome>)>,
     /// The error that the process reported while it started.
-    init_error: Option<Outcome>,
+    init_error: Option<InvocationOutcome>,
     /// The status it ended with.
     ended: Option<String>,
 }
 
-impl SlotState {
+impl ProcessSlotState {
     /// Fails the invocation that this process will not answer any more.
     fn fail(&mut self, status: &str) {
         let waiting = self.waiting.take().map(|invocation| (invocation.id, invocation.answer));
         if let Some((id, answer)) = waiting.or(self.running.take()) {
-            let outcome = self.init_error.take().unwrap_or_else(|| Outcome::exit(&id, status));
+            let outcome = self.init_error.take().unwrap_or_else(|| InvocationOutcome::exit(&id, status));
             // The caller may have stopped waiting.
             let _ = answer.send(outcome);
         }
     }
 }
 
-impl Slot {
+impl ProcessSlot {
     pub(super) fn new(arn: String) -> Self {
         Self { arn, offered: Notify::new(), state: Mutex::default() }
     }
@@ -116,7 +116,7 @@ impl Slot {
         Some((headers, invocation.event).into_response())
     }
 
-    fn finish(&self, id: &str, outcome: Outcome) -> bool {
+    fn finish(&self, id: &str, outcome: InvocationOutcome) -> bool {
         let mut state = lock(&self.state);
         let running = state.running.take_if(|(running, _)| running == id);
         running.map(|(_, answer)| answer.send(outcome)).is_some()
@@ -124,7 +124,7 @@ impl Slot {
 }
 
 /// The API for the process behind `slot`.
-pub(super) fn router(slot: Arc<Slot>) -> Router {
+pub(super) fn router(slot: Arc<ProcessSlot>) -> Router {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -133,13 +133,13 @@ pub(super) fn router(slot: Arc<Slot>) -> Router {
         .with_state(slot)
 }
 
-async fn next(State(slot): State<Arc<Slot>>) -> Response {
+async fn next(State(slot): State<Arc<ProcessSlot>>) -> Response {
     slot.next().await
 }
 
-async fn response(State(slot): State<Arc<Slot>>, Path(id): Path<String>, body: Body) -> Response {
+async fn response(State(slot): State<Arc<ProcessSlot>>, Path(id): Path<String>, body: Body) -> Response {
     match body::read(body, FUNCTION_LIMIT).await {
-        Ok(payload) => accepted(slot.finish(&id, Outcome::Answered(payload))),
+        Ok(payload) => accepted(slot.finish(&id, InvocationOutcome::Answered(payload))),
         Err(unread) => {
             slot.finish(&id, unusable(&unread));
             let status = StatusCode::PAYLOAD_TOO_LARGE;
@@ -148,33 +148,33 @@ async fn response(State(slot): State<Arc<Slot>>, Path(id): Path<String>, body: B
     }
 }
 
-async fn error(State(slot): State<Arc<Slot>>, Path(id): Path<String>, body: Body) -> Response {
+async fn error(State(slot): State<Arc<ProcessSlot>>, Path(id): Path<String>, body: Body) -> Response {
     accepted(slot.finish(&id, failure(body).await))
 }
 
-async fn init_error(State(slot): State<Arc<Slot>>, body: Body) -> Response {
+async fn init_error(State(slot): State<Arc<ProcessSlot>>, body: Body) -> Response {
     let outcome = failure(body).await;
     lock(&slot.state).init_error = Some(outcome);
     accepted(true)
 }
 
-async fn failure(body: Body) -> Outcome {
+async fn failure(body: Body) -> InvocationOutcome {
     match body::read(body, FUNCTION_LIMIT).await {
-        Ok(payload) => Outcome::Failed(payload),
+        Ok(payload) => InvocationOutcome::Failed(payload),
         Err(unread) => unusable(&unread),
     }
 }
 
-fn unusable(unread: &Unread) -> Outcome {
+fn unusable(unread: &Unread) -> InvocationOutcome {
     match unread {
-        Unread::TooLarge(length) => Outcome::failure(
+        Unread::TooLarge(length) => InvocationOutcome::failure(
             "Function.ResponseSizeTooLarge",
             &format!(
                 "Response payload size ({length} bytes) exceeded maximum allowed payload size ({FUNCTION_LIMIT} bytes)."
             ),
         ),
         Unread::Aborted => {
-            Outcome::failure("Runtime.ExitError", "The function closed the connection within its answer")
+            InvocationOutcome::failure("Runtime.ExitError", "The function closed the connection within its answer")
         }
     }
 }

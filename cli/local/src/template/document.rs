@@ -28,7 +28,7 @@ pub struct Template {
 /// The template as written: the sections that are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Document {
+struct TemplateDocument {
     #[serde(default)]
     globals: Globals,
     #[serde(default)]
@@ -66,7 +66,7 @@ impl Template {
     /// unknown or the local stack cannot act on something it says.
     pub fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let document = yaml::parse(text).map_err(TemplateError::Syntax)?;
-        let mut document: Document =
+        let mut document: TemplateDocument =
             serde_json::from_value(document).map_err(|error| TemplateError::Syntax(error.to_string()))?;
         for (name, value) in parameters {
             let unknown = || at(name)("there is no such parameter".into());
@@ -97,7 +97,7 @@ impl Template {
     }
 }
 
-impl Document {
+impl TemplateDocument {
     /// Drops resources of types that the local stack does not run, and those whose condition is false; decides every
     /// `Fn::If` in the others.
     fn apply_conditions(&mut self) -> Result<(), TemplateError> {

@@ -85,7 +85,7 @@ pub(super) struct FunctionProperties {
     event_invoke_config: Option<Value>,
     dead_letter_queue: Option<Value>,
     #[serde(default)]
-    events: BTreeMap<String, Event>,
+    events: BTreeMap<String, FunctionEvent>,
 }
 
 /// How asynchronous invocations are retried, and where they go when that fails.
@@ -112,7 +112,7 @@ struct Environment {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Event {
+struct FunctionEvent {
     r#type: String,
     #[serde(default)]
     properties: Value,
@@ -178,8 +178,8 @@ impl Function {
         Ok(function)
     }
 
-    fn add(&mut self, name: &str, event: &Event, names: &Names<'_>) -> Result<(), String> {
-        let Event { r#type, properties } = event;
+    fn add(&mut self, name: &str, event: &FunctionEvent, names: &Names<'_>) -> Result<(), String> {
+        let FunctionEvent { r#type, properties } = event;
         match r#type.as_str() {
             "HttpApi" => self.routes.push(Route::from_event(properties)?),
             "DynamoDB" => self.streams.extend(StreamMapping::from_event(name, properties, names)?),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use carnet_local::{Error, LogLines, Logs, Options, Outcome};
+use carnet_local::{Error, InvocationOutcome, LogLines, Logs, Options};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ async fn a_process_that_ends_fails_its_invocation_and_is_replaced() {
     let stack = start(options()).await;
     let first = parsed(&echo(&stack, json!({})).await)["pid"].clone();
     let outcome = echo(&stack, json!({"exit": 3})).await;
-    assert!(matches!(outcome, Outcome::Failed(_)));
+    assert!(matches!(outcome, InvocationOutcome::Failed(_)));
     let error = parsed(&outcome);
     assert_eq!(error["errorType"], "Runtime.ExitError");
     assert!(error["errorMessage"].as_str().is_some_and(|text| text.ends_with("exit status: 3")), "{error}");
@@ -55,12 +55,12 @@ async fn a_process_that_ends_fails_its_invocation_and_is_replaced() {
 async fn a_timeout_ends_the_process() {
     let stack = start(options()).await;
     let outcome = echo(&stack, json!({"sleep": 5000})).await;
-    assert!(matches!(outcome, Outcome::TimedOut(_)));
+    assert!(matches!(outcome, InvocationOutcome::TimedOut(_)));
     let error = parsed(&outcome);
     assert_eq!(error["errorType"], "Sandbox.Timedout");
     let message = error["errorMessage"].as_str().expect("text");
     assert!(message.ends_with("Task timed out after 2.00 seconds"), "{message}");
-    assert!(matches!(echo(&stack, json!({})).await, Outcome::Answered(_)));
+    assert!(matches!(echo(&stack, json!({})).await, InvocationOutcome::Answered(_)));
     assert_eq!(stack.processes("echo").expect("a count"), 2);
 }
 
@@ -70,7 +70,7 @@ async fn an_answer_of_more_than_6_mb_fails() {
     assert!(echo(&stack, json!({"bytes": 5_000_000})).await.payload().len() > 5_000_000);
     let error = parsed(&echo(&stack, json!({"bytes": 7_000_000})).await);
     assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
-    assert!(matches!(echo(&stack, json!({})).await, Outcome::Answered(_)));
+    assert!(matches!(echo(&stack, json!({})).await, InvocationOutcome::Answered(_)));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use carnet_local::{LogLines, Logs, Options, Outcome, Stack};
+use carnet_local::{InvocationOutcome, LogLines, Logs, Options, Stack};
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -36,11 +36,11 @@ pub async fn start_logged(options: Options) -> (Stack, LogLines) {
     (stack, log)
 }
 
-pub async fn echo(stack: &Stack, event: Value) -> Outcome {
+pub async fn echo(stack: &Stack, event: Value) -> InvocationOutcome {
     stack.invoke("echo", event.to_string()).await.expect("the function exists")
 }
 
-pub fn parsed(outcome: &Outcome) -> Value {
+pub fn parsed(outcome: &InvocationOutcome) -> Value {
     serde_json::from_slice(outcome.payload()).expect("JSON")
 }
 
