@@ -7,13 +7,14 @@
 //! |---|---|
 //! | `CONTACTS_TABLE`, `ACCESS_TABLE`, `RATE_LIMIT` | as for every function |
 //! | `EVENT_BUS` | the name of the event bus |
-//! | `EVENT_DETAIL` | `names` (the template's default): ids and names of changed fields; `contact`: also the contact in `created` and `updated`, and the tag in `tagged` and `untagged` (personal data) |
+//! | `EVENT_DETAIL` | `names` (the template's default): ids and names of changed fields; `contact`: also the contact in `created` and `updated`, and the tags in `tagged` and `untagged` (personal data) |
 //!
 //! # Answer
 //! A partial batch response, `{"batchItemFailures":[{"itemIdentifier":"<sequence number>"}]}`; the list is empty
 //! if all changes were published. Published are `contact.created`, `contact.updated`, `contact.tagged`,
 //! `contact.untagged`, `contact.opted_in`, `contact.opted_out` and `contact.deleted`, with source
-//! `carnet`. A change that no endpoint exposes publishes nothing. The detail of an update:
+//! `carnet`: at most one event of each kind per change, with the ids of all its tags in `tag_ids`. A change
+//! that no endpoint exposes publishes nothing. The detail of an update:
 //! ```json
 //! {"event_id":"5a0c…","tenant_id":"6c1f8a57-…","contact_id":"d6f0d85e-…","version":3,"time":"2026-11-20T10:58:35+00:00","changed":["name"]}
 //! ```

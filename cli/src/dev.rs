@@ -38,8 +38,8 @@ pub(crate) struct Args {
     /// Start without demo contacts
     #[arg(long)]
     empty: bool,
-    /// How many calls a token may make in any 60 seconds; 0 means unlimited
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// How many calls a token may make in any 60 seconds, at most 1000; 0 means unlimited
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
     rate_limit: u32,
     /// Format of the log lines on standard error
     ///

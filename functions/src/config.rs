@@ -2,6 +2,7 @@
 
 use std::env;
 
+use contacts::access::MAX_RATE_LIMIT;
 use contacts::aws::AwsEnvironment;
 
 /// The configuration of every function except `openapi`, which reads none of it.
@@ -11,7 +12,7 @@ pub struct Config {
     /// `ACCESS_TABLE`: the name of the access table.
     pub access_table: String,
     /// `RATE_LIMIT`: the number of calls in any 60 s for tokens without a limit of their own; 0 means
-    /// unlimited, more than 10,000 counts as 10,000.
+    /// unlimited; at most 1,000.
     pub rate_limit: u32,
     /// Region and credentials, which Lambda sets.
     pub aws: AwsEnvironment,
@@ -36,7 +37,7 @@ pub struct ChangeFeedConfig {
 pub enum EventDetail {
     /// Ids and the names of the changed fields.
     Names,
-    /// The contact and the tag as well, which are personal data.
+    /// The contact and the tags as well, which are personal data.
     Contact,
 }
 
@@ -49,6 +50,9 @@ pub enum ConfigError {
     /// The value is not a whole number.
     #[error("the environment variable {0} is not a whole number")]
     NotNumber(&'static str),
+    /// The value is above the maximum, because one DynamoDB item takes 1,000 write units per second.
+    #[error("the environment variable RATE_LIMIT is above {MAX_RATE_LIMIT}")]
+    RateLimitTooHigh,
     /// The value is not one of the listed ones.
     #[error("the environment variable {0} is neither `names` nor `contact`")]
     NotDetail(&'static str),
@@ -73,7 +77,7 @@ impl Config {
         Ok(Config {
             contacts_table: need("CONTACTS_TABLE")?,
             access_table: need("ACCESS_TABLE")?,
-            rate_limit: need("RATE_LIMIT")?.parse().map_err(|_| ConfigError::NotNumber("RATE_LIMIT"))?,
+            rate_limit: rate_limit(&need("RATE_LIMIT")?)?,
             aws: AwsEnvironment {
                 region: need("AWS_REGION")?,
                 access_key_id: need("AWS_ACCESS_KEY_ID")?,
@@ -83,6 +87,11 @@ impl Config {
             dynamodb_endpoint: set("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| set("AWS_ENDPOINT_URL")),
         })
     }
+}
+
+fn rate_limit(text: &str) -> Result<u32, ConfigError> {
+    let limit = text.parse().map_err(|_| ConfigError::NotNumber("RATE_LIMIT"))?;
+    if limit > MAX_RATE_LIMIT { Err(ConfigError::RateLimitTooHigh) } else { Ok(limit) }
 }
 
 impl ChangeFeedConfig {
@@ -125,6 +134,9 @@ mod tests {
             let Err(error) = Config::read(empty) else { panic!("{missing}") };
             assert_eq!(error.to_string(), format!("the environment variable {missing} is not set"));
         }
+        let too_high = |name: &str| if name == "RATE_LIMIT" { Some("1001".into()) } else { all(name) };
+        let Err(error) = Config::read(too_high) else { panic!("RATE_LIMIT is above the maximum") };
+        assert_eq!(error.to_string(), "the environment variable RATE_LIMIT is above 1000");
         let Err(error) = Config::read(|name| Some(format!("the {name}"))) else { panic!("RATE_LIMIT is not a number") };
         assert_eq!(error.to_string(), "the environment variable RATE_LIMIT is not a whole number");
     }

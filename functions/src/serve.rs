@@ -126,10 +126,11 @@ where
 {
     let answer = async |delivered: LambdaEvent<Box<RawValue>>| {
         let LambdaEvent { payload, context } = delivered;
-        let Ok(request) = serde_json::from_str::<LambdaRequest>(payload.get()) else {
+        let Ok(mut request) = serde_json::from_str::<LambdaRequest>(payload.get()) else {
             // Boxed: the nested futures of the AWS SDK exceed the compiler's recursion limit.
             return Box::pin(event(payload.get(), &context)).await;
         };
+        http::sanitize(&mut request);
         let mut http = Adapter::from(service_fn(|request| {
             let response = http(request);
             async { Ok::<_, InvocationError>(response.await) }

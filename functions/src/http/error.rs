@@ -41,7 +41,8 @@ impl From<access::Error> for HttpError {
             access::Error::RateLimited { retry_after } => HttpError::RateLimited { retry_after },
             access::Error::Store(error) => HttpError::Action(Error::Store(error)),
             // Only events name tenants by id, and only operators issue tokens.
-            error @ (access::Error::UnknownTenant | access::Error::OtherNamespace) => {
+            error
+            @ (access::Error::UnknownTenant | access::Error::OtherNamespace | access::Error::RateLimitTooHigh) => {
                 HttpError::Action(Error::Internal(error.to_string()))
             }
         }

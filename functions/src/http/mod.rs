@@ -9,6 +9,7 @@
 //! | `response.rs` | statuses and headers of the answer |
 //! | `error.rs` | what can go wrong with a request |
 //! | `qyvo.rs`, `flowiq.rs` | the dialects' error bodies and rules of their own |
+//! | `sanitize.rs` | events that `lambda_http` cannot convert into a request |
 //! | `openapi.rs` | the OpenAPI document, and the answers to unknown paths and methods |
 
 mod error;
@@ -17,6 +18,7 @@ pub mod openapi;
 mod qyvo;
 mod request;
 mod response;
+mod sanitize;
 
 use std::future::Future;
 use std::pin::pin;
@@ -34,6 +36,7 @@ use crate::action::{Action, Call, Dialect, Reply};
 use crate::deadline::time_left;
 use error::HttpError;
 use openapi::OpenApiDocument;
+pub(crate) use sanitize::sanitize;
 
 /// Answers a request with the reply of an action.
 ///

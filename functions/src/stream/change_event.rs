@@ -4,12 +4,12 @@
 //! |---|---|---|
 //! | `contact.created` | a contact was created | |
 //! | `contact.updated` | a field that clients can see changed; tags and consent only if the change has no event of their own | the names of the fields |
-//! | `contact.tagged`, `contact.untagged` | a tag was added or removed | the id of the tag |
+//! | `contact.tagged`, `contact.untagged` | tags were added or removed | the ids of the tags |
 //! | `contact.opted_in`, `contact.opted_out` | the person gave or withdrew consent | |
 //! | `contact.deleted` | the contact was deleted from the table | |
 //!
 //! Every event contains tenant, contact, version, time and an `event_id` that stays the same when the
-//! event is redelivered. Personal data (the contact, the tag) is contained only with
+//! event is redelivered. Personal data (the contact, the tags) is contained only with
 //! [`EventDetail::Contact`]. A change that no endpoint exposes publishes nothing.
 
 use contacts::model::{
@@ -69,12 +69,12 @@ pub(super) struct ChangeEvent {
     /// The names of the changed fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) changed: Vec<&'static str>,
-    /// The id of the tag, as list-tags shows it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tag_id: Option<Uuid>,
-    /// The tag; only with [`EventDetail::Contact`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tag: Option<Tag>,
+    /// The ids of the tags, as list-tags shows them. Empty if the tenant has been deleted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tag_ids: Vec<Uuid>,
+    /// The tags; only with [`EventDetail::Contact`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tags: Vec<Tag>,
     /// The contact after a creation or update; only with [`EventDetail::Contact`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) contact: Option<ContactSnapshot>,
@@ -143,14 +143,10 @@ pub(super) fn change_events(
     let (Some(contact), old) = (change.new.as_ref().or(change.old.as_ref()), change.old.as_ref()) else {
         return Vec::new();
     };
-    let event = |kind: EventKind, tag: Option<&Tag>| {
-        let tag_id = tag.and_then(&tag_id);
-        // The id is derived from the tag's id or position, not from the tag, which could be found by
-        // guessing. The position of a removed tag is that in the old list. The creation time distinguishes the contact from an earlier, deleted one.
-        let position = |tags: &Tags, tag: &Tag| tags.iter().position(|known| known == tag);
-        let index = tag.and_then(|tag| position(&contact.tags, tag).or_else(|| position(&old?.tags, tag)));
-        let tag_part = tag_id.map(|id| id.to_string()).or(index.map(|index| index.to_string())).unwrap_or_default();
-        let name = format!("{}#{}#{}#{tag_part}", kind.detail_type(), contact.created_at, contact.version);
+    let event = |kind: EventKind| {
+        // A change has at most one event of each kind. The creation time distinguishes the contact from an
+        // earlier, deleted one.
+        let name = format!("{}#{}#{}", kind.detail_type(), contact.created_at, contact.version);
         let includes_contact =
             detail == EventDetail::Contact && matches!(kind, EventKind::Created | EventKind::Updated);
         ChangeEvent {
@@ -161,14 +157,19 @@ pub(super) fn change_events(
             version: contact.version,
             time: contact.updated_at,
             changed: Vec::new(),
-            tag_id,
-            tag: tag.filter(|_| detail == EventDetail::Contact).cloned(),
+            tag_ids: Vec::new(),
+            tags: Vec::new(),
             contact: includes_contact.then(|| ContactSnapshot::from(contact)),
         }
     };
+    let tag_event = |kind: EventKind, tags: Vec<&Tag>| {
+        let tag_ids = tags.iter().filter_map(|tag| tag_id(tag)).collect();
+        let shown = tags.iter().filter(|_| detail == EventDetail::Contact).map(|tag| (*tag).clone()).collect();
+        (!tags.is_empty()).then(|| ChangeEvent { tag_ids, tags: shown, ..event(kind) })
+    };
     let Some(new) = &change.new else {
         // A deletion is later than every version of the contact.
-        let deleted = event(EventKind::Deleted, None);
+        let deleted = event(EventKind::Deleted);
         return vec![ChangeEvent {
             version: deleted.version + 1,
             time: change.changed_at.unwrap_or(deleted.time),
@@ -180,9 +181,10 @@ pub(super) fn change_events(
     let mut changed = old.map(|old| new.differences(old)).unwrap_or_default();
     let none = Tags::default();
     let had = old.map_or(&none, |old| &old.tags);
-    let tagged = new.tags.iter().filter(|tag| !had.contains(tag)).map(|tag| event(EventKind::Tagged, Some(tag)));
-    let untagged = had.iter().filter(|tag| !new.tags.contains(tag)).map(|tag| event(EventKind::Untagged, Some(tag)));
-    let tag_events: Vec<ChangeEvent> = untagged.chain(tagged).collect();
+    let tagged = new.tags.iter().filter(|tag| !had.contains(tag)).collect();
+    let untagged = had.iter().filter(|tag| !new.tags.contains(tag)).collect();
+    let tag_events = [tag_event(EventKind::Untagged, untagged), tag_event(EventKind::Tagged, tagged)];
+    let tag_events: Vec<ChangeEvent> = tag_events.into_iter().flatten().collect();
     let consent = match (old, new.opted_in_at, new.opted_out_at) {
         (Some(old), _, Some(out_at)) if old.opted_out_at != Some(out_at) => Some(EventKind::OptedOut),
         (Some(old), in_at, None) if in_at.is_some() && (old.opted_in_at != in_at || old.opted_out_at.is_some()) => {
@@ -199,11 +201,11 @@ pub(super) fn change_events(
         _ => true,
     });
     if old.is_none() {
-        events.push(event(EventKind::Created, None));
+        events.push(event(EventKind::Created));
     } else if !changed.is_empty() {
-        events.push(ChangeEvent { changed, ..event(EventKind::Updated, None) });
+        events.push(ChangeEvent { changed, ..event(EventKind::Updated) });
     }
     events.extend(tag_events);
-    events.extend(consent.map(|kind| event(kind, None)));
+    events.extend(consent.map(event));
     events
 }

@@ -54,7 +54,6 @@ async fn every_exposed_change_is_published_without_personal_data() {
         "updated last_message_at,total_messages",
         "untagged",
         "tagged",
-        "tagged",
         "opted_out",
         "updated opted_in_at",
         "opted_in",
@@ -91,7 +90,9 @@ async fn every_exposed_change_is_published_without_personal_data() {
         );
         ids.push(event["detail"]["event_id"].as_str().unwrap().to_owned());
     }
-    assert_eq!((&events[1]["detail"]["tag_id"], &events[1]["detail"]["version"]), (&tag_id, &json!(2)));
+    assert_eq!((&events[1]["detail"]["tag_ids"], &events[1]["detail"]["version"]), (&json!([tag_id]), &json!(2)));
+    // Two tags at once are one event.
+    assert_eq!(events[5]["detail"]["tag_ids"].as_array().unwrap().len(), 2);
     let versions: Vec<u64> = events.iter().map(|event| event["detail"]["version"].as_u64().unwrap()).collect();
     assert!(versions.is_sorted(), "{versions:?}");
     ids.sort();
@@ -119,7 +120,7 @@ async fn events_contain_the_contact_when_configured() {
         (&contact["name"], &contact["phone"], &contact["metadata"]),
         (&json!("Jane"), &json!(PHONE), &json!({ "a": 1 }))
     );
-    assert_eq!((&events[1]["detail"]["tag"], &events[1]["detail"]["contact"]), (&json!("vip"), &json!(null)));
+    assert_eq!((&events[1]["detail"]["tags"], &events[1]["detail"]["contact"]), (&json!(["vip"]), &json!(null)));
 }
 
 /// They are retried within the invocation, and by the invocation being retried.

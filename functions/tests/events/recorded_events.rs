@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{Bundle, InvocationOutcome, output_of};
 
 const PHONE: &str = "+14155550123";
+const MALFORMED: &str = r#"{"message":"Malformed JSON.","error":"Malformed JSON."}"#;
 
 /// The event in the file of this name.
 fn event(name: &str) -> Value {
@@ -146,4 +147,44 @@ async fn unknown_events_fail_with_unknown_event() {
     }
     assert_eq!(bundle.call("search-contacts", json!({})).await.each("name"), ["Jane"]);
     assert_eq!(bundle.processes("search-contacts"), 1);
+}
+
+/// Query strings and paths that are not valid in a URI get the contract's answers, as HTTP API and function URL events.
+#[tokio::test]
+async fn odd_query_strings_and_paths_are_answered_as_the_contract_says() {
+    let bundle = Bundle::start().await;
+    bundle.call("create-contact", json!({ "phone": "+5511987654321" })).await;
+    let not_found = |digits: &str| json!({ "error": "Contact not found", "message": format!("No contact found with phone number {digits}") });
+    for name in ["lambda-http-apigw_v2_proxy_request_minimal.json", "lambda-http-lambda_function_url_request.json"] {
+        for (number, status, body) in [
+            ("+55 11 98765-4321", 200, None),
+            ("+55%2011 <1>", 404, Some(not_found("55111"))),
+            ("<", 404, Some(not_found(""))),
+            ("\"", 404, Some(not_found(""))),
+            ("%zz", 404, Some(not_found(""))),
+            ("%ff%fe", 404, Some(not_found(""))),
+        ] {
+            let mut event = event(name);
+            event["requestContext"]["http"]["method"] = json!("GET");
+            event["rawPath"] = json!("/contact \"<é");
+            event["rawQueryString"] = json!(format!("tenantId=demo&phone_number={number}"));
+            event["headers"] = json!({ "authorization": "Bearer fiq_demo", "host": "x:99999" });
+            let answer = output(&bundle, "flowiq-get-contact", &event).await;
+            assert_eq!(answer["statusCode"], status, "{name} {number}: {answer}");
+            if let Some(body) = body {
+                assert_eq!(serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap(), body, "{number}");
+            }
+        }
+        let mut event = event(name);
+        event["headers"] = json!({ "authorization": "Bearer demo-token" });
+        event["body"] = json!("not base64!");
+        event["isBase64Encoded"] = json!(true);
+        let answer = output(&bundle, "get-contact", &event).await;
+        assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(422), &json!(MALFORMED)), "{name}");
+    }
+    assert_eq!(
+        (bundle.processes("flowiq-get-contact"), bundle.processes("get-contact")),
+        (1, 1),
+        "no process has died"
+    );
 }

@@ -1,5 +1,6 @@
 //! What can go wrong in access.
 
+use super::token::MAX_RATE_LIMIT;
 use crate::store;
 
 /// Why a call has no caller or tenant, or is rejected by the rate limit.
@@ -17,6 +18,9 @@ pub enum Error {
         /// Seconds until the next call is accepted.
         retry_after: u64,
     },
+    /// A token cannot be issued, because its own rate limit is above the maximum.
+    #[error("the rate limit is above {MAX_RATE_LIMIT} calls per 60 s")]
+    RateLimitTooHigh,
     /// A token cannot be issued, because the table holds this tenant with another namespace, the secret
     /// from which contact ids are derived.
     #[error("the tenant exists with another namespace")]

@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 pub use error::Error;
 pub use rate_limit::RateLimitStatus;
-pub use token::{Caller, TokenRecord, User};
+pub use token::{Caller, MAX_RATE_LIMIT, TokenRecord, User};
 
 use crate::model::{Tenant, TenantId, TenantRecord, Timestamp};
 use crate::store::{self, AccessTable};
@@ -94,13 +94,14 @@ impl Access {
     }
 
     /// Counts a call against the rate limit of its token and returns the status of the limit, or `None`
-    /// if the token is unlimited or the call could not be counted. Limits above 10,000 count as 10,000.
+    /// if the token is unlimited or the call could not be counted. Limits above
+    /// [`MAX_RATE_LIMIT`] count as that.
     /// Usually one UpdateItem, at most four; a rejected call costs as much.
     ///
     /// If counting fails or takes longer than a second, the call is accepted and a warning is logged,
     /// because an unavailable rate limiter must not make the API unavailable.
     pub async fn count(&self, caller: &Caller) -> Option<RateLimitStatus> {
-        let limit = caller.rate_limit(self.default_rate_limit).min(rate_limit::MAX_LIMIT);
+        let limit = caller.rate_limit(self.default_rate_limit).min(MAX_RATE_LIMIT);
         if limit == 0 {
             return None;
         }
@@ -131,8 +132,12 @@ impl Access {
     /// and one more PutItem if the tenant is new. The requests are not atomic.
     ///
     /// # Errors
-    /// [`Error::OtherNamespace`] if the tenant exists with another namespace; [`Error::Store`].
+    /// [`Error::RateLimitTooHigh`]; [`Error::OtherNamespace`] if the tenant exists with another namespace;
+    /// [`Error::Store`].
     pub async fn issue(&self, token: &str, record: &TokenRecord) -> Result<(), Error> {
+        if record.rate_limit.is_some_and(|limit| limit > MAX_RATE_LIMIT) {
+            return Err(Error::RateLimitTooHigh);
+        }
         if let Some(tenant) = &record.tenant {
             // A second namespace would give every person a second id.
             let key = tenant_key(tenant.id);

@@ -6,7 +6,7 @@
 //! if their clocks agree. A rejected call is not recorded.
 //!
 //! A recorded call takes seven bytes. With a full record, a call costs 1 write unit with a limit of up to
-//! 120, 7 with 1,000 and about 69 with 10,000. A rejected call costs as much.
+//! 120 and 7 with 1,000, the largest limit. A rejected call costs as much.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -22,8 +22,8 @@ const EPOCH: i64 = 1_767_225_600;
 /// The maximum number of UpdateItem requests per call. More than two are needed only if another process
 /// or TTL changes the record between two of them.
 const MAX_ATTEMPTS: usize = 4;
-/// The largest limit. A record of this many calls stays far below DynamoDB's limit of 400 KB per item.
-pub(super) const MAX_LIMIT: u32 = 10_000;
+/// The largest `Retry-After`, in seconds. The window is a tenth of a second longer than that.
+const MAX_RETRY_AFTER: u64 = 60;
 /// How many full records a process remembers. When the number is reached, it forgets all of them.
 const MAX_REMEMBERED: usize = 1_000;
 
@@ -59,7 +59,7 @@ impl RateLimitStatus {
 
     /// After a call that was rejected at `now`, because the call at `oldest` is still in the window.
     fn rejected(limit: u32, oldest: i64, now: i64) -> Self {
-        let retry_after = u64::try_from(oldest + WINDOW - now).unwrap_or(0).div_ceil(10).max(1);
+        let retry_after = u64::try_from(oldest + WINDOW - now).unwrap_or(0).div_ceil(10).clamp(1, MAX_RETRY_AFTER);
         RateLimitStatus { limit, remaining: 0, retry_after: Some(retry_after) }
     }
 }
@@ -142,9 +142,10 @@ mod tests {
 
     #[test]
     fn retry_after_ends_when_the_oldest_call_leaves_the_window() {
-        for (now, retry_after) in [(0, 61), (1, 60), (591, 1), (600, 1)] {
+        for (now, retry_after) in [(0, 60), (1, 60), (591, 1), (600, 1)] {
             assert_eq!(RateLimitStatus::rejected(5, 0, now).retry_after, Some(retry_after), "{now}");
-            assert!(now + i64::try_from(retry_after).unwrap() * 10 >= WINDOW, "{now}");
+            // Up to a tenth of a second too early, because `Retry-After` is at most 60.
+            assert!(now + i64::try_from(retry_after).unwrap() * 10 >= WINDOW - 1, "{now}");
         }
     }
 }

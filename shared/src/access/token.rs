@@ -7,6 +7,10 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Tenant, TenantRecord, Timestamp};
 
+/// The largest rate limit, in calls per 60 s. The record of a token is one item, and DynamoDB writes at most
+/// 1,000 units per second to one item: a call costs 7 units with this limit.
+pub const MAX_RATE_LIMIT: u32 = 1_000;
+
 /// The user of a token: a person or a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -25,7 +29,7 @@ pub struct TokenRecord {
     pub user: User,
     /// The user's tenant. Without one, the token is accepted by `GET /api/v1/me` only.
     pub tenant: Option<TenantRecord>,
-    /// The token's own rate limit in calls per 60 s: 0 means unlimited, more than 10,000 counts as 10,000.
+    /// The token's own rate limit in calls per 60 s: 0 means unlimited, at most 1,000.
     /// `None` uses the template's parameter `RateLimit`.
     #[serde(default)]
     pub rate_limit: Option<u32>,

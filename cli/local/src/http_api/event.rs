@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -20,7 +21,8 @@ use crate::aws::ACCOUNT;
 pub(super) fn from_request(request: &Parts, body: &[u8], route: &RouteMatch<'_>, id: &str, now: Timestamp) -> Value {
     let host = request.headers.get(HOST).map_or_else(|| "localhost".to_owned(), text);
     let domain = host.rsplit_once(':').map_or(&*host, |(name, _)| name);
-    let path = request.uri.path();
+    // HTTP APIs pass on the decoded path.
+    let path = percent_decode_str(request.uri.path()).decode_utf8_lossy();
     let query = request.uri.query().unwrap_or_default();
 
     let mut event = json!({

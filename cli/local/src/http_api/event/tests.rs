@@ -29,7 +29,7 @@ fn a_request_becomes_an_event() {
         json!({
             "version": "2.0",
             "routeKey": "POST /contacts/{id}",
-            "rawPath": "/contacts/a%20b",
+            "rawPath": "/contacts/a b",
             "rawQueryString": "tag=a+b&tag=c%2Cd&empty=&flag",
             "cookies": ["a=1", "b=2", "c=3"],
             "headers": {
@@ -46,7 +46,7 @@ fn a_request_becomes_an_event() {
                 "domainPrefix": "127",
                 "http": {
                     "method": "POST",
-                    "path": "/contacts/a%20b",
+                    "path": "/contacts/a b",
                     "protocol": "HTTP/1.1",
                     "sourceIp": "127.0.0.1",
                     "userAgent": "curl/8",
