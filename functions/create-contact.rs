@@ -28,11 +28,11 @@
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
 //!
 //! As an event: `ValidationFailed`, `UnknownTenant`, `UnknownEvent`,
-//! `Conflict`, `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
+//! `Conflict`, `Throttled`, `Unavailable`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! Idempotent. Two calls with one phone number never create two contacts, not even concurrently; numbers that

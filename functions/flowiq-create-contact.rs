@@ -36,11 +36,11 @@
 //! | 400 | `{"success":false,"error":"Validation failed","message":"<messages>"}` | other fields are invalid |
 //! | 409 | `{"error":"Contact already exists","message":"A contact with phone number 27123456789 already exists"}` | the number exists in any spelling; nothing is changed |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
 //!
 //! As an event: `ValidationFailed`, `ContactExists`, `UnknownTenant`, `UnknownEvent`,
-//! `Conflict`, `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
+//! `Conflict`, `Throttled`, `Unavailable`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! Concurrent calls with one number create one contact; the others get 409, and so may a retry after 503. By

@@ -30,11 +30,11 @@
 //! | 400 | `{"success":false,"error":"Phone number is required","message":"Please provide phone_number or whatsapp_id"}` | both are missing |
 //! | 404 | `{"error":"Contact not found","message":"No contact found with phone number 27123456789"}` | no contact has the number, or it is not a phone number |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, or the call takes 9.5 s; `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
 //!
 //! As an event: `ValidationFailed`, `ContactNotFound`, `UnknownTenant`, `UnknownEvent`,
-//! `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
+//! `Throttled`, `Unavailable`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! Strongly consistent.

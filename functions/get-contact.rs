@@ -27,11 +27,11 @@
 //! | 422 | `{"error":"Provide exactly one of contact_id, phone, email"}` | more than one is given |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the call takes 9.5 s; `Retry-After: 1` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, or the call takes 9.5 s; `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
 //!
 //! As an event: `ValidationFailed`, `ContactNotFound`, `UnknownTenant`, `UnknownEvent`,
-//! `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
+//! `Throttled`, `Unavailable`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! By id and phone number: strongly consistent. By email address: eventually consistent; if several

@@ -26,8 +26,8 @@
 //! | `ContactNotFound` | `contact_id` names no contact of the tenant, or the message was counted before and its contact has been deleted |
 //! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
-//! | `Conflict`, `Throttled`, `TimedOut` | temporary; a retry can succeed. After `TimedOut` the write may have been applied |
-//! | `InternalError` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After the last two the write may have been applied |
+//! | `InternalError` | an unexpected error, which is logged |
 //!
 //! SQS redelivers every failed record, whatever its error, until it moves to the dead-letter queue; in a FIFO
 //! message group the later records fail with it. An EventBridge event is retried twice. A direct caller

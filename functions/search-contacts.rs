@@ -28,11 +28,11 @@
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles, or the call takes 28.5 s; `Retry-After: 1` |
-//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | DynamoDB cannot be reached, or an unexpected error; it is logged |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, or the call takes 28.5 s; `Retry-After: 1` |
+//! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
 //!
 //! As an event: `ValidationFailed`, `UnknownTenant`, `UnknownEvent`,
-//! `Throttled`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
+//! `Throttled`, `Unavailable`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
 //! The search examines contacts until 50 match or all have been examined; there is no other limit than the

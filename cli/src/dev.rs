@@ -20,13 +20,13 @@ pub(crate) struct Args {
     /// Port of the HTTP API; 0 takes any free one
     #[arg(long, value_name = "N", default_value_t = 3000)]
     port: u16,
-    /// Keep the tables in memory only
+    /// Keep the tables in memory; they are lost when the stack stops
     #[arg(long)]
     memory: bool,
     /// Directory in which the tables are kept [default: .carnet beside template.yaml]
     #[arg(long, value_name = "DIR", conflicts_with = "memory")]
     data: Option<PathBuf>,
-    /// Use this DynamoDB-compatible server instead of the embedded one; demo data is written over http only
+    /// Use this DynamoDB-compatible server instead of the embedded one; demo tokens and contacts are not written to an https URL
     #[arg(long, value_name = "URL", conflicts_with_all = ["memory", "data", "dynamodb_port"])]
     dynamodb_url: Option<String>,
     /// Port of the embedded DynamoDB; 0 takes any free one
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Build the functions with optimisations, as they are deployed
     #[arg(long)]
     release: bool,
-    /// Start without demo contacts
+    /// Start without demo contacts; the demo tokens are still created
     #[arg(long)]
     empty: bool,
     /// How many calls a token may make in any 60 seconds, at most 1000; 0 means unlimited
@@ -61,7 +61,7 @@ enum LogFormat {
     Json,
 }
 
-/// Why the command ends without having been told to.
+/// Why `carnet dev` failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The stack does not start, or cannot go on.

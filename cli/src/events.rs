@@ -25,10 +25,10 @@ pub(crate) struct Args {
     command: Option<Command>,
     /// The kind of event to print; without one, the kinds are listed
     kind: Option<SampleKind>,
-    /// The action it asks for
+    /// The action that the event asks for; ignored for `dynamodb`
     #[arg(default_value = "create-contact")]
     action: SampleAction,
-    /// The id of the tenant it is for
+    /// Tenant id in the event, from `GET /api/v1/me`; no tenant has the default, so functions answer UnknownTenant
     #[arg(long, value_name = "ID", default_value_t = NO_TENANT)]
     tenant: Uuid,
 }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 /// Options of `carnet send`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// The function, by the name of its executable
+    /// Name of the function, such as record-message
     function: String,
     /// A file with the event, or - for standard input
     file: PathBuf,

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The nearest directory upwards that has a `template.yaml`, else the workspace this command was compiled in.
+/// The current directory or its nearest ancestor with a `template.yaml`, else the workspace this command was compiled in.
 pub(crate) fn root() -> PathBuf {
     let here = env::current_dir().unwrap_or_default();
     let found = here.ancestors().find(|dir| dir.join("template.yaml").is_file());

@@ -1,7 +1,7 @@
 //! The data directory: one running stack at a time uses it, and the stack notices when it is deleted.
 //!
 //! SQLite would let two engines share a directory, and a deleted file stays writable for as long as it is open. Both
-//! lose data without a word, so both are errors here. The lock is a lock of the file `lock` by this process; the system
+//! lose data without an error, so both are errors here. The lock is a lock of the file `lock` by this process; the system
 //! releases it when the process ends, however that happens.
 
 use std::fs::{self, File, TryLockError};

@@ -13,7 +13,9 @@ pub enum Error {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// The template names an executable that was not given.
-    #[error("template: {function}: there is no executable `{binary}`")]
+    #[error(
+        "template: {function}: there is no executable `{binary}`; add it to the build, or correct Metadata.BuildProperties.Binary"
+    )]
     NoBinary {
         /// The function's logical id.
         function: String,
@@ -55,8 +57,8 @@ pub enum Error {
     },
     /// The data directory, or the files in it, were removed or replaced while the stack was running.
     #[error(
-        "the data directory {} was deleted while the stack was running; its tables are gone, start the stack again to \
-         get new ones", dir.display()
+        "the data directory {} was deleted while the stack was running; its tables are lost; start the stack again to \
+         create new ones", dir.display()
     )]
     DataDirDeleted {
         /// The directory.

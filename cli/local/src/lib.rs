@@ -1,10 +1,10 @@
 //! A SAM template's deployment on one machine.
 //!
 //! [`Stack`] reads a `template.yaml` and runs what it describes: an embedded DynamoDB, the real function executables
-//! behind a Lambda Runtime API, an HTTP API in front of them, event source mappings and event buses. Functions are not
-//! simulated: what differs from AWS is only what is around them.
+//! behind a Lambda Runtime API, an HTTP API in front of them, event source mappings and event buses. The
+//! executables are the deployed ones; the services around them are local implementations.
 //!
-//! What a deployment is *for* is not known here. A program that uses this crate brings the executables and, if it
+//! Nothing here is specific to contacts. A program that uses this crate brings the executables and, if it
 //! wants, a [`Seed`] for the tables and pages to serve beside the API.
 //!
 //! The modules, top to bottom; each uses only those below it:

@@ -1,4 +1,4 @@
-//! What a stack is made from.
+//! The settings of a stack.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use axum::Router;
 use crate::logs::Logs;
 use crate::seed::Seed;
 
-/// What a stack is made from.
+/// The settings of a stack.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Path of the SAM template.
@@ -60,7 +60,7 @@ impl Options {
 pub enum Store {
     /// In the embedded engine, in memory; gone when the stack stops.
     Memory,
-    /// In the embedded engine, in files of this directory, which is made if need be.
+    /// In the embedded engine, in files of this directory, which is created if it does not exist.
     Dir(PathBuf),
     /// In the DynamoDB-compatible server at this URL.
     Url(String),

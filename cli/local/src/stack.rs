@@ -65,7 +65,7 @@ impl Stack {
     /// start with their first invocations.
     ///
     /// # Errors
-    /// Whatever keeps the stack from starting, worded for the user.
+    /// [`Error`]: the template, an executable, a port, the data directory, a table, the streams or the seed.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let template = Template::read(&options.template, &options.parameters)?;
         let shutdown = Shutdown::default();

@@ -19,7 +19,7 @@ pub(crate) enum Error {
     #[error("can't run cargo: {0}")]
     Cargo(#[from] io::Error),
     /// The functions do not compile; the compiler has printed why.
-    #[error("the functions don't compile")]
+    #[error("the functions don't compile; see the compiler's errors above")]
     Failed,
 }
 
@@ -61,7 +61,7 @@ fn command(root: &Path, release: bool) -> Command {
         .args(["build", "--bins", "--message-format=json-render-diagnostics"])
         // Cargo unifies features within one build. For `--release` the functions are built alone, as they are for a
         // deployment, so that no feature of this command is compiled into them. Otherwise the selection is the same
-        // as that of `cargo run`, so that everything which that has compiled is used again.
+        // as that of `cargo run`, so that what `cargo run` compiled is reused.
         .args(if release { ["--release", "--package=functions"].as_slice() } else { &["--workspace"] })
         .current_dir(root)
         .stdin(Stdio::null())

@@ -31,7 +31,7 @@ pub(crate) enum SampleKind {
 pub(crate) enum SampleAction {
     /// Create a contact, or update the one with that phone
     CreateContact,
-    /// Count a message, and store when it was sent
+    /// Count a message that was sent or received, and store its time
     RecordMessage,
     /// Store that a person has opted in or out
     RecordConsent,

@@ -30,7 +30,7 @@ pub(super) fn event(kind: SampleKind, action: SampleAction, tenant: Uuid) -> Val
     }
 }
 
-/// A message; with a place in its group, one of a FIFO queue.
+/// An SQS record. With `place`, its position in a message group, it is one of a FIFO queue.
 fn message(body: &Value, queue: &str, place: Option<u32>) -> Value {
     let now = Timestamp::now().as_millisecond();
     let mut attributes = json!({
@@ -100,7 +100,7 @@ fn image(tenant: Uuid, version: u32, name: &str) -> Value {
         "tenant_id": { "S": tenant }, "item": { "S": CONTACT }, "version": { "N": version.to_string() },
         "id": { "S": &CONTACT["contact#".len()..] }, "phone": { "S": "+14155550123" }, "name": { "S": name },
         "source": { "S": "api" }, "metadata": { "S": "{}" }, "tags": { "L": [] }, "total_messages": { "N": "0" },
-        "created_at": { "S": "2026-01-01T00:00:00Z" }, "updated_at": { "S": "2026-01-01T00:00:00Z" },
+        "created_at": { "S": "2026-01-01T00:00:00+00:00" }, "updated_at": { "S": "2026-01-01T00:00:00+00:00" },
     })
 }
 

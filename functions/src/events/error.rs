@@ -13,6 +13,7 @@
 //! | `UnknownEvent` | the function does not take this event, it is not JSON, or `tenant_id` or `input` is missing |
 //! | `Conflict` | other writers changed the contact during every attempt; retry |
 //! | `Throttled` | DynamoDB throttled the requests; retry |
+//! | `Unavailable` | DynamoDB cannot be reached or has a fault; a write may have been applied; retry |
 //! | `TimedOut` | the time limit was reached; a write may have been applied; retry |
 //! | `OutOfTurn` | an earlier record of the FIFO message group failed; only in the log |
 //! | `InternalError` | a fault that the caller cannot fix |
@@ -76,6 +77,7 @@ impl EventError {
                 Error::AlreadyExists { .. } => "ContactExists",
                 Error::Store(store::Error::Conflict) => "Conflict",
                 Error::Store(store::Error::Throttled) => "Throttled",
+                Error::Store(store::Error::Unavailable(_)) => "Unavailable",
                 Error::Store(store::Error::NotFound | store::Error::Internal(_)) | Error::Internal(_) => {
                     "InternalError"
                 }
@@ -88,6 +90,7 @@ impl EventError {
         let message = match self {
             EventError::Action(Error::Invalid(_)) => "The given data was invalid.".to_owned(),
             EventError::Action(Error::Malformed) => "The input must be an object.".to_owned(),
+            EventError::Action(Error::Store(store::Error::Unavailable(_))) => "Service Unavailable.".to_owned(),
             _ if self.is_fault() => "Server Error.".to_owned(),
             error => error.to_string(),
         };

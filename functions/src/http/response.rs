@@ -52,9 +52,10 @@ pub(super) fn failure(dialect: Dialect, error: &HttpError) -> Response<Body> {
     let mut response = json(status, body);
     let retry_after = match error {
         HttpError::RateLimited { retry_after } => Some(*retry_after),
-        HttpError::TimedOut | HttpError::Action(Error::Store(store::Error::Conflict | store::Error::Throttled)) => {
-            Some(1)
-        }
+        HttpError::TimedOut
+        | HttpError::Action(Error::Store(
+            store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_),
+        )) => Some(1),
         _ => None,
     };
     if let Some(seconds) = retry_after {

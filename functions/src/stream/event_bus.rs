@@ -16,7 +16,7 @@ const SOURCE: &str = "carnet";
 
 /// The maximum number of entries of one PutEvents request.
 const MAX_ENTRIES: usize = 10;
-/// The maximum size of one PutEvents request, in bytes as EventBridge counts them.
+/// The maximum size of one PutEvents request of Carnet, in bytes as EventBridge counts them.
 const MAX_BYTES: usize = 256 * 1024;
 /// The bounds of the pauses between the attempts to send an entry.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -100,7 +100,7 @@ impl EventBus {
     }
 }
 
-/// Splits entries into requests within EventBridge's limits, in order.
+/// Splits entries into requests within these limits, in order.
 fn requests(entries: &[PutEventsRequestEntry]) -> Vec<&[PutEventsRequestEntry]> {
     let mut requests = Vec::new();
     let (mut from, mut bytes) = (0, 0);

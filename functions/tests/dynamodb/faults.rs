@@ -38,11 +38,12 @@ async fn throttling_gets_503_with_retry_after() {
 }
 
 #[tokio::test]
-async fn a_lost_connection_gets_500_and_logs_no_personal_data() {
+async fn a_lost_connection_gets_503_and_logs_no_personal_data() {
     let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     proxy.inject(|_| Fault::LostRequest);
     for (action, body) in calls() {
-        bundle.call(action, body).await.is(500, r#"{"message":"Server Error.","error":"Server Error."}"#);
+        let reply = bundle.call(action, body).await;
+        reply.is(503, r#"{"message":"Service Unavailable.","error":"Service Unavailable."}"#).has("retry-after", "1");
     }
     let log = bundle.stop().await;
     assert_eq!(
@@ -51,6 +52,21 @@ async fn a_lost_connection_gets_500_and_logs_no_personal_data() {
         "{log}"
     );
     for personal in ["4155550123", "Jane", "jane", "secret", "demo-token"] {
+        assert!(!log.contains(personal), "{log}");
+    }
+}
+
+/// DynamoDB's own message may quote what was sent: it is neither shown nor logged.
+#[tokio::test]
+async fn a_rejected_request_gets_500_and_shows_nothing_internal() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    proxy.inject(|_| Fault::Rejected);
+    for (action, body) in calls() {
+        bundle.call(action, body).await.is(500, r#"{"message":"Server Error.","error":"Server Error."}"#);
+    }
+    let log = bundle.stop().await;
+    assert!(log.contains("was refused: ValidationException"), "{log}");
+    for personal in ["4155550123", "Jane", "jane", "demo-token"] {
         assert!(!log.contains(personal), "{log}");
     }
 }

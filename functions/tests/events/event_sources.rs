@@ -178,7 +178,7 @@ async fn failures_have_stable_error_types() {
     proxy.inject(|operation| if operation == "PutItem" { Fault::LostRequest } else { Fault::None });
     assert_eq!(
         error_of(&bundle.invoke("flowiq-create-contact", existing).await),
-        ("InternalError".into(), json!({ "message": "Server Error." }))
+        ("Unavailable".into(), json!({ "message": "Service Unavailable." }))
     );
 }
 

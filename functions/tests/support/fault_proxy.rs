@@ -17,6 +17,8 @@ pub enum Fault {
     None,
     /// Rejects it with ThrottlingException.
     Throttled,
+    /// The request is rejected as invalid, with a message that quotes personal data.
+    Rejected,
     /// Rejects a write because another transaction is writing the same item: TransactionConflict.
     TransactionConflict,
     /// Cancels a transaction with ThrottlingError as the reason. Forwards every other request.
@@ -128,6 +130,9 @@ async fn handle(State(proxied): State<Arc<Proxied>>, headers: HeaderMap, body: B
     let fault = (proxied.choose_fault.lock().unwrap())(&operation);
     let in_transaction = operation == "TransactWriteItems";
     match fault {
+        Fault::Rejected => {
+            return rejection("ValidationException", json!({ "message": "Jane +14155550123 is not valid" }));
+        }
         Fault::Throttled => return rejection("ThrottlingException", json!({ "message": "slow down" })),
         Fault::TransactionConflict if in_transaction => return cancellation(&body, "TransactionConflict"),
         Fault::TransactionConflict => {

@@ -15,8 +15,11 @@ pub enum Error {
     /// DynamoDB throttled the request after all retries, or left keys of a BatchGetItem unprocessed for 8 s.
     #[error("DynamoDB throttled the request")]
     Throttled,
-    /// Any other failure: DynamoDB cannot be reached, a timeout, a rejected request, an unreadable item. A
-    /// write that timed out may have been applied. The text is for the log only.
+    /// DynamoDB cannot be reached, did not answer in time, or has a fault of its own, after all retries. A
+    /// write may have been applied. The text is for the log only.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Any other failure: a rejected request, an unreadable item. The text is for the log only.
     #[error("{0}")]
     Internal(String),
 }
@@ -34,17 +37,20 @@ where
             SdkError::ResponseError(_) => "got an unreadable response",
             _ => "was refused",
         };
+        let is_server_fault = error.raw_response().is_some_and(|response| response.status().as_u16() >= 500);
         // Only codes and ids: the message of a service error may quote what was sent.
         match error.as_service_error() {
-            None => Error::Internal(format!("{request} {kind}")),
-            Some(refusal) => match refusal.code() {
-                Some(code) if is_throttling(code) => Error::Throttled,
-                code => Error::Internal(format!(
-                    "{request} {kind}: {} (request {})",
-                    code.unwrap_or("no code"),
-                    refusal.request_id().unwrap_or("unknown"),
-                )),
-            },
+            None if matches!(error, SdkError::ConstructionFailure(_)) => Error::Internal(format!("{request} {kind}")),
+            None => Error::Unavailable(format!("{request} {kind}")),
+            Some(refusal) => {
+                let code = refusal.code().unwrap_or("no code");
+                let text = format!("{request} {kind}: {code} (request {})", refusal.request_id().unwrap_or("unknown"));
+                match code {
+                    code if is_throttling(code) => Error::Throttled,
+                    code if is_server_fault || is_transient(code) => Error::Unavailable(text),
+                    _ => Error::Internal(text),
+                }
+            }
         }
     }
 }
@@ -62,5 +68,14 @@ pub(super) fn is_throttling(code: &str) -> bool {
             | "ProvisionedThroughputExceeded"
             | "RequestLimitExceeded"
             | "TransactionInProgressException"
+            | "SlowDown"
+    )
+}
+
+/// Whether an error code means a fault of DynamoDB that passes.
+fn is_transient(code: &str) -> bool {
+    matches!(
+        code,
+        "InternalServerError" | "InternalFailure" | "ServiceUnavailable" | "ReplicatedWriteConflictException"
     )
 }

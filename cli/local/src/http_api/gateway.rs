@@ -1,4 +1,4 @@
-//! From a request to a function and back.
+//! The HTTP API: finds the route of a request, invokes its function and converts the answer.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Partial batch responses: which records of a batch a function failed at.
+//! Partial batch responses: which records of a batch failed.
 
 use aws_lambda_events::streams::DynamoDbBatchItemFailure;
 use serde::Deserialize;

@@ -26,7 +26,7 @@ impl DeadLetters {
     /// for the destination's ARN, if there is one.
     pub(super) fn report(&self, what: &str, function: &str, destination: Option<&str>, message: &Value) {
         let place = destination.unwrap_or("none");
-        self.logs.say(&format!("{function}: {what} given up; on-failure destination: {place}"));
+        self.logs.say(&format!("{function}: {what} failed after all retries; on-failure destination: {place}"));
         let document = json!({ "destination": destination, "message": message });
         if let Err(error) = self.log.add(document.to_string()) {
             self.logs.say(&format!("{function}: can't write the dead letter to failures.jsonl: {error}"));

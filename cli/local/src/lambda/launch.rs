@@ -52,7 +52,7 @@ impl Launch {
             ("AWS_ENDPOINT_URL_EVENTBRIDGE", url),
         ];
         let token = credentials.session_token().map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
-        // Of this process's own environment, only what makes a function tell more is passed on.
+        // Of this process's own environment, only the variables for the log level and backtraces are passed on.
         let verbosity = ["AWS_LAMBDA_LOG_LEVEL", "RUST_BACKTRACE"].map(|name| Some((name, env::var(name).ok()?)));
 
         let mut environment = function.environment.clone();

@@ -32,7 +32,7 @@ impl InvocationOutcome {
         Self::failure("Runtime.ExitError", &format!("RequestId: {id} Error: Runtime exited with error: {status}"))
     }
 
-    /// The limit passed, in seconds, without an answer.
+    /// The function did not answer within `seconds`.
     pub(crate) fn timeout(id: &str, seconds: f64) -> Self {
         let message = format!("RequestId: {id} Error: Task timed out after {seconds:.2} seconds");
         Self::TimedOut(error("Sandbox.Timedout", &message))

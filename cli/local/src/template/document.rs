@@ -1,4 +1,4 @@
-//! The template as a whole.
+//! Reading a template: parameters, conditions, tables, functions, buses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Event patterns: which events a rule of an event bus, or the filter of an event source mapping, lets through.
 //!
-//! Of EventBridge's language: exact values and `prefix`. The conditions of a field are alternatives; all fields have to
+//! Supported are exact values and `prefix`. The conditions of a field are alternatives; all fields have to
 //! match. Any other condition is refused when the pattern is read, because ignoring one would let the wrong events
 //! through.
 

@@ -40,7 +40,7 @@ async fn failed_records_are_redelivered_and_given_up_after_all_retries() {
     assert_eq!(message["requestContext"]["condition"], "RetryAttemptsExhausted");
     assert_eq!(message["requestContext"]["approximateInvokeCount"], 3);
     assert_eq!(message["DDBStreamBatchInfo"]["batchSize"], 2);
-    assert_eq!(lines(&log, "echo: 2 changes of NotesTable given up").len(), 1);
+    assert_eq!(lines(&log, "echo: 2 changes of NotesTable failed after all retries").len(), 1);
 }
 
 #[tokio::test]
