@@ -1,6 +1,7 @@
 //! Faults of DynamoDB: throttling, transaction conflicts, lost requests and responses, stale indexes, timeouts. The
 //! rules for 500 and 503 are tested here.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
 use crate::support::{Bundle, Fault, with_timeout};
@@ -69,6 +70,36 @@ async fn a_rejected_request_gets_500_and_shows_nothing_internal() {
     for personal in ["4155550123", "Jane", "jane", "demo-token"] {
         assert!(!log.contains(personal), "{log}");
     }
+}
+
+/// The log names it by id only.
+#[tokio::test]
+async fn an_unreadable_item_is_skipped_by_searches() {
+    let bundle = Bundle::start().await;
+    let broken = bundle.call("create-contact", json!({ "phone": PHONE, "email": "jane@example.com" })).await.id();
+    bundle.call("create-contact", json!({ "phone": "+14155550124", "email": "jane@example.com" })).await;
+    let tenant = bundle.tenant("demo-token").await.id().to_string();
+    let update = bundle.dynamodb().update_item().table_name("ContactsTable");
+    let update = update
+        .key("tenant_id", AttributeValue::S(tenant))
+        .key("item", AttributeValue::S(format!("contact#{broken}")))
+        .update_expression("SET created_at = :broken")
+        .expression_attribute_values(":broken", AttributeValue::S("yesterday".into()));
+    update.send().await.unwrap();
+    for criteria in [json!({}), json!({ "query": "+1415555" }), json!({ "email": "jane@example.com" })] {
+        assert_eq!(
+            bundle.call("search-contacts", criteria.clone()).await.each("phone"),
+            ["+14155550124"],
+            "{criteria}"
+        );
+    }
+    assert_eq!(
+        bundle.call("get-contact", json!({ "email": "jane@example.com" })).await.json()["phone"],
+        "+14155550124"
+    );
+    let log = bundle.stop().await;
+    assert!(log.contains("an item was skipped") && log.contains(&broken), "{log}");
+    assert!(!log.contains("4155550123") && !log.contains("jane@"), "{log}");
 }
 
 #[tokio::test]

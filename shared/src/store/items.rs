@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Error;
-use super::keys::{self, ACTIVE_AT, EMAIL_KEY, EXPIRES_AT, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_ID, s};
+use super::keys::{self, ACTIVE_AT, EMAIL_KEY, EXPIRES_AT, ID, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_ID, s};
 use crate::model::{
     Contact, ContactId, Email, EventId, Name, SearchRow, Tag, TagDefinition, Tenant, Timestamp, fold, search_text,
 };
@@ -28,6 +28,17 @@ pub(super) fn attributes<T: Serialize>(value: &T) -> Result<Item, Error> {
 pub(super) fn read<T: DeserializeOwned>(item: impl Into<serde_dynamo::Item>) -> Result<T, Error> {
     // The error contains no personal data: text types fail with a `Violation`, which names no value.
     serde_dynamo::from_item(item).map_err(|error| Error::Internal(format!("an item could not be read: {error}")))
+}
+
+/// The value stored in an item of a list. `None` for an item that cannot be read, whose id is logged: one broken
+/// item must not hide all others.
+pub(super) fn read_or_skip<T: DeserializeOwned>(item: Item) -> Option<T> {
+    let id = item.get(ID).cloned();
+    let skip = |error: &Error| {
+        let id = id.as_ref().and_then(|id| id.as_s().ok());
+        tracing::error!(%error, id, "an item was skipped");
+    };
+    read(item).inspect_err(skip).ok()
 }
 
 /// The item of a contact, marked with the id of the write that stores it.

@@ -16,6 +16,9 @@ pub(super) const TENANT_ID: &str = "tenant_id";
 /// Sort key of the table.
 pub(super) const ITEM: &str = "item";
 
+/// The id of a contact or a tag.
+pub(super) const ID: &str = "id";
+
 /// TTL attribute: Unix time in seconds; DynamoDB deletes the item within days after it.
 pub(super) const EXPIRES_AT: &str = "expires_at";
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
-use super::items::read;
+use super::items::{read, read_or_skip};
 use super::keys::{self, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s};
 use super::retry::Retry;
 use super::snapshot::{EventIds, Snapshot};
@@ -58,14 +58,13 @@ impl ContactsTable {
         Ok(contacts)
     }
 
-    /// The contacts that rows of a keys-only index refer to, unordered.
+    /// The contacts that rows of a keys-only index refer to, unordered. One that cannot be read is skipped and
+    /// logged by its id.
     pub(super) async fn fetch(&self, tenant: &Tenant, rows: &[Item]) -> Result<Vec<Contact>, Error> {
         let mut contacts = Vec::with_capacity(rows.len());
         for rows in rows.chunks(BATCH) {
             let keys = rows.iter().map(primary_key).collect();
-            for item in self.batch(tenant, keys).await? {
-                contacts.push(read(item)?);
-            }
+            contacts.extend(self.batch(tenant, keys).await?.into_iter().filter_map(read_or_skip::<Contact>));
         }
         Ok(contacts)
     }

@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
-use super::items::read;
+use super::items::read_or_skip;
 use super::keys::{Item, Label, PHONE_INDEX, PHONE_KEY, SEARCH_TEXT, TAG, TAG_INDEX, TENANT_ID, s};
 use super::retry::Retry;
 use crate::model::{Contact, Email, SearchQuery, SearchRow, Tag, Tenant};
@@ -66,7 +66,7 @@ impl ContactsTable {
     /// Cost: one Query if the first page has 50 matches; by email address one Query and one BatchGetItem per
     /// 100 contacts with it; by the beginning of a number two Query and one BatchGetItem. A text without
     /// matches reads all rows of the tag or the tenant (measured: 4,437 read units at 100,000 contacts).
-    /// The caller limits the time.
+    /// The caller limits the time. An item that cannot be read is skipped and logged by its id.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Internal`].
@@ -146,7 +146,7 @@ impl ContactsTable {
                 page => page?,
             };
             for item in page.items.unwrap_or_default() {
-                let row: SearchRow = read(item)?;
+                let Some(row) = read_or_skip::<SearchRow>(item) else { continue };
                 // The index is eventually consistent: a contact that has just become active can appear under
                 // its new and its old sort key.
                 if !rows.iter().any(|known| known.id == row.id) {

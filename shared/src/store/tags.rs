@@ -2,7 +2,7 @@
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
-use super::items::read;
+use super::items::read_or_skip;
 use super::keys::{DEFINITION, ITEM, TENANT_ID, s};
 use crate::model::{SearchQuery, TagDefinition, Tenant};
 
@@ -33,7 +33,8 @@ impl ContactsTable {
         while found.len() < MAX_TAGS
             && let Some(item) = definitions.next().await
         {
-            let definition: TagDefinition = read(item.map_err(map_sdk_error("Query of the tag catalogue"))?)?;
+            let item = item.map_err(map_sdk_error("Query of the tag catalogue"))?;
+            let Some(definition) = read_or_skip::<TagDefinition>(item) else { continue };
             if part.is_none_or(|part| part.is_in(definition.name.as_str())) {
                 found.push(definition);
             }
