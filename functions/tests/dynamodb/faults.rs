@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, with_timeout};
+use crate::support::{Bundle, Fault, InvocationOutcome, with_timeout};
 
 const PHONE: &str = "+14155550123";
 
@@ -100,6 +100,30 @@ async fn an_unreadable_item_is_skipped_by_searches() {
     let log = bundle.stop().await;
     assert!(log.contains("an item was skipped") && log.contains(&broken), "{log}");
     assert!(!log.contains("4155550123") && !log.contains("jane@"), "{log}");
+}
+
+/// The first writer's request is retried after the second writer's answer: it must neither undo that nor answer 409.
+#[tokio::test]
+async fn a_lost_response_does_not_undo_a_later_write() {
+    for (function, input) in [
+        ("create-contact", json!({ "phone": PHONE, "name": "First" })),
+        ("flowiq-create-contact", json!({ "phone_number": "14155550123", "name": "First" })),
+    ] {
+        let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+        proxy.inject_once("PutItem", Fault::HeldResponse);
+        let event = bundle.envelope(input).await;
+        let first = bundle.invoke(function, event);
+        let second = async {
+            proxy.response_held().await;
+            for name in ["Second", "Third"] {
+                let reply = bundle.call("update-contact", json!({ "phone": PHONE, "name": name })).await;
+                assert_eq!(reply.status, 200, "{}", reply.body);
+            }
+        };
+        let (first, ()) = tokio::join!(first, second);
+        assert!(matches!(first, InvocationOutcome::Answered(_)), "{function}: {first:?}");
+        assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["name"], "Third", "{function}");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Error;
-use super::keys::{self, ACTIVE_AT, EMAIL_KEY, EXPIRES_AT, ID, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_ID, s};
+use super::keys::{self, ACTIVE_AT, EMAIL_KEY, EXPIRES_AT, ID, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_IDS, s};
 use crate::model::{
     Contact, ContactId, Email, EventId, Name, SearchRow, Tag, TagDefinition, Tenant, Timestamp, fold, search_text,
 };
@@ -41,13 +41,13 @@ pub(super) fn read_or_skip<T: DeserializeOwned>(item: Item) -> Option<T> {
     read(item).inspect_err(skip).ok()
 }
 
-/// The item of a contact, marked with the id of the write that stores it.
-pub(super) fn contact(tenant: &Tenant, contact: &Contact, write_id: &AttributeValue) -> Result<Item, Error> {
+/// The item of a contact, with the ids of its last writes.
+pub(super) fn contact(tenant: &Tenant, contact: &Contact, write_ids: AttributeValue) -> Result<Item, Error> {
     let mut item = attributes(contact)?;
     item.extend(order_and_text(&SearchRow::from(contact)));
     item.extend(keys::contact(tenant, contact.id));
     item.insert(TAG.to_owned(), s(Label::AllContacts.text()));
-    item.insert(WRITE_ID.to_owned(), write_id.clone());
+    item.insert(WRITE_IDS.to_owned(), write_ids);
     item.insert(PHONE_KEY.to_owned(), s(contact.phone.as_str()));
     if let Some(email) = &contact.email {
         item.insert(EMAIL_KEY.to_owned(), s(email.key()));

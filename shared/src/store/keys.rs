@@ -28,9 +28,9 @@ pub(super) const CONTACT: &str = "contact#";
 /// Prefix of the sort keys of tag catalogue entries.
 pub(super) const DEFINITION: &str = "tagdef#";
 
-/// A random id per call that writes a contact. After a lost response, it shows whether the stored contact
-/// was written by this call.
-pub(super) const WRITE_ID: &str = "write_id";
+/// The random ids of the last calls that wrote a contact, the latest first. After a lost response, a call finds out
+/// whether its own write was applied, even if other writers have followed.
+pub(super) const WRITE_IDS: &str = "write_ids";
 
 /// Contacts by phone number: `tenant_id` / `phone_key`, keys only.
 pub(super) const PHONE_INDEX: &str = "phone";

@@ -11,12 +11,11 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use uuid::Uuid;
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, is_throttling, map_sdk_error};
 use super::items::{self, labels};
-use super::keys::{self, ITEM, Item, Label, s};
+use super::keys::{self, ITEM, Item, Label};
 use super::outcome::Outcome;
 use super::retry::Retry;
 use super::snapshot::{EventIds, Snapshot};
@@ -50,9 +49,9 @@ impl ContactsTable {
     /// write). A PutItem becomes a TransactWriteItems if memberships change. With a non-empty `tags`, one
     /// BatchGetItem first, and no refused PutItem.
     ///
-    /// `rule` runs again whenever another writer was faster. In the rare case that the response to a
-    /// write is lost and another writer follows before the retry, it runs on its own result. Counters
-    /// therefore need [`apply`](ContactsTable::apply), which is idempotent.
+    /// `rule` runs again whenever another writer was faster. After a lost response, the call recognises its own
+    /// write, unless five other writers have followed; then `rule` runs on its own result. Counters therefore
+    /// need [`apply`](ContactsTable::apply), which is idempotent.
     ///
     /// # Errors
     /// The errors of `rule`; [`Error::Conflict`], [`Error::Throttled`], [`Error::Internal`].
@@ -142,7 +141,7 @@ impl ContactsTable {
         E: From<Error>,
     {
         let mut retry = Retry::new();
-        let write_id = s(Uuid::new_v4().simple().to_string());
+        let write_id = format!("{:016x}", fastrand::u64(..));
         loop {
             let mut new = rule(snapshot.contact.clone(), &snapshot.applied)?;
             let outcome = match &snapshot.contact {
@@ -165,8 +164,8 @@ impl ContactsTable {
                 Attempt::Lost(_) => snapshot = self.snapshot(tenant, new.id, Some(&new.tags), &events).await?,
                 Attempt::Throttled => {}
             }
-            // The stored write is this call's own: it was applied, but its response was lost.
-            if snapshot.write_id.as_ref() == Some(&write_id) {
+            // This call's own write was applied, but its response was lost. Other writers may have followed.
+            if snapshot.write_ids.contains(&write_id) {
                 return Ok((snapshot.contact.unwrap_or(new), outcome));
             }
             retry.pause(otherwise).await?;
@@ -184,10 +183,10 @@ impl ContactsTable {
         snapshot: &Snapshot,
         new: &Contact,
         events: EventIds<'_>,
-        write_id: &AttributeValue,
+        write_id: &str,
     ) -> Result<Attempt, Error> {
         let old = snapshot.contact.as_ref();
-        let contact = self.put_over(items::contact(tenant, new, write_id)?, old)?;
+        let contact = self.put_over(items::contact(tenant, new, snapshot.write_ids_with(write_id))?, old)?;
         let mut writes = self.membership_writes(tenant, old, new)?;
         let added = new.tags.iter().filter(|tag| !old.is_some_and(|old| old.tags.contains(tag)));
         let undefined: Vec<&Tag> = added.filter(|tag| !snapshot.defined.contains(*tag)).collect();

@@ -6,8 +6,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::error::Error;
 use super::items::read;
-use super::keys::{Item, WRITE_ID};
+use super::keys::{Item, WRITE_IDS, s};
 use crate::model::{Contact, EventId, Tag};
+
+/// How many writes a contact remembers: more than other writers can follow a lost response before the SDK retries
+/// the request, except under heavy contention.
+const MAX_WRITE_IDS: usize = 5;
 
 /// Ids of events that a write applies, each at most once. They are recorded in the same transaction.
 #[derive(Clone, Copy, Default)]
@@ -22,8 +26,8 @@ pub(super) struct EventIds<'a> {
 pub(super) struct Snapshot {
     /// The stored contact, if there is one.
     pub(super) contact: Option<Contact>,
-    /// The id of the write that stored it.
-    pub(super) write_id: Option<AttributeValue>,
+    /// The ids of the last writes of it, the latest first.
+    pub(super) write_ids: Vec<String>,
     /// The tags, of those looked up, that have an entry in the tag catalogue.
     pub(super) defined: HashSet<Tag>,
     /// The events, of those looked up, that were applied before.
@@ -33,8 +37,16 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Replaces the contact by the one in `item`.
     pub(super) fn set_contact(&mut self, item: Item) -> Result<(), Error> {
-        self.write_id = item.get(WRITE_ID).cloned();
+        let ids = item.get(WRITE_IDS).and_then(|ids| ids.as_l().ok());
+        let ids = ids.into_iter().flatten().filter_map(|id| id.as_s().ok());
+        self.write_ids = ids.cloned().collect();
         self.contact = Some(read(item)?);
         Ok(())
+    }
+
+    /// The attribute of a contact that the call `write_id` writes over this snapshot.
+    pub(super) fn write_ids_with(&self, write_id: &str) -> AttributeValue {
+        let earlier = self.write_ids.iter().map(String::as_str).filter(|id| *id != write_id);
+        AttributeValue::L(std::iter::once(write_id).chain(earlier).take(MAX_WRITE_IDS).map(s).collect())
     }
 }
