@@ -1,6 +1,10 @@
 //! Faults of DynamoDB: throttling, transaction conflicts, lost requests and responses, stale indexes, timeouts. The
 //! rules for 500 and 503 are tested here.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
@@ -124,6 +128,23 @@ async fn a_lost_response_does_not_undo_a_later_write() {
         assert!(matches!(first, InvocationOutcome::Answered(_)), "{function}: {first:?}");
         assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["name"], "Third", "{function}");
     }
+}
+
+#[tokio::test]
+async fn a_throttled_transaction_is_sent_at_most_four_times() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    bundle.call("create-contact", jane()).await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
+    proxy.inject(move |operation| {
+        count.fetch_add(usize::from(operation == "TransactWriteItems"), Ordering::SeqCst);
+        Fault::ThrottledTransaction
+    });
+    let begun = Instant::now();
+    let reply = bundle.call("add-tag", json!({ "phone": PHONE, "tag": "vip" })).await;
+    reply.is(503, r#"{"message":"Service Unavailable.","error":"Service Unavailable."}"#).has("retry-after", "1");
+    assert_eq!(sent.load(Ordering::SeqCst), 4);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ pub enum Error {
     /// Other writers changed the item during every attempt to write it.
     #[error("other writers changed the item during every attempt")]
     Conflict,
-    /// DynamoDB throttled the request after all retries, or left keys of a BatchGetItem unprocessed for 8 s.
+    /// DynamoDB throttled the request after all retries, or left keys of a BatchGetItem unprocessed.
     #[error("DynamoDB throttled the request")]
     Throttled,
     /// DynamoDB cannot be reached, did not answer in time, or has a fault of its own, after all retries. A

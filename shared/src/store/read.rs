@@ -108,13 +108,15 @@ impl ContactsTable {
     }
 
     /// The items under `keys`, at most [`BATCH`]. DynamoDB leaves keys unprocessed when it throttles or
-    /// the response grows too large; they are requested again, with backoff, for 8 s.
+    /// the response grows too large; they are requested again, with backoff, for 8 s, or
+    /// four times if none is processed.
     async fn batch(&self, tenant: &Tenant, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
         debug_assert!(keys.iter().all(|key| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()))));
         let mut items = Vec::with_capacity(keys.len());
         let mut left = keys;
         let mut retry = Retry::new();
         while !left.is_empty() {
+            let wanted_count = left.len();
             let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
             let wanted = wanted.map_err(|error| Error::Internal(error.to_string()))?;
             let answer = self.client.0.batch_get_item().request_items(&self.name, wanted).send();
@@ -122,7 +124,9 @@ impl ContactsTable {
             items.extend(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
             let rest = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
             left = rest.map(|rest| rest.keys).unwrap_or_default();
-            if !left.is_empty() {
+            if left.len() == wanted_count {
+                retry.pause_after_throttling().await?;
+            } else if !left.is_empty() {
                 retry.pause(Error::Throttled).await?;
             }
         }

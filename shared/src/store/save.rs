@@ -156,19 +156,21 @@ impl ContactsTable {
                 }
             };
             let attempt = self.save(tenant, &snapshot, &new, events, &write_id).await?;
-            let otherwise = if matches!(attempt, Attempt::Throttled) { Error::Throttled } else { Error::Conflict };
             match attempt {
                 Attempt::Written => return Ok((new, outcome)),
                 // The other writer may also have applied some of the events: read everything again.
                 Attempt::Lost(Some(item)) if events.ids.is_empty() => snapshot.set_contact(item)?,
                 Attempt::Lost(_) => snapshot = self.snapshot(tenant, new.id, Some(&new.tags), &events).await?,
-                Attempt::Throttled => {}
+                Attempt::Throttled => {
+                    retry.pause_after_throttling().await?;
+                    continue;
+                }
             }
             // This call's own write was applied, but its response was lost. Other writers may have followed.
             if snapshot.write_ids.contains(&write_id) {
                 return Ok((snapshot.contact.unwrap_or(new), outcome));
             }
-            retry.pause(otherwise).await?;
+            retry.pause(Error::Conflict).await?;
         }
     }
 
