@@ -75,7 +75,8 @@ pub(super) struct ChangeEvent {
     /// The tags; only with [`EventDetail::Contact`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<Tag>,
-    /// The contact after a creation or update; only with [`EventDetail::Contact`].
+    /// The contact after a creation or update; only with [`EventDetail::Contact`], and only if its metadata is
+    /// [portable](Metadata::is_portable).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) contact: Option<ContactSnapshot>,
 }
@@ -147,8 +148,10 @@ pub(super) fn change_events(
         // A change has at most one event of each kind. The creation time distinguishes the contact from an
         // earlier, deleted one.
         let name = format!("{}#{}#{}", kind.detail_type(), contact.created_at, contact.version);
-        let includes_contact =
-            detail == EventDetail::Contact && matches!(kind, EventKind::Created | EventKind::Updated);
+        // EventBridge would refuse the event for ever, and its shard would wait for it.
+        let includes_contact = detail == EventDetail::Contact
+            && matches!(kind, EventKind::Created | EventKind::Updated)
+            && contact.metadata.is_portable();
         ChangeEvent {
             kind,
             event_id: contact.id.event_id(&name),

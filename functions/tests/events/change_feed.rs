@@ -123,6 +123,23 @@ async fn events_contain_the_contact_when_configured() {
     assert_eq!((&events[1]["detail"]["tags"], &events[1]["detail"]["contact"]), (&json!(["vip"]), &json!(null)));
 }
 
+/// Metadata that an event bus refuses does not stop the change feed.
+#[tokio::test]
+async fn contacts_that_the_bus_cannot_take_are_published_without_the_contact() {
+    let mut options = options();
+    options.parameters.insert("EventDetail".into(), "contact".into());
+    let bundle = Bundle::with(options).await;
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for (n, metadata) in [deep.as_str(), "1e999", "[-1e999]"].into_iter().enumerate() {
+        let body = format!(r#"{{"phone":"+1415555000{n}","metadata":{{"a":{metadata}}}}}"#);
+        assert_eq!(bundle.call_raw("create-contact", body).await.status, 201);
+    }
+    bundle.call_as("acme-token", "create-contact", json!({ "phone": PHONE })).await;
+    assert_eq!(published(&bundle).await, ["created"; 4]);
+    let contacts: Vec<bool> = bundle.events().iter().map(|event| event["detail"]["contact"].is_object()).collect();
+    assert_eq!(contacts, [false, false, false, true]);
+}
+
 /// They are retried within the invocation, and by the invocation being retried.
 #[tokio::test]
 async fn entries_that_the_bus_rejects_are_retried_until_published() {

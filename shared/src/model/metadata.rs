@@ -49,6 +49,12 @@ impl Metadata {
         Self::of(&merged)
     }
 
+    /// Whether common JSON parsers read it: nested at most 128 levels deep, all numbers within the range of a
+    /// 64-bit float. Services such as EventBridge refuse other JSON.
+    pub fn is_portable(&self) -> bool {
+        serde_json::from_str::<serde_json::Value>(&self.0).is_ok()
+    }
+
     fn of(object: &Object) -> Result<Self, Violation> {
         let text = serde_json::to_string(object).map_err(|_| Violation::NotObject)?;
         if text.len() > Self::MAX_BYTES {
@@ -175,6 +181,13 @@ mod tests {
         assert_eq!(Metadata::parse(r#"{"a": "\ud83d"}"#), Err(Violation::LoneSurrogate));
         assert_eq!(Metadata::parse(r#"{"\ude00": 1}"#), Err(Violation::LoneSurrogate));
         assert_eq!(metadata(r#"{"a": "\ud83d\ude00"}"#).0, r#"{"a":"😀"}"#);
+    }
+
+    #[test]
+    fn deep_nesting_and_huge_numbers_are_not_portable() {
+        assert!(metadata(r#"{"a":[[8742.00,123456789012345678901234567890]]}"#).is_portable());
+        assert!(!metadata(r#"{"a":1e999}"#).is_portable());
+        assert!(!metadata(&format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200))).is_portable());
     }
 
     #[test]
