@@ -102,7 +102,8 @@ async fn run<A: Action>(
     tracing::Span::current().record("tenant_id", tenant.id().to_string());
     let action = request::input::<A>(request)?.parse(A::parse)?;
     let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request) };
-    Ok(response::success(action.run(table, &call).await?)?)
+    // Boxed: the SDK's futures are large, and every layer around this one would copy them.
+    Ok(response::success(Box::pin(action.run(table, &call)).await?)?)
 }
 
 /// Counts the call. It passes if the token is unlimited, or if the call could not be counted within 1 s.
