@@ -128,10 +128,10 @@ impl Input {
     /// # Errors
     /// [`Invalid`], recorded.
     pub fn metadata(&mut self, name: &str) -> Result<Patch<Metadata>, Invalid> {
-        match self.fields.get(name).map(|raw| raw.get()) {
+        match self.fields.get(name) {
             None => Ok(Patch::Keep),
-            Some(json) if is_empty(json) => Ok(Patch::Clear),
-            Some(json) => Metadata::parse(json).map(Patch::Set).map_err(|violation| self.record(name, violation)),
+            Some(raw) if is_empty(raw.get()) => Ok(Patch::Clear),
+            Some(raw) => Metadata::from_raw(raw).map(Patch::Set).map_err(|violation| self.record(name, violation)),
         }
     }
 
