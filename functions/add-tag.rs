@@ -62,7 +62,6 @@ struct Answer {
 
 impl Action for AddTag {
     const NAME: &'static str = "add-tag";
-    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -76,7 +76,6 @@ struct Answer {
 
 impl Action for CreateContact {
     const NAME: &'static str = "create-contact";
-    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

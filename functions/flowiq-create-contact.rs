@@ -104,7 +104,6 @@ impl FromStr for FullNumber {
 impl Action for CreateContact {
     const NAME: &'static str = "flowiq-create-contact";
     const DIALECT: Dialect = Dialect::FlowIq;
-    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -116,7 +116,6 @@ impl Action for GetContact {
     const NAME: &'static str = "flowiq-get-contact";
     const DIALECT: Dialect = Dialect::FlowIq;
     const INPUT: InputSource = InputSource::Query;
-    const WRITES: bool = false;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -62,7 +62,6 @@ impl From<TagDefinition> for TagEntry {
 
 impl Action for ListTags {
     const NAME: &'static str = "list-tags";
-    const WRITES: bool = false;
     type Answer = Vec<TagEntry>;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -64,7 +64,6 @@ struct Answer {
 
 impl Action for RecordConsent {
     const NAME: &'static str = "record-consent";
-    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -86,7 +86,6 @@ impl FromStr for Direction {
 
 impl Action for RecordMessage {
     const NAME: &'static str = "record-message";
-    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -62,7 +62,6 @@ struct Answer {
 
 impl Action for RemoveTag {
     const NAME: &'static str = "remove-tag";
-    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

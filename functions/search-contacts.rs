@@ -112,7 +112,6 @@ impl FromStr for TagFilter {
 
 impl Action for SearchContacts {
     const NAME: &'static str = "search-contacts";
-    const WRITES: bool = false;
     type Answer = Vec<Match>;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -71,7 +71,6 @@ struct Answer {
 
 impl Action for SetContactState {
     const NAME: &'static str = "set-contact-state";
-    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

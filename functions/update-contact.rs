@@ -70,7 +70,6 @@ struct Answer {
 
 impl Action for UpdateContact {
     const NAME: &'static str = "update-contact";
-    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -23,10 +23,6 @@ pub trait Action: Sized + Send {
     /// Where the input is in an HTTP request. Events always carry it in their envelope.
     const INPUT: InputSource = InputSource::Body;
 
-    /// Whether the function may write. If so, the rate-limit check precedes it; otherwise both run
-    /// concurrently.
-    const WRITES: bool;
-
     /// The body of the answer.
     type Answer: Serialize + Send;
 

@@ -47,8 +47,8 @@ async fn serve_with<R: Runner>() -> Result<(), StartError> {
     let client = client(&sdk_config(&config.aws), &config);
     let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
     let table = ContactsTable::new(client, config.contacts_table);
-    // A reading action uses two connections at once: one for the rate-limit check.
-    let connections = if R::Action::WRITES || config.rate_limit == 0 { 1 } else { 2 };
+    // Two connections are used at once if calls are counted: one for the action, one for the rate-limit check.
+    let connections = if config.rate_limit == 0 { 1 } else { 2 };
     connect(&access, connections).await;
     let http = |request| http::run_action::<R::Action>(&access, &table, request);
     let event = async |event: &str, context: &Context| events::run_action::<R>(&access, &table, event, context).await;

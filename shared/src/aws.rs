@@ -28,13 +28,18 @@ pub struct AwsEnvironment {
 /// The SDK configuration for this environment. Call it once per process: reading the system's root
 /// certificates takes milliseconds.
 pub fn sdk_config(environment: &AwsEnvironment) -> SdkConfig {
-    let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
-    // DynamoDB normally answers within milliseconds. An attempt is aborted after 2 s and an operation with
-    // all its retries after 4 s, because most functions have 10 s.
+    // Lambda freezes an idle process, and a connection may be dead when it wakes. Those that have been idle for long are
+    // not used again; for the others, an attempt is short and the next one opens a new connection.
+    let http = Builder::new()
+        .pool_idle_timeout(Duration::from_secs(20))
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    // DynamoDB normally answers within milliseconds. After two connections that do not answer, a third attempt still
+    // has time, and the caller gets an error within 3 s.
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(2))
-        .operation_timeout(Duration::from_secs(4))
+        .connect_timeout(Duration::from_millis(500))
+        .operation_attempt_timeout(Duration::from_millis(700))
+        .operation_timeout(Duration::from_millis(2_400))
         .build();
     // By default the SDK waits up to a second before its first retry, which is a hundred times the
     // duration of a request.

@@ -16,9 +16,9 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A backoff whose first pause lasts up to `first`, and no pause longer than `max`.
-    pub fn new(first: Duration, max: Duration) -> Self {
-        Backoff { bound: first.min(max), max }
+    /// A backoff whose first pause lasts up to `first`, and later ones up to `max`.
+    pub const fn new(first: Duration, max: Duration) -> Self {
+        Backoff { bound: first, max }
     }
 
     /// Waits before the next retry.

@@ -40,22 +40,20 @@ pub(crate) use sanitize::sanitize;
 
 /// Answers a request with the reply of an action.
 ///
-/// An action that writes waits for the rate-limit check. An action that only reads runs concurrently with
-/// it and is cancelled when the check rejects the call.
+/// The action runs concurrently with the rate-limit check and is cancelled when the check rejects the call. Its writes
+/// wait for the check.
 pub(crate) async fn run_action<A: Action>(access: &Access, table: &ContactsTable, request: Request) -> Response<Body> {
     let rate_limit = OnceLock::new();
     let call = async {
         let caller = request::caller(access, A::DIALECT, &request).await?;
-        if A::WRITES {
-            check_rate_limit(access, &caller, &rate_limit).await?;
-            return run::<A>(table, &caller, &request).await;
-        }
-        let mut response = pin!(run::<A>(table, &caller, &request));
+        let (table, permit) = table.with_held_writes();
+        let mut response = pin!(run::<A>(&table, &caller, &request));
         let mut checked = pin!(check_rate_limit(access, &caller, &rate_limit));
         tokio::select! {
             biased;
             checked = &mut checked => {
                 checked?;
+                permit.grant();
                 response.await
             }
             response = &mut response => checked.await.and(response),

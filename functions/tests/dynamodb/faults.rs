@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, InvocationOutcome, with_timeout};
+use crate::support::{Bundle, Fault, InvocationOutcome, with_rate_limit, with_timeout};
 
 const PHONE: &str = "+14155550123";
 
@@ -145,6 +145,116 @@ async fn a_throttled_transaction_is_sent_at_most_four_times() {
     reply.is(503, r#"{"message":"Service Unavailable.","error":"Service Unavailable."}"#).has("retry-after", "1");
     assert_eq!(sent.load(Ordering::SeqCst), 4);
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+/// A process that was frozen finds its connections dead: nothing answers on them.
+#[tokio::test]
+async fn connections_that_do_not_answer_are_replaced() {
+    for (held, status) in [(2, 200), (usize::MAX, 503)] {
+        let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+        bundle.call("create-contact", jane()).await;
+        bundle.call("get-contact", json!({ "phone": PHONE })).await;
+        let mut requests = 0;
+        proxy.inject(move |_| {
+            requests += 1;
+            if requests <= held { Fault::HeldRequest } else { Fault::None }
+        });
+        let begun = Instant::now();
+        let reply = bundle.call("get-contact", json!({ "phone": PHONE })).await;
+        assert_eq!(reply.status, status, "{}", reply.body);
+        assert_eq!(
+            reply.headers.get("retry-after").map(|seconds| seconds.as_bytes()),
+            (status == 503).then_some(&b"1"[..])
+        );
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    }
+}
+
+/// The pages that were read before the throttling are kept.
+#[tokio::test]
+async fn a_search_that_is_throttled_late_continues() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    let tenant = bundle.tenant("demo-token").await;
+    for n in 0..260 {
+        let name = |contact: &mut contacts::model::Contact| {
+            contact.name = (n % 100 == 0).then(|| "Jane".parse().unwrap());
+        };
+        bundle.put(&tenant, &format!("+1415555{n:04}"), name).await;
+    }
+    let mut queries = 0;
+    proxy.inject(move |operation| {
+        queries += usize::from(operation == "Query");
+        // Six throttled requests: more than the SDK repeats by itself.
+        if operation == "Query" && (2..8).contains(&queries) { Fault::Throttled } else { Fault::None }
+    });
+    let found = bundle.call("search-contacts", json!({ "query": "jane" })).await;
+    assert_eq!(found.each("phone"), ["+14155550200", "+14155550100", "+14155550000"]);
+    assert_eq!(
+        proxy.take_operations().iter().filter(|operation| *operation == "Query").count(),
+        2,
+        "no page is read twice"
+    );
+}
+
+/// An upsert reads first, eventually consistent: an outdated read must not make it do nothing.
+#[tokio::test]
+async fn an_outdated_read_does_not_lose_an_upsert() {
+    for tags in ["", "vip"] {
+        let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+        let create = json!({ "phone": PHONE, "name": "Jane", "tags": tags });
+        // The second call reads what the first one has written.
+        bundle.call("create-contact", create.clone()).await.has("x-contact-outcome", "created");
+        bundle.call("create-contact", create.clone()).await.has("x-contact-outcome", "unchanged");
+        bundle.call("update-contact", json!({ "phone": PHONE, "name": "Other" })).await;
+        proxy.inject(|_| Fault::StaleRead);
+        bundle.call("create-contact", create).await.has("x-contact-outcome", "updated");
+        assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["name"], "Jane");
+    }
+}
+
+/// 45 memberships to delete, 45 to write and 45 catalogue entries do not fit into one transaction.
+#[tokio::test]
+async fn replacing_all_tags_takes_three_requests_and_leaves_nothing_behind() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    let list = |prefix: &str| (10..55).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>();
+    let body = |prefix: &str| json!({ "phone": PHONE, "tags": list(prefix).join(",") });
+    bundle.call("create-contact", body("old")).await;
+    bundle.call("update-contact", json!({ "phone": PHONE })).await;
+    proxy.clear();
+    bundle.call("update-contact", body("new")).await.has("x-contact-outcome", "updated");
+    assert_eq!(proxy.take_operations(), ["BatchGetItem", "TransactWriteItems", "TransactWriteItems"]);
+    let catalogue = |names: Vec<&str>| names.iter().flat_map(|name| list(name)).collect::<Vec<_>>();
+    assert_eq!(bundle.call("list-tags", json!({})).await.each("name"), catalogue(vec!["new", "old"]));
+
+    // Throttled from the start: nothing is written.
+    proxy.inject(|_| Fault::ThrottledTransaction);
+    assert_eq!(bundle.call("update-contact", body("more")).await.status, 503);
+    assert_eq!(bundle.call("list-tags", json!({})).await.each("name"), catalogue(vec!["new", "old"]));
+    assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["tags"], json!(list("new")));
+
+    // Throttled after the contact was written: the repeated call writes the missing entries.
+    let mut transactions = 0;
+    proxy.inject(move |operation| {
+        transactions += usize::from(operation == "TransactWriteItems");
+        if transactions > 1 { Fault::ThrottledTransaction } else { Fault::None }
+    });
+    assert_eq!(bundle.call("update-contact", body("more")).await.status, 503);
+    proxy.inject(|_| Fault::None);
+    bundle.call("update-contact", body("more")).await.has("x-contact-outcome", "unchanged");
+    assert_eq!(bundle.call("list-tags", json!({})).await.each("name"), catalogue(vec!["more", "new", "old"]));
+    for tag in ["more10", "more54"] {
+        assert_eq!(bundle.call("search-contacts", json!({ "tag": tag })).await.each("phone"), [PHONE]);
+    }
+    assert_eq!(bundle.call("search-contacts", json!({ "tag": "new10" })).await.body, "[]");
+}
+
+/// The call has taken the last slot itself.
+#[tokio::test]
+async fn a_lost_response_of_the_rate_limit_check_does_not_reject_the_call() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy_with(with_rate_limit(1)).await;
+    proxy.inject_once("UpdateItem", Fault::LostResponse);
+    assert_eq!(bundle.call("list-tags", json!({})).await.status, 200);
+    assert_eq!(bundle.call("list-tags", json!({})).await.status, 429, "the first call was counted");
 }
 
 #[tokio::test]

@@ -5,9 +5,11 @@
 //! | `request_cost.rs` | the requests and capacity units of each endpoint |
 //! | `concurrency.rs` | simultaneous writes by several processes |
 //! | `faults.rs` | throttling, conflicts, lost requests and responses, stale indexes, timeouts |
+//! | `shared_address.rs` | requests and memory with thousands of contacts of one email address |
 //! | `random_histories.rs` | random interleaved writes under random faults |
 
 mod concurrency;
 mod faults;
 mod random_histories;
 mod request_cost;
+mod shared_address;

@@ -33,6 +33,23 @@ pub fn executables() -> BTreeMap<String, PathBuf> {
     functions().into_iter().map(executable).collect()
 }
 
+/// The largest resident memory, in MiB, that a running process of this function has had so far. Linux only.
+pub fn peak_memory(function: &str) -> u64 {
+    let executable = &executables()[function];
+    let is_running = |directory: &PathBuf| fs::read_link(directory.join("exe")).is_ok_and(|exe| same(&exe, executable));
+    let peak = |directory: PathBuf| {
+        let status = fs::read_to_string(directory.join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    processes.filter(is_running).filter_map(peak).max().expect("no process of the function is running") / 1024
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    fs::canonicalize(a).ok() == fs::canonicalize(b).ok()
+}
+
 /// The names of the `[[bin]]` entries in `functions/Cargo.toml`.
 pub fn declared_binaries() -> BTreeSet<String> {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();

@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::refused_writes::refused_units;
+
 /// What the proxy does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -25,7 +27,7 @@ pub enum Fault {
     ThrottledTransaction,
     /// Answers half of the keys of a BatchGetItem, and returns the others as UnprocessedKeys.
     UnprocessedKeys,
-    /// Answers with the previous response to the same request, if there is one.
+    /// Answers with the previous response to the same request, if there is one and it is not strongly consistent.
     StaleRead,
     /// Does not forward the request and never answers. The connection stays open.
     HeldRequest,
@@ -42,7 +44,7 @@ pub enum Fault {
 pub struct ForwardedRequest {
     /// For example `PutItem`.
     pub operation: String,
-    /// Capacity units it consumed, on the table and its indexes.
+    /// Capacity units that AWS bills for it, on the table and its indexes, also if it was refused.
     pub units: f64,
 }
 
@@ -151,14 +153,14 @@ async fn handle(State(proxied): State<Arc<Proxied>>, headers: HeaderMap, body: B
     let mut request: Value = serde_json::from_slice(&body).unwrap();
     request["ReturnConsumedCapacity"] = json!("TOTAL");
     let unprocessed = if fault == Fault::UnprocessedKeys { split_keys(&mut request) } else { None };
-    let request = request.to_string();
-    let (status, mut response) = forward(&proxied, &headers, request.clone()).await;
+    let (status, mut response) = forward(&proxied, &headers, request.to_string()).await;
     if let Some(keys) = unprocessed {
         let mut answer: Value = serde_json::from_str(&response).unwrap();
         answer["UnprocessedKeys"] = keys;
         response = answer.to_string();
     }
-    let units = consumed_units(&serde_json::from_str(&response).unwrap_or_default());
+    let answer: Value = serde_json::from_str(&response).unwrap_or_default();
+    let units = if status.is_success() { consumed_units(&answer) } else { refused_units(&request, &answer) };
     proxied.forwarded.lock().unwrap().push(ForwardedRequest { operation, units });
     if fault == Fault::LostResponse {
         return closed_connection();
@@ -167,8 +169,10 @@ async fn handle(State(proxied): State<Arc<Proxied>>, headers: HeaderMap, body: B
         proxied.response_held.notify_one();
         return std::future::pending().await;
     }
+    let request = request.to_string();
+    let may_be_stale = fault == Fault::StaleRead && !request.contains(r#""ConsistentRead":true"#);
     let previous = proxied.responses.lock().unwrap().insert(request, response.clone());
-    let response = previous.filter(|_| fault == Fault::StaleRead).unwrap_or(response);
+    let response = previous.filter(|_| may_be_stale).unwrap_or(response);
     (status, [("content-type", "application/x-amz-json-1.0")], response).into_response()
 }
 

@@ -9,6 +9,7 @@
 //! | `openapi.rs` | whether an answer is documented in the OpenAPI document |
 //! | `executables.rs` | the functions of the template and their executables |
 //! | `fault_proxy.rs` | a fault-injecting proxy in front of DynamoDB |
+//! | `refused_writes.rs` | what DynamoDB bills for refused writes |
 //! | `sources.rs`, `imports.rs` | the source files of the workspace, and the imports between them |
 //!
 //! Only these files use the crate of the local deployment; tests import its types from here.
@@ -19,6 +20,7 @@ mod fault_proxy;
 pub mod imports;
 mod invocation;
 mod openapi;
+mod refused_writes;
 mod reply;
 pub mod sources;
 
@@ -31,7 +33,7 @@ use serde_json::{Value, json};
 
 pub use carnet_local::{InvocationOutcome, Options};
 
-pub use executables::{declared_binaries, executables, functions, template};
+pub use executables::{declared_binaries, executables, functions, peak_memory, template};
 pub use fault_proxy::{Fault, FaultProxy};
 pub use invocation::{error_of, eventbridge_event, failed_records, output_of, sqs_record};
 pub use openapi::{actions, document, operations};

@@ -10,7 +10,7 @@ use super::metadata::{self, Metadata};
 use super::name::Name;
 use super::phone::Phone;
 use super::source::Source;
-use super::state::{self, State};
+use super::state::State;
 use super::tag::Tags;
 use super::time::Timestamp;
 
@@ -46,7 +46,7 @@ pub struct Contact {
     /// How many messages were sent and received in total.
     pub total_messages: u64,
     /// The state of the conversation.
-    #[serde(default, skip_serializing_if = "state::is_default")]
+    #[serde(flatten)]
     pub state: State,
     /// When the contact was created; never changes.
     pub created_at: Timestamp,

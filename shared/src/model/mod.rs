@@ -42,7 +42,7 @@ pub use name::Name;
 pub use patch::Patch;
 pub use phone::Phone;
 pub use query::SearchQuery;
-pub(crate) use query::search_text;
+pub(crate) use query::{email_line, search_text};
 pub use search_row::SearchRow;
 pub use source::Source;
 pub use state::{BotStatus, State};

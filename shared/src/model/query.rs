@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::email::Email;
 use super::fold::fold;
 use super::phone::{Phone, strip};
 use super::search_row::SearchRow;
@@ -69,6 +70,11 @@ impl SearchQuery {
             || self.digits().is_some_and(|digits| row.phone.as_str().contains(digits))
             || self.phone().is_some_and(|phone| row.phone.canonical() == phone.canonical())
     }
+}
+
+/// The line of the [`search_text`] that an email address is.
+pub(crate) fn email_line(email: &Email) -> String {
+    format!("\n{}", fold(email.as_str()))
 }
 
 /// The text that queries are searched for in: folded name, phone number and email address, one per

@@ -8,10 +8,12 @@ use super::id::ContactId;
 use super::name::Name;
 use super::phone::Phone;
 use super::source::Source;
+use super::state::{BotStatus, is_default};
 use super::tag::Tags;
 use super::time::Timestamp;
 
-/// The part of a contact that search results show, and that every row of the tag index holds.
+/// The part of a contact that every row of the tag index holds: what search results show and what searches filter by.
+/// Fields that are `None` or have their default value are omitted from stored items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of `Contact`")]
 pub struct SearchRow {
@@ -23,6 +25,13 @@ pub struct SearchRow {
     pub tags: Tags,
     pub last_message_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    pub opted_out_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bot_status: BotStatus,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub archived: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub blocked: bool,
 }
 
 impl From<&Contact> for SearchRow {
@@ -36,11 +45,31 @@ impl From<&Contact> for SearchRow {
             tags: contact.tags.clone(),
             last_message_at: contact.last_message_at,
             created_at: contact.created_at,
+            opted_out_at: contact.opted_out_at,
+            bot_status: contact.state.bot_status,
+            archived: contact.state.archived,
+            blocked: contact.state.blocked,
         }
     }
 }
 
 impl SearchRow {
+    /// The names of the attributes, for reading only these.
+    pub(crate) const FIELDS: [&str; 12] = [
+        "id",
+        "phone",
+        "name",
+        "email",
+        "source",
+        "tags",
+        "last_message_at",
+        "created_at",
+        "opted_out_at",
+        "bot_status",
+        "archived",
+        "blocked",
+    ];
+
     /// The sort key of search results, read in descending order: contacts that have a message come
     /// first, by the time of the latest one; the others follow, by the time they were created.
     pub(crate) fn active_at(&self) -> String {

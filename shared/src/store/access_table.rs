@@ -1,5 +1,7 @@
 //! The access table: tokens, tenants and the rate limit's call records, each under its own key.
 
+use aws_sdk_dynamodb::Config;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::de::DeserializeOwned;
@@ -9,6 +11,7 @@ use super::client::Client;
 use super::error::{Error, map_sdk_error};
 use super::items::{attributes, read};
 use super::keys::{EXPIRES_AT, Item, s};
+use super::retry::Retry;
 
 /// A call to be recorded. Times are whole numbers in the caller's unit.
 pub(crate) struct RecordedCall {
@@ -69,8 +72,9 @@ impl AccessTable {
             .transpose()
     }
 
-    /// Records a call under `key` in `slot`, if that slot is available: one conditional UpdateItem. When
-    /// the response is lost and the SDK retries the request, the call is recorded twice.
+    /// Records a call under `key` in `slot`, if that slot is available: one conditional UpdateItem, sent at most four
+    /// times if it is throttled. After any other failure it is not repeated, because it may have been applied: a
+    /// repetition would record the call twice, or find that it has taken the last slot itself.
     pub(crate) async fn record_call(&self, key: &str, call: &RecordedCall, slot: Slot) -> Result<CallRecord, Error> {
         let number = |n: i64| AttributeValue::N(n.to_string());
         let update = self
@@ -100,14 +104,20 @@ impl AccessTable {
         };
         let calls =
             |item: Option<Item>| item.map(read::<Calls>).transpose().map(|record| record.unwrap_or_default().calls);
-        match update.send().await {
-            Ok(done) => calls(done.attributes).map(CallRecord::Recorded),
-            Err(refusal) => match refusal.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    calls(failed.item.clone()).map(CallRecord::SlotTaken)
-                }
-                _ => Err(map_sdk_error("UpdateItem of a call record")(refusal)),
-            },
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        let mut retry = Retry::new();
+        loop {
+            let refusal = match update.clone().customize().config_override(once.clone()).send().await {
+                Ok(done) => return calls(done.attributes).map(CallRecord::Recorded),
+                Err(refusal) => refusal,
+            };
+            if let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = refusal.as_service_error() {
+                return calls(failed.item.clone()).map(CallRecord::SlotTaken);
+            }
+            match map_sdk_error("UpdateItem of a call record")(refusal) {
+                Error::Throttled => retry.pause_after_throttling().await?,
+                error => return Err(error),
+            }
         }
     }
 

@@ -1,5 +1,9 @@
 //! The contacts table.
 
+use std::sync::Arc;
+
+use tokio::sync::SetOnce;
+
 use super::client::Client;
 
 /// The table that holds the contacts of all tenants.
@@ -8,11 +12,43 @@ use super::client::Client;
 pub struct ContactsTable {
     pub(super) client: Client,
     pub(super) name: String,
+    permission: Option<Arc<SetOnce<()>>>,
 }
+
+/// Permission for the writes of a [`ContactsTable`]. Dropping it without [`grant`](WritePermit::grant) leaves them
+/// waiting.
+pub struct WritePermit(Arc<SetOnce<()>>);
 
 impl ContactsTable {
     /// The table with this name.
     pub fn new(client: Client, name: String) -> Self {
-        ContactsTable { client, name }
+        ContactsTable { client, name, permission: None }
+    }
+
+    /// The same table for one call: reads start at once, writes wait until the permit is granted. A call can so read
+    /// while it is checked whether it may write.
+    pub fn with_held_writes(&self) -> (Self, WritePermit) {
+        let permission = Arc::new(SetOnce::new());
+        let table = ContactsTable {
+            client: self.client.clone(),
+            name: self.name.clone(),
+            permission: Some(Arc::clone(&permission)),
+        };
+        (table, WritePermit(permission))
+    }
+
+    /// Waits until writes are permitted.
+    pub(super) async fn permission_to_write(&self) {
+        if let Some(permission) = &self.permission {
+            permission.wait().await;
+        }
+    }
+}
+
+impl WritePermit {
+    /// Lets the writes proceed, those that are waiting and later ones.
+    pub fn grant(self) {
+        // It fails only if the permission has been granted before, which consumed the permit.
+        let _ = self.0.set(());
     }
 }

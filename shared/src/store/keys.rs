@@ -36,7 +36,7 @@ pub(super) const WRITE_IDS: &str = "write_ids";
 pub(super) const PHONE_INDEX: &str = "phone";
 pub(super) const PHONE_KEY: &str = "phone_key";
 
-/// Contacts by email address: `tenant_id` / `email_key`, keys only.
+/// Contacts by email address, the oldest first: `tenant_id` / `(email_key, created_at, id)`, keys only.
 pub(super) const EMAIL_INDEX: &str = "email";
 pub(super) const EMAIL_KEY: &str = "email_key";
 

@@ -18,7 +18,7 @@
 //! | index | keys | used by |
 //! |---|---|---|
 //! | `phone` | tenant / phone | search by the beginning of a number |
-//! | `email` | tenant / lower-case address | get and search by email address |
+//! | `email` | tenant / (lower-case address, created_at, id) | get and search by email address, oldest contact first |
 //! | `tag` | (tenant, label) / (active_at, id) | every search except by email address |
 
 mod access_table;
@@ -40,7 +40,7 @@ pub use access_table::AccessTable;
 pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
 pub use client::Client;
 pub use contact_change::ContactChange;
-pub use contacts_table::ContactsTable;
+pub use contacts_table::{ContactsTable, WritePermit};
 pub use error::Error;
 pub use outcome::Outcome;
 pub use search::Search;

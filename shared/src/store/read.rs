@@ -1,17 +1,18 @@
-//! Reading contacts. Reads of the table are strongly consistent; the email index is eventually
-//! consistent.
+//! Reading contacts by id and by email address, and reading what a write is based on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::{read, read_or_skip};
 use super::keys::{self, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s};
 use super::retry::Retry;
-use super::snapshot::{EventIds, Snapshot};
-use crate::model::{Contact, ContactId, Email, EventId, Tag, Tags, Tenant};
+use super::snapshot::{Consistency, Snapshot, Target};
+use crate::model::{Contact, ContactId, Email, EventId, SearchRow, Tag, Tags, Tenant};
 
 /// The maximum number of items of one BatchGetItem.
 const BATCH: usize = 100;
@@ -22,64 +23,64 @@ impl ContactsTable {
     /// # Errors
     /// [`Error::Throttled`], [`Error::Internal`].
     pub async fn get(&self, tenant: &Tenant, id: ContactId) -> Result<Option<Contact>, Error> {
-        self.item(tenant, id).await?.map(read).transpose()
+        self.item(keys::contact(tenant, id), Consistency::Strong).await?.map(read).transpose()
     }
 
-    async fn item(&self, tenant: &Tenant, id: ContactId) -> Result<Option<Item>, Error> {
-        let get = self.client.0.get_item().table_name(&self.name).set_key(Some(keys::contact(tenant, id)));
-        Ok(get.consistent_read(true).send().await.map_err(map_sdk_error("GetItem of a contact"))?.item)
-    }
-
-    /// The contacts with this email address, unordered.
+    /// The oldest contact with this email address, by creation time and then by id.
     ///
-    /// Cost: one Query of the email index, and one BatchGetItem per 100 contacts. The index is eventually
-    /// consistent and holds keys only, so every contact is read and compared again; for a moment after a
-    /// write, a contact may be missing. The number of contacts is not limited.
+    /// Cost: one Query of the email index, which holds keys only, and one GetItem. The index is eventually
+    /// consistent: for a moment after a write, the contact may be missing, and each entry that is outdated or cannot be
+    /// read (it is logged by its id) costs one more GetItem.
     ///
     /// # Errors
-    /// [`Error::Throttled`], [`Error::Internal`].
-    pub async fn with_email(&self, tenant: &Tenant, email: &Email) -> Result<Vec<Contact>, Error> {
+    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
+    pub async fn oldest_with_email(&self, tenant: &Tenant, email: &Email) -> Result<Option<Contact>, Error> {
+        // The pages are small, because the first entry is nearly always the one.
+        let mut entries = self.email_entries(tenant, email).limit(10).into_paginator().items().send();
+        while let Some(entry) = entries.next().await {
+            let key = primary_key(&entry.map_err(map_sdk_error("Query of index email"))?);
+            let contact = self.item(key, Consistency::Strong).await?.and_then(read_or_skip::<Contact>);
+            let has_email = |contact: &Contact| contact.email.as_ref().is_some_and(|stored| stored.same_as(email));
+            if contact.as_ref().is_some_and(has_email) {
+                return Ok(contact);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A Query of the entries of an email address in the email index, oldest contact first.
+    pub(super) fn email_entries(&self, tenant: &Tenant, email: &Email) -> QueryFluentBuilder {
         let query = self.client.0.query().table_name(&self.name).index_name(EMAIL_INDEX);
-        let mut pages = query
+        query
             .key_condition_expression("#tenant = :tenant AND #email = :email")
             .expression_attribute_names("#tenant", TENANT_ID)
             .expression_attribute_names("#email", EMAIL_KEY)
             .expression_attribute_values(":tenant", s(tenant.id().to_string()))
             .expression_attribute_values(":email", s(email.key()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while let Some(item) = pages.next().await {
-            found.push(item.map_err(map_sdk_error("Query of index email"))?);
-        }
-        let mut contacts = self.fetch(tenant, &found).await?;
-        contacts.retain(|contact| contact.email.as_ref().is_some_and(|stored| stored.same_as(email)));
-        Ok(contacts)
     }
 
-    /// The contacts that rows of a keys-only index refer to, unordered. One that cannot be read is skipped and
-    /// logged by its id.
-    pub(super) async fn fetch(&self, tenant: &Tenant, rows: &[Item]) -> Result<Vec<Contact>, Error> {
-        let mut contacts = Vec::with_capacity(rows.len());
-        for rows in rows.chunks(BATCH) {
-            let keys = rows.iter().map(primary_key).collect();
-            contacts.extend(self.batch(tenant, keys).await?.into_iter().filter_map(read_or_skip::<Contact>));
+    /// The search rows of the contacts that entries of a keys-only index refer to, unordered. A contact that cannot be
+    /// read is skipped and logged by its id. Eventually consistent; one BatchGetItem per 100 entries, which returns
+    /// only the attributes of a search row.
+    pub(super) async fn fetch(&self, tenant: &Tenant, entries: &[Item]) -> Result<Vec<SearchRow>, Error> {
+        let (names, projection) = projection(&SearchRow::FIELDS);
+        let mut rows = Vec::with_capacity(entries.len());
+        for entries in entries.chunks(BATCH) {
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(entries.iter().map(primary_key).collect()))
+                .consistent_read(false)
+                .set_expression_attribute_names(Some(names.clone()))
+                .projection_expression(&projection);
+            rows.extend(self.batch(tenant, wanted).await?.into_iter().filter_map(read_or_skip::<SearchRow>));
         }
-        Ok(contacts)
+        Ok(rows)
     }
 
-    /// Reads what a write is based on: the contact, which of `tags` are in the tag catalogue, and which
-    /// of `events` were applied before. One GetItem; with `tags` or `events` one BatchGetItem of
-    /// at most 96 keys.
-    pub(super) async fn snapshot(
-        &self,
-        tenant: &Tenant,
-        id: ContactId,
-        tags: Option<&Tags>,
-        events: &EventIds<'_>,
-    ) -> Result<Snapshot, Error> {
-        let mut snapshot = Snapshot::default();
+    /// Reads what a write is based on: the contact, which of the tags are in the tag catalogue, and which of the events
+    /// were applied before. One GetItem; with tags or events one BatchGetItem of at most 96 keys.
+    pub(super) async fn snapshot(&self, target: Target<'_>, consistency: Consistency) -> Result<Snapshot, Error> {
+        let Target { tenant, id, tags, events } = target;
+        let mut snapshot = Snapshot::empty(consistency);
         let tags = tags.into_iter().flat_map(Tags::iter);
         let mut extras: HashMap<Option<String>, Extra<'_>> = HashMap::new();
         let mut wanted = vec![keys::contact(tenant, id)];
@@ -92,12 +93,12 @@ impl ContactsTable {
         tags.for_each(|tag| also(keys::definition(tenant, tag), Extra::Definition(tag)));
         events.ids.iter().for_each(|event| also(keys::event(tenant, events.kind, event), Extra::Event(event)));
         if wanted.len() == 1 {
-            if let Some(item) = self.item(tenant, id).await? {
+            if let Some(item) = self.item(keys::contact(tenant, id), consistency).await? {
                 snapshot.set_contact(item)?;
             }
             return Ok(snapshot);
         }
-        for item in self.batch(tenant, wanted).await? {
+        for item in self.batch(tenant, all_attributes(wanted, consistency)).await? {
             match extras.get(&sort_key(&item)) {
                 Some(Extra::Definition(tag)) => drop(snapshot.defined.insert((*tag).clone())),
                 Some(Extra::Event(event)) => drop(snapshot.applied.insert((*event).clone())),
@@ -107,31 +108,55 @@ impl ContactsTable {
         Ok(snapshot)
     }
 
-    /// The items under `keys`, at most [`BATCH`]. DynamoDB leaves keys unprocessed when it throttles or
-    /// the response grows too large; they are requested again, with backoff, for 8 s, or
-    /// four times if none is processed.
-    async fn batch(&self, tenant: &Tenant, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
-        debug_assert!(keys.iter().all(|key| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()))));
-        let mut items = Vec::with_capacity(keys.len());
-        let mut left = keys;
+    /// The tags, of those given, that have an entry in the tag catalogue. Strongly consistent; one BatchGetItem.
+    pub(super) async fn defined(&self, tenant: &Tenant, tags: &[Tag]) -> Result<HashSet<Tag>, Error> {
+        let keys = tags.iter().map(|tag| keys::definition(tenant, tag)).collect();
+        let found = self.batch(tenant, all_attributes(keys, Consistency::Strong)).await?;
+        let found: HashSet<Option<String>> = found.iter().map(sort_key).collect();
+        let is_defined = |tag: &&Tag| found.contains(&sort_key(&keys::definition(tenant, tag)));
+        Ok(tags.iter().filter(is_defined).cloned().collect())
+    }
+
+    async fn item(&self, key: Item, consistency: Consistency) -> Result<Option<Item>, Error> {
+        let get = self.client.0.get_item().table_name(&self.name).set_key(Some(key));
+        let get = get.consistent_read(consistency == Consistency::Strong).send();
+        Ok(get.await.map_err(map_sdk_error("GetItem of a contact"))?.item)
+    }
+
+    /// The items of one BatchGetItem of at most [`BATCH`] keys. DynamoDB leaves keys unprocessed when it throttles or
+    /// the response grows too large; they are requested again after a pause, at most four times without progress.
+    async fn batch(&self, tenant: &Tenant, wanted: KeysAndAttributesBuilder) -> Result<Vec<Item>, Error> {
+        let mut left = wanted.build().map_err(|error| Error::Internal(error.to_string()))?;
+        debug_assert!(left.keys.iter().all(|key| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()))));
+        let mut items = Vec::with_capacity(left.keys.len());
         let mut retry = Retry::new();
-        while !left.is_empty() {
-            let wanted_count = left.len();
-            let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
-            let wanted = wanted.map_err(|error| Error::Internal(error.to_string()))?;
-            let answer = self.client.0.batch_get_item().request_items(&self.name, wanted).send();
+        loop {
+            let wanted_count = left.keys.len();
+            let answer = self.client.0.batch_get_item().request_items(&self.name, left).send();
             let answer = answer.await.map_err(map_sdk_error("BatchGetItem"))?;
             items.extend(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
-            let rest = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
-            left = rest.map(|rest| rest.keys).unwrap_or_default();
-            if left.len() == wanted_count {
-                retry.pause_after_throttling().await?;
-            } else if !left.is_empty() {
-                retry.pause(Error::Throttled).await?;
+            left = match answer.unprocessed_keys.unwrap_or_default().remove(&self.name) {
+                Some(rest) if !rest.keys.is_empty() => rest,
+                _ => return Ok(items),
+            };
+            if left.keys.len() < wanted_count {
+                retry = Retry::new();
             }
+            retry.pause_after_throttling().await?;
         }
-        Ok(items)
     }
+}
+
+/// A request for whole items.
+fn all_attributes(keys: Vec<Item>, consistency: Consistency) -> KeysAndAttributesBuilder {
+    KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistency == Consistency::Strong)
+}
+
+/// The names and the expression that project these attributes. All names are aliased, because many are reserved words.
+fn projection(attributes: &[&str]) -> (HashMap<String, String>, String) {
+    let names = attributes.iter().enumerate().map(|(n, name)| (format!("#{n}"), (*name).to_owned()));
+    let aliases: Vec<String> = (0..attributes.len()).map(|n| format!("#{n}")).collect();
+    (names.collect(), aliases.join(", "))
 }
 
 /// An item read together with a contact.

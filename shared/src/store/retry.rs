@@ -1,5 +1,5 @@
-//! Retries of a write or a read, with exponential backoff. Lost races and throttling are distinguished: after a lost
-//! race another writer has made progress, after throttling none has.
+//! Retries of a write or a read, with exponential backoff and full jitter. Lost races and throttling are distinguished:
+//! after a lost race another writer has made progress, after throttling none has.
 
 use std::time::Duration;
 
@@ -8,42 +8,46 @@ use tokio::time::Instant;
 use super::error::Error;
 use crate::backoff::Backoff;
 
-/// The time after which no new attempt starts. Each read or write of a call has its own; the event source
-/// cancels the whole call 500 ms before Lambda's timeout.
-const TIME_LIMIT: Duration = Duration::from_secs(8);
+/// The time after which no new attempt follows a lost race. Each write of a call has its own; the event source cancels
+/// the whole call 500 ms before Lambda's timeout.
+const RACE_TIME_LIMIT: Duration = Duration::from_secs(8);
+/// How often a write is attempted while other writers win. Forty simultaneous writers of one contact succeed even if
+/// each attempt of all of them has only one winner.
+const MAX_RACES: u32 = 40;
 /// The bounds of the first and of every pause after a lost race: a few times the duration of a write. With longer
 /// pauses, writers that have lost often would wait while new ones overtake them, and would keep losing.
 const RACE_PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(40)];
-/// The bounds of the first and of every pause after throttling.
-const THROTTLING_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// How often a throttled request is sent. Callers retry too, and their retries multiply these.
 const MAX_THROTTLED: u32 = 4;
+/// The bounds of the first and of every pause after throttling.
+const THROTTLING_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
 /// The retries of one operation.
 pub(super) struct Retry {
     until: Instant,
-    is_first: bool,
+    lost: u32,
     races: Backoff,
-    throttling: Backoff,
     throttled: u32,
+    throttling: Backoff,
 }
 
 impl Retry {
     pub(super) fn new() -> Self {
-        let [race, throttling] = [RACE_PAUSES, THROTTLING_PAUSES].map(|[first, max]| Backoff::new(first, max));
-        Retry { until: Instant::now() + TIME_LIMIT, is_first: true, races: race, throttling, throttled: 0 }
+        let [races, throttling] = [RACE_PAUSES, THROTTLING_PAUSES].map(|[first, max]| Backoff::new(first, max));
+        Retry { until: Instant::now() + RACE_TIME_LIMIT, lost: 0, races, throttled: 0, throttling }
     }
 
     /// Waits before the next attempt after a lost race. The first retry follows at once, because the first attempt
-    /// may have failed on a wrong assumption.
+    /// may have failed on an outdated read.
     ///
     /// # Errors
-    /// `otherwise`, once the time limit has passed.
-    pub(super) async fn pause(&mut self, otherwise: Error) -> Result<(), Error> {
-        if Instant::now() >= self.until {
-            return Err(otherwise);
+    /// [`Error::Conflict`] after 40 attempts, or once 8 s have passed.
+    pub(super) async fn pause_after_race(&mut self) -> Result<(), Error> {
+        self.lost += 1;
+        if self.lost >= MAX_RACES || Instant::now() >= self.until {
+            return Err(Error::Conflict);
         }
-        if !std::mem::take(&mut self.is_first) {
+        if self.lost > 1 {
             self.races.pause().await;
         }
         Ok(())

@@ -18,7 +18,7 @@ use super::items::{self, labels};
 use super::keys::{self, ITEM, Item, Label};
 use super::outcome::Outcome;
 use super::retry::Retry;
-use super::snapshot::{EventIds, Snapshot};
+use super::snapshot::{Consistency, EventIds, Snapshot, Target};
 use crate::model::{Contact, ContactId, EventId, SearchRow, Tag, Tags, Tenant, Timestamp};
 
 /// The maximum number of items of one TransactWriteItems.
@@ -42,19 +42,18 @@ impl ContactsTable {
     /// Creates or changes the contact with this id: `rule` returns the new contact for the stored one. The
     /// store sets `version`, and `updated_at` if a field that clients can see differs.
     ///
-    /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue.
+    /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue together with the contact.
     ///
-    /// Cost: assumes that the contact does not exist. One PutItem for a new contact, two for an existing
-    /// one, one if nothing changes (the refused PutItem returns the stored contact and is billed as a
-    /// write). A PutItem becomes a TransactWriteItems if memberships change. With a non-empty `tags`, one
-    /// BatchGetItem first, and no refused PutItem.
+    /// Cost: one eventually consistent GetItem (BatchGetItem with a non-empty `tags`), then one PutItem, or one
+    /// TransactWriteItems if memberships or tag catalogue entries change. If nothing changes, or `rule` fails, the
+    /// second request is the same read again, strongly consistent. An outdated read costs one refused write.
     ///
     /// `rule` runs again whenever another writer was faster. After a lost response, the call recognises its own
     /// write, unless five other writers have followed; then `rule` runs on its own result. Counters therefore
     /// need [`apply`](ContactsTable::apply), which is idempotent.
     ///
     /// # Errors
-    /// The errors of `rule`; [`Error::Conflict`], [`Error::Throttled`], [`Error::Internal`].
+    /// The errors of `rule`; [`Error::Conflict`], [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
     pub async fn upsert<R, E>(
         &self,
         tenant: &Tenant,
@@ -66,12 +65,8 @@ impl ContactsTable {
         R: Fn(Option<Contact>) -> Result<Contact, E> + Send + Sync,
         E: From<Error>,
     {
-        let none = EventIds::default();
-        let snapshot = match tags.filter(|tags| !tags.is_empty()) {
-            Some(tags) => self.snapshot(tenant, id, Some(tags), &none).await?,
-            None => Snapshot::default(),
-        };
-        self.write(tenant, snapshot, none, |stored, _| rule(stored)).await
+        let target = Target { tenant, id, tags, events: EventIds::default() };
+        self.write(target, Consistency::Eventual, |stored, _| rule(stored)).await
     }
 
     /// Changes the contact with this id: `rule` returns the new contact for the stored one.
@@ -81,7 +76,8 @@ impl ContactsTable {
     ///
     /// Cost: one GetItem (BatchGetItem with a non-empty `tags`) and, if something changes, one PutItem, or one
     /// TransactWriteItems if memberships, tag catalogue entries or a field of the search row of a tagged
-    /// contact change. Each lost attempt adds one write request.
+    /// contact change; one more TransactWriteItems if that many tags change that their catalogue entries do not
+    /// fit. Each lost attempt adds one write request.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the contact does not exist; otherwise as [`upsert`](ContactsTable::upsert).
@@ -96,9 +92,8 @@ impl ContactsTable {
         R: Fn(Contact) -> Result<Contact, E> + Send + Sync,
         E: From<Error>,
     {
-        let none = EventIds::default();
-        let snapshot = self.snapshot(tenant, id, tags, &none).await?;
-        self.write(tenant, snapshot, none, |stored, _| rule(stored.ok_or(Error::NotFound)?)).await
+        let target = Target { tenant, id, tags, events: EventIds::default() };
+        self.write(target, Consistency::Strong, |stored, _| rule(stored.ok_or(Error::NotFound)?)).await
     }
 
     /// Applies events to the contact with this id. Idempotent: each event id is applied at most once
@@ -124,29 +119,34 @@ impl ContactsTable {
         R: Fn(Option<Contact>, &HashSet<EventId>) -> Result<Contact, E> + Send + Sync,
         E: From<Error>,
     {
-        let events = EventIds { kind, ids };
-        let snapshot = self.snapshot(tenant, id, None, &events).await?;
-        self.write(tenant, snapshot, events, rule).await
+        let target = Target { tenant, id, tags: None, events: EventIds { kind, ids } };
+        self.write(target, Consistency::Strong, rule).await
     }
 
-    async fn write<R, E>(
-        &self,
-        tenant: &Tenant,
-        mut snapshot: Snapshot,
-        events: EventIds<'_>,
-        rule: R,
-    ) -> Result<(Contact, Outcome), E>
+    async fn write<R, E>(&self, target: Target<'_>, first_read: Consistency, rule: R) -> Result<(Contact, Outcome), E>
     where
         R: Fn(Option<Contact>, &HashSet<EventId>) -> Result<Contact, E> + Send + Sync,
         E: From<Error>,
     {
+        let mut snapshot = self.snapshot(target, first_read).await?;
         let mut retry = Retry::new();
         let write_id = format!("{:016x}", fastrand::u64(..));
         loop {
-            let mut new = rule(snapshot.contact.clone(), &snapshot.applied)?;
+            let ruled = rule(snapshot.contact.clone(), &snapshot.applied);
+            let changes = ruled.as_ref().is_ok_and(|new| snapshot.contact.as_ref() != Some(new));
+            // A write is conditional on what was read; a decision not to write is not.
+            if !changes && snapshot.consistency == Consistency::Eventual {
+                snapshot = self.snapshot(target, Consistency::Strong).await?;
+                continue;
+            }
+            let mut new = ruled?;
+            let undefined = snapshot.undefined(&new.tags, target.tags);
             let outcome = match &snapshot.contact {
                 None => Outcome::Created,
-                Some(old) if *old == new => return Ok((new, Outcome::Unchanged)),
+                Some(_) if !changes => {
+                    self.define(target.tenant, undefined).await?;
+                    return Ok((new, Outcome::Unchanged));
+                }
                 Some(old) => {
                     new.version = old.version + 1;
                     if !new.differences(old).is_empty() {
@@ -155,12 +155,21 @@ impl ContactsTable {
                     Outcome::Updated
                 }
             };
-            let attempt = self.save(tenant, &snapshot, &new, events, &write_id).await?;
+            let (attempt, undefined) = self.save(target, &snapshot, &new, undefined, &write_id).await?;
             match attempt {
-                Attempt::Written => return Ok((new, outcome)),
+                Attempt::Written => {
+                    self.define(target.tenant, undefined).await?;
+                    return Ok((new, outcome));
+                }
                 // The other writer may also have applied some of the events: read everything again.
-                Attempt::Lost(Some(item)) if events.ids.is_empty() => snapshot.set_contact(item)?,
-                Attempt::Lost(_) => snapshot = self.snapshot(tenant, new.id, Some(&new.tags), &events).await?,
+                Attempt::Lost(Some(item)) if target.events.ids.is_empty() => {
+                    snapshot.set_contact(item)?;
+                    snapshot.consistency = Consistency::Strong;
+                }
+                Attempt::Lost(_) => {
+                    let target = Target { tags: Some(&new.tags), ..target };
+                    snapshot = self.snapshot(target, Consistency::Strong).await?;
+                }
                 Attempt::Throttled => {
                     retry.pause_after_throttling().await?;
                     continue;
@@ -168,56 +177,76 @@ impl ContactsTable {
             }
             // This call's own write was applied, but its response was lost. Other writers may have followed.
             if snapshot.write_ids.contains(&write_id) {
+                self.define(target.tenant, undefined).await?;
                 return Ok((snapshot.contact.unwrap_or(new), outcome));
             }
-            retry.pause(Error::Conflict).await?;
+            retry.pause_after_race().await?;
         }
     }
 
     /// Writes `new` over the snapshot. This is the only function that writes contacts.
     ///
     /// It compares old and new and sends the cheapest atomic request: one conditional PutItem, or one
-    /// TransactWriteItems if memberships, tag catalogue entries or events have to be written too. If a
-    /// tag is missing from the snapshot's `defined` but exists, the attempt fails and is repeated.
+    /// TransactWriteItems if memberships, tag catalogue entries or events have to be written too. Catalogue entries
+    /// of `undefined` tags that exceed the limit of the transaction are returned; they are written after it. If a
+    /// tag of `undefined` is defined already, the attempt fails and is repeated.
     async fn save(
         &self,
-        tenant: &Tenant,
+        target: Target<'_>,
         snapshot: &Snapshot,
         new: &Contact,
-        events: EventIds<'_>,
+        mut undefined: Vec<Tag>,
         write_id: &str,
-    ) -> Result<Attempt, Error> {
+    ) -> Result<(Attempt, Vec<Tag>), Error> {
+        let Target { tenant, events, .. } = target;
         let old = snapshot.contact.as_ref();
         let contact = self.put_over(items::contact(tenant, new, snapshot.write_ids_with(write_id))?, old)?;
         let mut writes = self.membership_writes(tenant, old, new)?;
-        let added = new.tags.iter().filter(|tag| !old.is_some_and(|old| old.tags.contains(tag)));
-        let undefined: Vec<&Tag> = added.filter(|tag| !snapshot.defined.contains(*tag)).collect();
         let now = Timestamp::now();
         let applied: HashSet<&EventId> = events.ids.iter().filter(|id| !snapshot.applied.contains(*id)).collect();
         for id in applied {
             let put = self.put_over(items::event(tenant, events.kind, id, now), None)?;
             writes.push(TransactWriteItem::builder().put(put).build());
         }
-        if writes.is_empty() && undefined.is_empty() {
-            return self.put_alone(contact).await;
-        }
         // Only the first contact with a tag writes its catalogue entry. Later transactions leave the
-        // entry alone, because otherwise all writers of a popular tag would conflict on it. Entries that
-        // exceed the transaction's limit are written before it.
+        // entry alone, because otherwise all writers of a popular tag would conflict on it.
         let room = TRANSACTION - 1 - writes.len();
-        let (together, ahead) = undefined.split_at(undefined.len().min(room));
-        for tag in ahead {
-            // An entry that exists already is as good as written.
-            match self.put_alone(self.definition(tenant, tag)?).await? {
-                Attempt::Written | Attempt::Lost(Some(_)) => {}
-                lost => return Ok(lost),
-            }
-        }
-        for tag in together {
+        let later = undefined.split_off(undefined.len().min(room));
+        for tag in &undefined {
             writes.push(TransactWriteItem::builder().put(self.definition(tenant, tag)?).build());
         }
+        if writes.is_empty() {
+            return Ok((self.put_alone(contact).await?, later));
+        }
         writes.insert(0, TransactWriteItem::builder().put(contact).build());
-        self.transact(writes).await
+        Ok((self.transact(writes).await?, later))
+    }
+
+    /// Writes the catalogue entries of tags that a contact has, in one TransactWriteItems. Another writer may define
+    /// some of the tags at the same time.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the entries could not be written, even after throttling: the contact has been
+    /// written. A repetition of the call finds the contact unchanged and writes the missing entries.
+    async fn define(&self, tenant: &Tenant, mut tags: Vec<Tag>) -> Result<(), Error> {
+        let mut retry = Retry::new();
+        while !tags.is_empty() {
+            let puts =
+                tags.iter().map(|tag| Ok(TransactWriteItem::builder().put(self.definition(tenant, tag)?).build()));
+            let attempt = self.transact(puts.collect::<Result<_, Error>>()?).await;
+            let pause = match attempt {
+                Ok(Attempt::Written) => return Ok(()),
+                Ok(Attempt::Lost(_)) => {
+                    let defined = self.defined(tenant, &tags).await?;
+                    tags.retain(|tag| !defined.contains(tag));
+                    retry.pause_after_race().await
+                }
+                Ok(Attempt::Throttled) => retry.pause_after_throttling().await,
+                Err(error) => Err(error),
+            };
+            pause.map_err(|error| Error::Unavailable(format!("the tag catalogue could not be written: {error}")))?;
+        }
+        Ok(())
     }
 
     /// The memberships to write and to delete. Unchanged memberships are not written.
@@ -271,6 +300,7 @@ impl ContactsTable {
     }
 
     async fn put_alone(&self, put: Put) -> Result<Attempt, Error> {
+        self.permission_to_write().await;
         let request = self.client.0.put_item().table_name(put.table_name).set_item(Some(put.item));
         let request = request
             .set_condition_expression(put.condition_expression)
@@ -287,6 +317,7 @@ impl ContactsTable {
 
     /// Sends a transaction whose first write is the contact.
     async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, Error> {
+        self.permission_to_write().await;
         let request = self.client.0.transact_write_items().set_transact_items(Some(writes));
         let Err(refusal) = request.send().await else { return Ok(Attempt::Written) };
         let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = refusal.as_service_error() else {

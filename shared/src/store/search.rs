@@ -1,7 +1,8 @@
 //! Search by the cheapest of three plans that applies. Apart from the delay of the indexes, plans 1 and 2
 //! return the matches that plan 3, a walk over the tag index, would find.
 //!
-//! 1. **By email**, if one is given: a Query of the email index, then a BatchGetItem.
+//! 1. **By email**, if one is given: a Query of the email index, then BatchGetItem. If more than 1,000 contacts have
+//!    the address, the walk is used.
 //! 2. **By the beginning of a phone number** (`+1 (415) 555`): a Query of the phone index, then a
 //!    BatchGetItem. The same text may occur in a name or an email address (`jane+1@example.com`); such
 //!    contacts have a label of their own, which is walked too. If the beginning matches 100 or
@@ -13,15 +14,20 @@
 //! because WhatsApp writes some numbers in two ways and the stored spelling may be the other one.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::query::{QueryError, QueryOutput};
+use tokio::time::Instant;
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::read_or_skip;
 use super::keys::{Item, Label, PHONE_INDEX, PHONE_KEY, SEARCH_TEXT, TAG, TAG_INDEX, TENANT_ID, s};
-use super::retry::Retry;
-use crate::model::{Contact, Email, SearchQuery, SearchRow, Tag, Tenant};
+use crate::backoff::Backoff;
+use crate::model::{Contact, Email, SearchQuery, SearchRow, Tag, Tenant, email_line};
 
 /// The maximum number of results.
 const MAX_RESULTS: usize = 50;
@@ -30,8 +36,15 @@ const MAX_RESULTS: usize = 50;
 /// each, and folding can lengthen a character. A longer query cannot match, so it costs no request.
 const MAX_TEXT: usize = 16_384;
 
-/// The maximum number of phone index rows that are fetched one by one.
-const MAX_FETCH: i32 = 100;
+/// The maximum numbers of entries of the phone and of the email index whose contacts are fetched. The walk is cheap
+/// when many contacts match. The memory of a search does not grow beyond these numbers.
+const MAX_FETCH_BY_PHONE: i32 = 100;
+const MAX_FETCH_BY_EMAIL: i32 = 1_000;
+
+/// The time after which a throttled walk is given up: less than API Gateway waits for an answer.
+const TIME_LIMIT: Duration = Duration::from_secs(25);
+/// The pauses of a walk that is throttled after its first page, each after four throttled requests of the SDK.
+const LATE_PAUSES: Backoff = Backoff::new(Duration::from_millis(400), Duration::from_secs(3));
 
 /// How many rows the first page of a filtered walk examines. Each further page examines four times as
 /// many, up to the 1 MB that DynamoDB reads per request: frequent matches cost few read units, rare ones
@@ -64,23 +77,32 @@ impl ContactsTable {
     /// old values. A contact that becomes active during a search of several pages may be missed.
     ///
     /// Cost: one Query if the first page has 50 matches; by email address one Query and one BatchGetItem per
-    /// 100 contacts with it; by the beginning of a number two Query and one BatchGetItem. A text without
-    /// matches reads all rows of the tag or the tenant (measured: 4,437 read units at 100,000 contacts).
-    /// The caller limits the time. An item that cannot be read is skipped and logged by its id.
+    /// 100 contacts with it, for up to 1,000 contacts; by the beginning of a number two Query and one BatchGetItem. A
+    /// text without matches reads all rows of the tag or the tenant (measured: 4,437 read units at 100,000 contacts).
+    /// A search of several pages that is throttled keeps the pages it has and continues, for up to 25 s. An item that
+    /// cannot be read is skipped and logged by its id.
     ///
     /// # Errors
-    /// [`Error::Throttled`], [`Error::Internal`].
+    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
     pub async fn search(&self, tenant: &Tenant, search: &Search) -> Result<Vec<SearchRow>, Error> {
         if search.query.as_ref().is_some_and(|query| query.text().len() > MAX_TEXT) {
             return Ok(Vec::new());
         }
         if let Some(email) = &search.email {
-            return Ok(merge(search, self.with_email(tenant, email).await?, Vec::new()));
+            return self.by_email(tenant, email, search).await;
         }
         let (rows, person) = tokio::try_join!(self.by_text(tenant, search), self.person(tenant, search))?;
         match person {
-            Some(contact) => Ok(merge(search, vec![contact], rows)),
+            Some(contact) => Ok(merge(search, vec![SearchRow::from(&contact)], rows)),
             None => Ok(rows),
+        }
+    }
+
+    async fn by_email(&self, tenant: &Tenant, email: &Email, search: &Search) -> Result<Vec<SearchRow>, Error> {
+        let entries = self.email_entries(tenant, email).limit(MAX_FETCH_BY_EMAIL).send().await;
+        match self.fetch_all(tenant, entries, "Query of index email").await? {
+            Some(rows) => Ok(merge(search, rows, Vec::new())),
+            None => self.walk(tenant, label(search), search).await,
         }
     }
 
@@ -92,8 +114,7 @@ impl ContactsTable {
                 return Ok(merge(search, contacts, others));
             }
         }
-        let label = search.tag.as_ref().map_or(Label::AllContacts, Label::Tag);
-        self.walk(tenant, label, search).await
+        self.walk(tenant, label(search), search).await
     }
 
     /// The contact with the phone number that the query is, if it is a complete one.
@@ -104,20 +125,30 @@ impl ContactsTable {
         }
     }
 
-    /// The contacts whose phone number begins with `start`, or `None` if there may be more than
-    /// [`MAX_FETCH`]: DynamoDB returns a `LastEvaluatedKey` for exactly that number too.
-    async fn with_number(&self, tenant: &Tenant, start: &str) -> Result<Option<Vec<Contact>>, Error> {
+    /// The contacts whose phone number begins with `start`, or `None` if there are too many to fetch.
+    async fn with_number(&self, tenant: &Tenant, start: &str) -> Result<Option<Vec<SearchRow>>, Error> {
         let query = self.client.0.query().table_name(&self.name).index_name(PHONE_INDEX);
-        let page = query
+        let entries = query
             .key_condition_expression("#tenant = :tenant AND begins_with(#phone, :start)")
             .expression_attribute_names("#tenant", TENANT_ID)
             .expression_attribute_names("#phone", PHONE_KEY)
             .expression_attribute_values(":tenant", s(tenant.id().to_string()))
             .expression_attribute_values(":start", s(start))
-            .limit(MAX_FETCH)
+            .limit(MAX_FETCH_BY_PHONE)
             .send()
-            .await
-            .map_err(map_sdk_error("Query of index phone"))?;
+            .await;
+        self.fetch_all(tenant, entries, "Query of index phone").await
+    }
+
+    /// The rows of all contacts that the first page of a keys-only index lists, or `None` if there may be another
+    /// page: DynamoDB returns a `LastEvaluatedKey` for a page of exactly its limit too.
+    async fn fetch_all(
+        &self,
+        tenant: &Tenant,
+        entries: Result<QueryOutput, SdkError<QueryError>>,
+        request: &'static str,
+    ) -> Result<Option<Vec<SearchRow>>, Error> {
+        let page = entries.map_err(map_sdk_error(request))?;
         if page.last_evaluated_key.is_some() {
             return Ok(None);
         }
@@ -133,23 +164,25 @@ impl ContactsTable {
         };
         let mut from: Option<Item> = None;
         let mut rows: Vec<SearchRow> = Vec::new();
-        let mut retry = Retry::new();
+        let until = Instant::now() + TIME_LIMIT;
+        let mut backoff = LATE_PAUSES;
         loop {
             // `Limit` counts examined rows, not matches: a page with few matches need not be the last.
             let page = request.clone().limit(page_size).set_exclusive_start_key(from.clone()).send().await;
             let page = match page.map_err(map_sdk_error("Query of index tag")) {
-                // A long walk may exceed the throughput of the index partition; it continues after a pause.
-                Err(Error::Throttled) => {
-                    retry.pause(Error::Throttled).await?;
+                // A long walk may exceed the throughput of the index partition. It keeps what it has read.
+                Err(Error::Throttled | Error::Unavailable(_)) if from.is_some() && Instant::now() < until => {
+                    backoff.pause().await;
                     continue;
                 }
                 page => page?,
             };
+            backoff = LATE_PAUSES;
             for item in page.items.unwrap_or_default() {
                 let Some(row) = read_or_skip::<SearchRow>(item) else { continue };
                 // The index is eventually consistent: a contact that has just become active can appear under
                 // its new and its old sort key.
-                if !rows.iter().any(|known| known.id == row.id) {
+                if search.matches(&row) && !rows.iter().any(|known| known.id == row.id) {
                     rows.push(row);
                 }
                 if rows.len() == MAX_RESULTS {
@@ -177,14 +210,20 @@ impl ContactsTable {
 }
 
 /// Adds the criteria that the label does not cover as a filter expression: the rule of
-/// [`Search::matches`] without the email address and without other spellings of a complete number, for
-/// which `search` sends requests of their own. `None` if no filter is needed.
+/// [`Search::matches`], but without other spellings of a complete number, for which `search` sends a request of its own,
+/// and with email addresses compared after folding. `None` if no filter is needed.
 fn filtered(mut request: QueryFluentBuilder, label: Label<'_>, search: &Search) -> Option<QueryFluentBuilder> {
     let mut filter = Vec::new();
     if let Some(tag) = search.tag.as_ref().filter(|tag| label != Label::Tag(tag)) {
         filter.push("contains(#tags, :has)");
         request =
             request.expression_attribute_names("#tags", "tags").expression_attribute_values(":has", s(tag.as_str()));
+    }
+    if let Some(email) = &search.email {
+        filter.push("contains(#text, :email)");
+        request = request
+            .expression_attribute_names("#text", SEARCH_TEXT)
+            .expression_attribute_values(":email", s(email_line(email)));
     }
     // Every text contains the empty one, but DynamoDB refuses an empty operand.
     if let Some(query) = search.query.as_ref().filter(|query| !query.text().is_empty()) {
@@ -202,10 +241,14 @@ fn filtered(mut request: QueryFluentBuilder, label: Label<'_>, search: &Search) 
     (!filter.is_empty()).then(|| request.filter_expression(filter.join(" AND ")))
 }
 
-/// Merges contacts read from the table with rows of the index, each contact once; the table takes
+/// The label under which a search walks.
+fn label(search: &Search) -> Label<'_> {
+    search.tag.as_ref().map_or(Label::AllContacts, Label::Tag)
+}
+
+/// Merges rows read from the table with rows of the index, each contact once; the table takes
 /// precedence.
-fn merge(search: &Search, contacts: Vec<Contact>, others: Vec<SearchRow>) -> Vec<SearchRow> {
-    let mut rows: Vec<SearchRow> = contacts.iter().map(SearchRow::from).collect();
+fn merge(search: &Search, mut rows: Vec<SearchRow>, others: Vec<SearchRow>) -> Vec<SearchRow> {
     for other in others {
         if !rows.iter().any(|row| row.id == other.id) {
             rows.push(other);

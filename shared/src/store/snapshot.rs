@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::error::Error;
 use super::items::read;
 use super::keys::{Item, WRITE_IDS, s};
-use crate::model::{Contact, EventId, Tag};
+use crate::model::{Contact, ContactId, EventId, Tag, Tags, Tenant};
 
 /// How many writes a contact remembers: more than other writers can follow a lost response before the SDK retries
 /// the request, except under heavy contention.
@@ -21,9 +21,29 @@ pub(super) struct EventIds<'a> {
     pub(super) ids: &'a [EventId],
 }
 
+/// What a write is about.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) id: ContactId,
+    /// The tags that the write may add.
+    pub(super) tags: Option<&'a Tags>,
+    pub(super) events: EventIds<'a>,
+}
+
+/// The consistency of a read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consistency {
+    /// The read may miss the latest writes. It costs half as much.
+    Eventual,
+    /// The read sees every write acknowledged before it began.
+    Strong,
+}
+
 /// The state that a write is based on.
-#[derive(Default)]
 pub(super) struct Snapshot {
+    /// How it was read.
+    pub(super) consistency: Consistency,
     /// The stored contact, if there is one.
     pub(super) contact: Option<Contact>,
     /// The ids of the last writes of it, the latest first.
@@ -35,6 +55,21 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// A snapshot in which nothing has been found yet.
+    pub(super) fn empty(consistency: Consistency) -> Self {
+        Snapshot { consistency, contact: None, write_ids: Vec::new(), defined: HashSet::new(), applied: HashSet::new() }
+    }
+
+    /// The tags of the new list whose catalogue entries have to be written: those that the contact does not have yet
+    /// or that were looked up, and that have no entry. A tag that the contact has can lack its entry if an earlier
+    /// call failed between writing the contact and writing the entry.
+    pub(super) fn undefined(&self, new: &Tags, looked_up: Option<&Tags>) -> Vec<Tag> {
+        let is_known = |tag: &Tag| self.contact.as_ref().is_some_and(|old| old.tags.contains(tag));
+        let is_looked_up = |tag: &Tag| looked_up.is_some_and(|tags| tags.contains(tag));
+        let undefined = new.iter().filter(|tag| !self.defined.contains(*tag) && (!is_known(tag) || is_looked_up(tag)));
+        undefined.cloned().collect()
+    }
+
     /// Replaces the contact by the one in `item`.
     pub(super) fn set_contact(&mut self, item: Item) -> Result<(), Error> {
         let ids = item.get(WRITE_IDS).and_then(|ids| ids.as_l().ok());
