@@ -28,7 +28,7 @@
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
 //!
 //! As an event: `ValidationFailed`, `UnknownTenant`, `UnknownEvent`,
@@ -42,10 +42,15 @@
 //! # Cost
 //! | case | requests |
 //! |---|---|
-//! | new contact | 1 PutItem (3 write units; 4 with an email address) |
-//! | existing contact | 1 PutItem, which is refused and returns the contact; then 1 PutItem if something changes |
-//! | existing contact with tags, whose name or email address changes | 1 refused PutItem, 1 TransactWriteItems |
+//! | new contact | 1 GetItem (0.5 read units), 1 PutItem (3 write units; 4 with an email address) |
+//! | existing contact | 1 GetItem, 1 PutItem |
+//! | existing contact with tags, whose name or email address changes | 1 GetItem, 1 TransactWriteItems |
 //! | `tags` given | 1 BatchGetItem; then 1 TransactWriteItems if tags change, 1 PutItem if only other fields do |
+//! | nothing changes | the read again, strongly consistent (1.5 read units in all), and no write |
+//!
+//! The read runs concurrently with the rate-limit check. It is eventually consistent; if it was outdated, the first
+//! write is refused, which costs as much as a write, and repeated. If more than 50 tags are added and removed together,
+//! there may be one more TransactWriteItems, for new entries of the tag catalogue.
 //!
 //! A name or email address with `+` and a digit (`jane+1@example.com`) counts as one more tag here.
 //! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1

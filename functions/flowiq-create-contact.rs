@@ -36,7 +36,7 @@
 //! | 400 | `{"success":false,"error":"Validation failed","message":"<messages>"}` | other fields are invalid |
 //! | 409 | `{"error":"Contact already exists","message":"A contact with phone number 27123456789 already exists"}` | the number exists in any spelling; nothing is changed |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
-//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, concurrent writes win for 8 s, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
+//! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts, or the call takes 9.5 s (the write may have been applied); `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
 //!
 //! As an event: `ValidationFailed`, `ContactExists`, `UnknownTenant`, `UnknownEvent`,
@@ -48,8 +48,8 @@
 //! be told from a redelivery; a direct invocation fails with `ContactExists`.
 //!
 //! # Cost
-//! 1 PutItem (3 write units; 4 with an email address), also for 409. With tags 1 BatchGetItem and, if the
-//! contact is new, 1 TransactWriteItems.
+//! 1 GetItem (0.5 read units) and 1 PutItem (3 write units; 4 with an email address). With tags 1 BatchGetItem and 1
+//! TransactWriteItems. For 409 the read twice, the second time strongly consistent, and no write.
 //! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
 //! write unit for a limit of up to 120).
 

@@ -53,7 +53,7 @@ pub(crate) async fn run_action<A: Action>(access: &Access, table: &ContactsTable
             biased;
             checked = &mut checked => {
                 checked?;
-                permit.grant();
+                permit.allow();
                 response.await
             }
             response = &mut response => checked.await.and(response),

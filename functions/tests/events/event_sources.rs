@@ -173,9 +173,9 @@ async fn failures_have_stable_error_types() {
     let existing = json!({ "tenant_id": tenant_id, "input": { "phone_number": "27123456789" } });
     output_of(&bundle.invoke("flowiq-create-contact", existing.clone()).await);
     assert_eq!(error_of(&bundle.invoke("flowiq-create-contact", existing.clone()).await).0, "ContactExists");
-    proxy.inject(|operation| if operation == "PutItem" { Fault::Throttled } else { Fault::None });
+    proxy.inject(|operation| if operation == "GetItem" { Fault::Throttled } else { Fault::None });
     assert_eq!(error_of(&bundle.invoke("flowiq-create-contact", existing.clone()).await).0, "Throttled");
-    proxy.inject(|operation| if operation == "PutItem" { Fault::LostRequest } else { Fault::None });
+    proxy.inject(|operation| if operation == "GetItem" { Fault::LostRequest } else { Fault::None });
     assert_eq!(
         error_of(&bundle.invoke("flowiq-create-contact", existing).await),
         ("Unavailable".into(), json!({ "message": "Service Unavailable." }))

@@ -15,7 +15,7 @@ pub struct ContactsTable {
     permission: Option<Arc<SetOnce<()>>>,
 }
 
-/// Permission for the writes of a [`ContactsTable`]. Dropping it without [`grant`](WritePermit::grant) leaves them
+/// Permission for the writes of a [`ContactsTable`]. Dropping it without [`allow`](WritePermit::allow) leaves them
 /// waiting.
 pub struct WritePermit(Arc<SetOnce<()>>);
 
@@ -25,7 +25,7 @@ impl ContactsTable {
         ContactsTable { client, name, permission: None }
     }
 
-    /// The same table for one call: reads start at once, writes wait until the permit is granted. A call can so read
+    /// The same table for one call: reads start at once, writes wait until the permit allows them. A call can so read
     /// while it is checked whether it may write.
     pub fn with_held_writes(&self) -> (Self, WritePermit) {
         let permission = Arc::new(SetOnce::new());
@@ -47,7 +47,7 @@ impl ContactsTable {
 
 impl WritePermit {
     /// Lets the writes proceed, those that are waiting and later ones.
-    pub fn grant(self) {
+    pub fn allow(self) {
         // It fails only if the permission has been granted before, which consumed the permit.
         let _ = self.0.set(());
     }
