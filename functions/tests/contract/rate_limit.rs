@@ -199,6 +199,7 @@ async fn counting_a_call_takes_one_request() {
         }
         assert_eq!(create(n).await.status, 201);
         let mut seen = proxy.take_requests();
+        assert_eq!(seen.last().unwrap().operation, "PutItem", "{n}: only the read is concurrent with the check");
         seen.sort_by(|a, b| a.operation.cmp(&b.operation));
         let operations: Vec<&str> = seen.iter().map(|seen| seen.operation.as_str()).collect();
         assert_eq!(operations, ["GetItem", "PutItem", "UpdateItem"], "{n}");
