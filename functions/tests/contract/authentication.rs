@@ -70,7 +70,8 @@ async fn a_renamed_tenant_has_its_new_name_and_slug_for_all_tokens() {
     let id = bundle.tenant("demo-token").await.id();
     let update = bundle.dynamodb().update_item().table_name("AccessTable");
     let update = update.key("key", AttributeValue::S(format!("tenant#{id}")));
-    let update = update.update_expression("SET #name = :name, slug = :slug").expression_attribute_names("#name", "name");
+    let update =
+        update.update_expression("SET #name = :name, slug = :slug").expression_attribute_names("#name", "name");
     let update = update.expression_attribute_values(":name", AttributeValue::S("Renamed".into()));
     update.expression_attribute_values(":slug", AttributeValue::S("renamed".into())).send().await.unwrap();
     for token in ["demo-token", "fiq_demo"] {

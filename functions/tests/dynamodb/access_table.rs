@@ -1,5 +1,5 @@
-//! The access table: creating tenants and issuing tokens, concurrently and with lost responses, and the index that lists
-//! what belongs to a tenant.
+//! The access table: creating tenants and issuing tokens, concurrently and with lost responses, and the index that
+//! lists what belongs to a tenant.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,10 +12,6 @@ use serde_json::json;
 use crate::support::{Bundle, Fault, FaultProxy, new_token, with_rate_limit};
 
 type Item = HashMap<String, AttributeValue>;
-
-fn slug() -> Slug {
-    "new-tenant".parse().unwrap()
-}
 
 /// The items of the access table whose keys begin with `prefix`.
 async fn items(bundle: &Bundle, prefix: &str) -> Vec<Item> {
@@ -47,7 +43,7 @@ async fn of_simultaneous_creations_with_one_slug_one_succeeds() {
         assert_eq!((winners.len(), losers.len()), (1, 7));
         assert!(losers.iter().all(|error| matches!(error, Err(Error::SlugTaken))), "{losers:?}");
         let stored = bundle.access.find_tenant(&slug).await.unwrap().unwrap();
-        assert!(winners[0].as_ref().unwrap() == &stored);
+        assert_eq!(winners[0].as_ref().unwrap(), &stored);
         let of_slug = |item: &Item| item["slug"].as_s().unwrap() == slug.as_str();
         assert_eq!(items(&bundle, "tenant#").await.into_iter().filter(of_slug).count(), 1);
     }
@@ -68,7 +64,7 @@ async fn a_creation_whose_response_was_lost_succeeds() {
         inject_into_transactions(&proxy, faults.clone());
         let created = bundle.access.create_tenant("New", slug.clone(), None).await;
         let created = created.unwrap_or_else(|error| panic!("{faults:?}: {error}"));
-        assert!(bundle.access.find_tenant(&slug).await.unwrap().unwrap() == created);
+        assert_eq!(bundle.access.find_tenant(&slug).await.unwrap().unwrap(), created);
         let again = bundle.access.create_tenant("New", slug, None).await;
         assert!(matches!(again, Err(Error::SlugTaken)), "{again:?}");
     }
@@ -79,8 +75,9 @@ async fn tokens_are_issued_for_existing_tenants_and_never_move_to_another() {
     let bundle = Bundle::start().await;
     let demo = bundle.tenant("demo-token").await.id();
     let new = bundle.create_tenant("new-tenant").await;
-    assert_eq!(bundle.access.find_tenant(&slug()).await.unwrap().unwrap().id, new);
-    assert!(bundle.access.find_tenant(&"nobody".parse().unwrap()).await.unwrap().is_none());
+    let find = async |slug: &str| bundle.access.find_tenant(&slug.parse().unwrap()).await.unwrap();
+    assert_eq!(find("new-tenant").await.map(|tenant| tenant.id), Some(new));
+    assert!(find("nobody").await.is_none());
 
     let unknown = TenantId::parse("00000000-0000-4000-8000-000000000000");
     let refused = bundle.access.issue("token-of-nobody", new_token(unknown)).await;

@@ -196,7 +196,12 @@ async fn a_first_call_with_a_rate_limit_is_one_request_more() {
         seen
     };
     for (action, body, read, first) in [
-        ("search-contacts", json!({}), "Query", vec!["GetItem", "GetItem", "GetItem", "GetItem", "Query", "UpdateItem"]),
+        (
+            "search-contacts",
+            json!({}),
+            "Query",
+            vec!["GetItem", "GetItem", "GetItem", "GetItem", "Query", "UpdateItem"],
+        ),
         (
             "create-contact",
             json!({ "phone": "+14155550123" }),

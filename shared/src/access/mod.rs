@@ -2,7 +2,7 @@
 //!
 //! The access table is separate from the contacts table, so that IAM can let functions read tokens without
 //! letting them write tokens or tenants. The table stores the SHA-256 of a token, never the token; the
-//! hash has no salt, so tokens must be generated at random. A process caches tokens and tenants for 60 s.
+//! hash has no salt, so tokens must be generated at random. A process caches tokens and tenants for 60 s each.
 //!
 //! This module is the only one that creates a [`Tenant`]: from a valid token, or from the id in an event
 //! whose sender IAM authorises. It must not depend on HTTP or on event formats. Start reading at
@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `tenant#<id>` | the tenant: name, slug, secret namespace, rate limit |
 //! | `slug#<slug>` | the id of the tenant that has the slug, so that no other tenant gets it |
-//! | `token#<SHA-256 of the token, hex>` | the id of the tenant, the user, label, rate limit, expiry; nothing is copied from the tenant |
+//! | `token#<SHA-256 of the token, hex>` | the id of the tenant, user, label, rate limit, expiry; no copy of the tenant |
 //! | `calls#<limit>#<SHA-256 of the token, hex>` | the times of the token's last calls (rate limit) |
 //!
 //! All but the last have the attribute `tenant_id` (a token of a user without a tenant does not), and so are in the
@@ -40,7 +40,8 @@ use rate_limit::RateLimit;
 /// How long a call waits for the rate-limit check.
 const RATE_LIMIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Looks up tokens and tenants in the access table, and counts calls against the rate limit.
+/// Looks up tokens and tenants in the access table, creates them for operators, and counts calls against the rate
+/// limit.
 pub struct Access {
     table: AccessTable,
     default_rate_limit: u32,
@@ -95,7 +96,8 @@ impl Access {
 
     /// The tenant that an event names. On a cache miss (60 s), one strongly consistent GetItem.
     ///
-    /// Outside this module, call it only for events whose senders IAM authorises: whoever can name a tenant here acts for it.
+    /// Outside this module, call it only for events whose senders IAM authorises: whoever can name a tenant here acts
+    /// for it.
     ///
     /// # Errors
     /// [`Error::UnknownTenant`]; [`Error::Store`].

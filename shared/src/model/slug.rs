@@ -38,7 +38,8 @@ mod tests {
             assert_eq!(text.parse::<Slug>().unwrap().as_str(), text);
         }
         let too_long = "a".repeat(64);
-        for text in ["", "-", "-acme", "acme-", "Acme", "ac me", " acme", "acme\n", "acmé", "ac_me", "a#b", &too_long] {
+        for text in ["", "-", "-acme", "acme-", "Acme", "ac me", " acme", "acme\n", "acmé", "ac_me", "a#b", &too_long]
+        {
             assert_eq!(text.parse::<Slug>(), Err(Violation::NotSlug), "{text:?}");
         }
     }
