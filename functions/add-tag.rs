@@ -39,8 +39,8 @@
 //! # Cost
 //! 1 BatchGetItem, 1 TransactWriteItems, which writes the contact and the membership of each of its tags (write
 //! amplification); the read alone if nothing changes.
-//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
-//! write unit for a limit of up to 120).
+//! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
+//! UpdateItem (1 write unit for a limit of up to 120).
 
 use contacts::model::{ContactId, Phone, Tag, Tags};
 use contacts::store::ContactsTable;

@@ -53,8 +53,8 @@
 //! there may be one more TransactWriteItems, for new entries of the tag catalogue.
 //!
 //! A name or email address with `+` and a digit (`jane+1@example.com`) counts as one more tag here.
-//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
-//! write unit for a limit of up to 120).
+//! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
+//! UpdateItem (1 write unit for a limit of up to 120).
 
 use contacts::model::{Contact, ContactId, Email, Metadata, Name, Patch, Phone, Source, Tags, Timestamp};
 use contacts::store::ContactsTable;

@@ -50,8 +50,8 @@
 //! # Cost
 //! 1 GetItem (0.5 read units) and 1 PutItem (3 write units; 4 with an email address). With tags 1 BatchGetItem and 1
 //! TransactWriteItems. For 409 the read twice, the second time strongly consistent, and no write.
-//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
-//! write unit for a limit of up to 120).
+//! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
+//! UpdateItem (1 write unit for a limit of up to 120).
 
 use std::str::FromStr;
 

@@ -41,8 +41,8 @@
 //!
 //! # Cost
 //! 1 GetItem (1 read unit per 4 KB).
-//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
-//! write unit for a limit of up to 120).
+//! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
+//! UpdateItem (1 write unit for a limit of up to 120).
 
 use std::str::FromStr;
 

@@ -40,8 +40,8 @@
 //! # Cost
 //! 1 GetItem (1 read unit per 4 KB); by email address 1 Query (0.5 read units) and 1 GetItem, however many
 //! contacts have the address.
-//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
-//! write unit for a limit of up to 120).
+//! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
+//! UpdateItem (1 write unit for a limit of up to 120).
 
 use contacts::model::{ContactId, Email, Locale, Metadata, Name, Phone, Source, Tags, Timestamp};
 use contacts::store::ContactsTable;

@@ -34,8 +34,8 @@
 //!
 //! # Cost
 //! 1 Query (1 read unit per 4 KB) for up to 1,000 tags; with `name`, 1 Query per MB of catalogue until 1,000 tags are found.
-//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
-//! write unit for a limit of up to 120).
+//! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
+//! UpdateItem (1 write unit for a limit of up to 120).
 
 use contacts::model::{SearchQuery, Tag, TagDefinition, Timestamp};
 use contacts::store::ContactsTable;

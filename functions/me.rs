@@ -24,8 +24,8 @@
 //! be accepted for another 60 s.
 //!
 //! # Cost
-//! 1 GetItem on a token-cache miss (60 s), and 1 UpdateItem if the token has a rate limit (1 write unit for a
-//! limit of up to 120). Otherwise none.
+//! On a token-cache or tenant-cache miss (60 s each), 1 GetItem each. If the token has a rate limit, 1 UpdateItem (1
+//! write unit for a limit of up to 120). Otherwise none.
 
 use contacts::access::Caller;
 use contacts::model::{Tenant, TenantId};

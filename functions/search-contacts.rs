@@ -49,8 +49,8 @@
 //! | beginning of a number with `+` | 2 Query, 1 BatchGetItem; with 100 or more matches, the text search |
 //! | 7–15 digits | 1 GetItem more |
 //!
-//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
-//! write unit for a limit of up to 120).
+//! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
+//! UpdateItem (1 write unit for a limit of up to 120).
 
 use std::str::FromStr;
 

@@ -43,8 +43,8 @@
 //! 1 GetItem (BatchGetItem if `tags` is not empty). Then, if something changes, 1 PutItem, or 1
 //! TransactWriteItems if tags change, or if the contact has tags and its name or email address changes. If more than
 //! 50 tags are added and removed together, there may be one more TransactWriteItems, for new entries of the tag catalogue.
-//! On a token-cache miss (60 s) one more GetItem. If the token has a rate limit, one more UpdateItem (1
-//! write unit for a limit of up to 120).
+//! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
+//! UpdateItem (1 write unit for a limit of up to 120).
 
 use contacts::model::{ContactId, Email, Metadata, Name, Patch, Phone, Tags, Timestamp};
 use contacts::store::ContactsTable;

@@ -9,9 +9,9 @@
 use std::collections::BTreeMap;
 
 use carnet_local::{BoxError, Seed, StreamStart};
-use contacts::access::{self, Access, TokenRecord, User};
+use contacts::access::{self, Access, NewToken, User};
 use contacts::aws::{AwsEnvironment, sdk_config};
-use contacts::model::{Contact, Metadata, Phone, Source, Tenant, TenantRecord, Timestamp, fold};
+use contacts::model::{Contact, Metadata, Phone, Source, Tenant, TenantId, Timestamp, fold};
 use contacts::store::{AccessTable, Client, ContactsTable};
 
 /// How much demo data is written.
@@ -75,16 +75,12 @@ async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<Str
     let client = Client::new(&sdk, variable("AWS_ENDPOINT_URL_DYNAMODB").ok());
     let access = Access::new(AccessTable::new(client.clone(), variable("ACCESS_TABLE")?), 0);
     let table = ContactsTable::new(client, variable("CONTACTS_TABLE")?);
-    let tenant = |name| Some(TenantRecord::new(name, name));
-    identity(&access, 2, "acme", tenant("acme")).await?;
-    identity(&access, 3, "orphan", None).await?;
-    let fresh = identity(&access, 1, "demo", tenant("demo")).await?;
-    for name in ["demo", "acme"] {
-        // FlowIQ's key of the same user, with the same tenant record, because contact ids depend on its namespace.
-        if let Some(record) = access.find(&format!("{name}-token")).await? {
-            access.issue(&format!("fiq_{name}"), &record).await?;
-        }
-    }
+    let [demo_id, acme_id] = [tenant(&access, "demo").await?, tenant(&access, "acme").await?];
+    token(&access, "orphan-token", user(3, "orphan"), None).await?;
+    token(&access, "acme-token", user(2, "acme"), Some(acme_id)).await?;
+    token(&access, "fiq_acme", user(2, "acme"), Some(acme_id)).await?;
+    token(&access, "fiq_demo", user(1, "demo"), Some(demo_id)).await?;
+    let fresh = token(&access, "demo-token", user(1, "demo"), Some(demo_id)).await?;
     match access.authenticate("demo-token").await?.tenant {
         Some(tenant) if fresh && demo == Demo::Contacts => {
             contacts(&table, &tenant).await?;
@@ -94,15 +90,26 @@ async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<Str
     }
 }
 
-/// Issues the token of that name unless it exists. Returns whether it was issued now.
-async fn identity(access: &Access, id: u64, name: &str, tenant: Option<TenantRecord>) -> Result<bool, access::Error> {
-    let token = format!("{name}-token");
-    match access.authenticate(&token).await {
-        Err(access::Error::Unauthenticated) => {}
-        other => return other.map(|_| false),
+/// The tenant with this slug, which is also its name. Creates it unless it exists.
+async fn tenant(access: &Access, name: &str) -> Result<TenantId, BoxError> {
+    let slug = name.parse()?;
+    match access.find_tenant(&slug).await? {
+        Some(tenant) => Ok(tenant.id),
+        None => Ok(access.create_tenant(name, slug, None).await?.id),
     }
-    let user = User { id, email: format!("{name}@example.com"), name: None };
-    access.issue(&token, &TokenRecord { user, tenant, rate_limit: None, expires_at: None }).await?;
+}
+
+fn user(id: u64, name: &str) -> User {
+    User { id, email: format!("{name}@example.com"), name: None }
+}
+
+/// Issues the token unless it exists. Returns whether it was issued now.
+async fn token(access: &Access, token: &str, user: User, tenant_id: Option<TenantId>) -> Result<bool, access::Error> {
+    if access.find(token).await?.is_some() {
+        return Ok(false);
+    }
+    let label = "demo".to_owned();
+    access.issue(token, NewToken { user, tenant_id, label, rate_limit: None, expires_at: None }).await?;
     Ok(true)
 }
 

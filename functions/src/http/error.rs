@@ -40,11 +40,11 @@ impl From<access::Error> for HttpError {
             access::Error::Unauthenticated => HttpError::Unauthenticated,
             access::Error::RateLimited { retry_after } => HttpError::RateLimited { retry_after },
             access::Error::Store(error) => HttpError::Action(Error::Store(error)),
-            // Only events name tenants by id, and only operators issue tokens.
-            error
-            @ (access::Error::UnknownTenant | access::Error::OtherNamespace | access::Error::RateLimitTooHigh) => {
-                HttpError::Action(Error::Internal(error.to_string()))
-            }
+            // Only events name tenants by id, and only operators create tenants and issue tokens.
+            error @ (access::Error::UnknownTenant
+            | access::Error::SlugTaken
+            | access::Error::TokenTaken
+            | access::Error::RateLimitTooHigh) => HttpError::Action(Error::Internal(error.to_string())),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The contract's rules about tokens and tenants: 401, the 422 of a user without a tenant, and that no tenant sees
 //! another's contacts. Also that logs hold no personal data. FlowIQ's keys are in `flowiq.rs`.
 
-use contacts::model::TenantRecord;
+use aws_sdk_dynamodb::types::AttributeValue;
+use contacts::access::NewToken;
 use contacts::model::Timestamp;
 use serde_json::json;
 
-use crate::support::{Bundle, actions, token_record};
+use crate::support::{Bundle, actions, new_token};
 
 const UNAUTHENTICATED: &str = r#"{"message":"Unauthenticated."}"#;
 const NO_WORKSPACE: &str = r#"{"error":"No workspace configured for this account."}"#;
@@ -14,9 +15,11 @@ const NO_WORKSPACE: &str = r#"{"error":"No workspace configured for this account
 async fn calls_without_a_valid_token_get_401() {
     let bundle = Bundle::start().await;
     let an_hour_ago = Timestamp::now().as_second() - 3600;
-    let record = || Some(TenantRecord::new("late", "late"));
-    bundle.access.issue("expired-token", &token_record(record(), Some(an_hour_ago))).await.unwrap();
-    bundle.access.issue("lasting-token", &token_record(record(), Some(an_hour_ago + 7200))).await.unwrap();
+    let tenant = Some(bundle.create_tenant("late").await);
+    for (token, expires_at) in [("expired-token", an_hour_ago), ("lasting-token", an_hour_ago + 7200)] {
+        let new = NewToken { expires_at: Some(expires_at), ..new_token(tenant) };
+        bundle.access.issue(token, new).await.unwrap();
+    }
     for action in actions() {
         for authorization in [
             "",
@@ -47,6 +50,35 @@ async fn calls_without_a_valid_token_get_401() {
         let reply = bundle.send("search-contacts", &[("authorization", authorization)], "{}").await;
         reply.is(200, "[]");
     }
+}
+
+/// Its tokens stay in the table until an operator deletes them.
+#[tokio::test]
+async fn a_token_of_a_deleted_tenant_gets_401() {
+    let bundle = Bundle::start().await;
+    let key = AttributeValue::S(format!("tenant#{}", bundle.tenant("acme-token").await.id()));
+    bundle.dynamodb().delete_item().table_name("AccessTable").key("key", key).send().await.unwrap();
+    bundle.call_as("acme-token", "list-tags", json!({})).await.is(401, UNAUTHENTICATED);
+    bundle.me("acme-token").await.is(401, UNAUTHENTICATED);
+    assert_eq!(bundle.me("demo-token").await.status, 200);
+}
+
+/// A tenant is one item: no token has a copy of its name or slug.
+#[tokio::test]
+async fn a_renamed_tenant_has_its_new_name_and_slug_for_all_tokens() {
+    let bundle = Bundle::start().await;
+    let id = bundle.tenant("demo-token").await.id();
+    let update = bundle.dynamodb().update_item().table_name("AccessTable");
+    let update = update.key("key", AttributeValue::S(format!("tenant#{id}")));
+    let update =
+        update.update_expression("SET #name = :name, slug = :slug").expression_attribute_names("#name", "name");
+    let update = update.expression_attribute_values(":name", AttributeValue::S("Renamed".into()));
+    update.expression_attribute_values(":slug", AttributeValue::S("renamed".into())).send().await.unwrap();
+    for token in ["demo-token", "fiq_demo"] {
+        assert_eq!(bundle.me(token).await.json()["tenant"]["name"], "Renamed", "{token}");
+    }
+    let lookup = "GET /contact?tenantId=renamed&phone_number=14155550123 fiq_demo";
+    assert_eq!(bundle.ask(lookup, "").await.status, 404);
 }
 
 /// Whatever the body is: the tenant is checked before it.

@@ -1,11 +1,11 @@
 //! The contract of FlowIQ's endpoints, `GET` and `POST /contact`, with all their errors. Each case finds what the cases
 //! before it have written.
 
-use contacts::model::TenantRecord;
+use contacts::access::NewToken;
 use contacts::model::{BotStatus, Contact};
 use serde_json::json;
 
-use crate::support::{Bundle, token_record};
+use crate::support::{Bundle, new_token};
 
 const GET: &str = "GET /contact?tenantId=demo&phone_number=27123456789";
 const POST: &str = "POST /contact?tenantId=demo";
@@ -31,9 +31,10 @@ fn not_found(digits: &str) -> String {
 #[tokio::test]
 async fn the_key_and_the_tenant_are_checked_first() {
     let bundle = Bundle::start().await;
-    bundle.access.issue("fiq_nowhere", &token_record(None, None)).await.unwrap();
-    let late = token_record(Some(TenantRecord::new("demo", "demo")), Some(1_000_000_000));
-    bundle.access.issue("fiq_late", &late).await.unwrap();
+    bundle.issue("fiq_nowhere", None).await;
+    let demo = bundle.tenant("demo-token").await.id();
+    let late = NewToken { expires_at: Some(1_000_000_000), ..new_token(Some(demo)) };
+    bundle.access.issue("fiq_late", late).await.unwrap();
     let no_header = rejected("Authorization required", "Please provide Authorization bearer token");
     let invalid = rejected("Invalid API key", "The API key is invalid or expired");
     let mismatch = rejected("Authentication mismatch", "Bearer token does not match the provided tenantId");

@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use contacts::model::TenantRecord;
+use contacts::access::{self, NewToken};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, Reply, actions, token_record, with_rate_limit};
+use crate::support::{Bundle, Fault, Reply, actions, new_token, with_rate_limit};
 
 const TOO_MANY: &str = r#"{"message":"Too Many Attempts.","error":"Too Many Attempts."}"#;
 
@@ -164,14 +164,13 @@ async fn every_endpoint_counts() {
 #[tokio::test]
 async fn a_token_can_have_a_limit_of_its_own() {
     let bundle = Bundle::with_rate_limit(1).await;
+    let tenant = Some(bundle.create_tenant("tenant").await);
     for (token, rate_limit) in [("more", Some(3)), ("none", Some(0)), ("usual", None)] {
-        let record =
-            contacts::access::TokenRecord { rate_limit, ..token_record(Some(TenantRecord::new(token, token)), None) };
-        bundle.access.issue(token, &record).await.unwrap();
+        bundle.access.issue(token, NewToken { rate_limit, ..new_token(tenant) }).await.unwrap();
     }
-    let too_high = contacts::access::TokenRecord { rate_limit: Some(1_001), ..token_record(None, None) };
-    let refused = bundle.access.issue("too-high", &too_high).await;
-    assert!(matches!(refused, Err(contacts::access::Error::RateLimitTooHigh)), "{refused:?}");
+    let too_high = NewToken { rate_limit: Some(1_001), ..new_token(None) };
+    let refused = bundle.access.issue("too-high", too_high).await;
+    assert!(matches!(refused, Err(access::Error::RateLimitTooHigh)), "{refused:?}");
     let mut statuses: HashMap<&str, Vec<u16>> = HashMap::new();
     for token in ["more", "none", "usual"] {
         for _ in 0..4 {
@@ -183,6 +182,22 @@ async fn a_token_can_have_a_limit_of_its_own() {
     assert_eq!(statuses["more"], [200, 200, 200, 429]);
     assert_eq!(statuses["none"], [200, 200, 200, 200]);
     assert_eq!(statuses["usual"], [200, 429, 429, 429]);
+}
+
+#[tokio::test]
+async fn a_tenant_can_have_a_limit_for_its_tokens() {
+    let bundle = Bundle::with_rate_limit(4).await;
+    let tenant = bundle.access.create_tenant("Limited", "limited".parse().unwrap(), Some(2)).await.unwrap();
+    for (token, rate_limit) in [("own", Some(3)), ("tenants", None)] {
+        bundle.access.issue(token, NewToken { rate_limit, ..new_token(Some(tenant.id)) }).await.unwrap();
+    }
+    for (token, limit) in [("own", 3), ("tenants", 2), ("demo-token", 4)] {
+        let reply = bundle.call_as(token, "list-tags", json!({})).await;
+        assert_eq!((reply.status, rate_limit_headers(&reply)), (200, (limit, limit - 1, None)), "{token}");
+    }
+    let too_high = bundle.access.create_tenant("High", "high".parse().unwrap(), Some(1_001)).await;
+    assert!(matches!(too_high, Err(access::Error::RateLimitTooHigh)), "{too_high:?}");
+    assert!(bundle.access.find_tenant(&"high".parse().unwrap()).await.unwrap().is_none());
 }
 
 /// Whether the window has free slots or its oldest call has expired.

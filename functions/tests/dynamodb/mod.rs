@@ -3,11 +3,13 @@
 //! | file | owns |
 //! |---|---|
 //! | `request_cost.rs` | the requests and capacity units of each endpoint |
+//! | `access_table.rs` | creating tenants, issuing tokens, and the index of the access table |
 //! | `concurrency.rs` | simultaneous writes by several processes |
 //! | `faults.rs` | throttling, conflicts, lost requests and responses, stale indexes, timeouts |
 //! | `shared_address.rs` | requests and memory with thousands of contacts of one email address |
 //! | `random_histories.rs` | random interleaved writes under random faults |
 
+mod access_table;
 mod concurrency;
 mod faults;
 mod random_histories;

@@ -74,8 +74,7 @@ fn memberships_equal_tags_after_random_writes_and_faults() {
 
 async fn history(bundle: &Bundle, proxy: &FaultProxy, token: &str, writers: &[Vec<Write>], faults: Vec<Fault>) {
     proxy.inject(|_| Fault::None);
-    let record = contacts::model::TenantRecord::new(token, token);
-    bundle.access.issue(token, &crate::support::token_record(Some(record), None)).await.unwrap();
+    bundle.issue(token, Some(bundle.create_tenant(token).await)).await;
     let tenant = &bundle.tenant(token).await;
     let lost = if writers.len() == 1 { 0 } else { faults.iter().filter(|f| **f == Fault::LostResponse).count() };
     let lost = lost as u64;

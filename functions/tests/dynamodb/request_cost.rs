@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, with_rate_limit};
+use crate::support::{Bundle, output_of, with_rate_limit};
 
 /// The cost of one call after these calls: operations in order, read units, write units.
 async fn cost(warm_up: &[(&str, Value)], action: &str, body: Value) -> (Vec<String>, f64, f64) {
@@ -202,16 +202,24 @@ async fn me_the_document_and_unknown_paths_cost_nothing() {
     assert_eq!(proxy.take_requests().len(), 0);
 }
 
-/// One GetItem opens the connection during start-up, one reads the token.
+/// One GetItem opens the connection during start-up, one reads the token and one its tenant.
 #[tokio::test]
-async fn a_first_call_reads_the_token_once() {
+async fn a_first_call_reads_the_token_and_its_tenant_once() {
     let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     let mut operations = Vec::new();
     for _ in 0..2 {
         assert_eq!(bundle.call("search-contacts", json!({})).await.status, 200);
         operations.push(proxy.take_operations());
     }
-    assert_eq!(operations, [vec!["GetItem", "GetItem", "Query"], vec!["Query"]]);
+    assert_eq!(operations, [vec!["GetItem", "GetItem", "GetItem", "Query"], vec!["Query"]]);
+    // The process has cached the tenant, but not this token of it.
+    assert_eq!(bundle.call_as("fiq_demo", "search-contacts", json!({})).await.status, 200);
+    assert_eq!(proxy.take_operations(), ["GetItem", "Query"]);
+    // Events name the tenant and carry no token.
+    let event = bundle.envelope(json!({})).await;
+    proxy.clear();
+    assert_eq!(output_of(&bundle.invoke("search-contacts", event).await), json!([]));
+    assert_eq!(proxy.take_operations(), ["Query"]);
 }
 
 /// Counting the call is one more request. A function opens two connections during start-up, because it counts and reads
@@ -224,7 +232,7 @@ async fn a_first_call_with_a_rate_limit_is_one_request_more() {
         seen.sort();
         seen
     };
-    let warm_up = ["GetItem", "GetItem", "GetItem"];
+    let warm_up = ["GetItem"; 4];
     for (action, body, warm) in [
         ("search-contacts", json!({}), vec!["Query", "UpdateItem"]),
         ("update-contact", json!({ "phone": "+14155550123", "name": "Jane" }), vec!["GetItem", "UpdateItem"]),

@@ -25,9 +25,9 @@ mod reply;
 pub mod sources;
 
 use carnet_local::{LogLines, Logs, Stack, Store};
-use contacts::access::{Access, TokenRecord, User};
+use contacts::access::{Access, NewToken, User};
 use contacts::aws::{AwsEnvironment, sdk_config};
-use contacts::model::{Contact, Phone, Source, Tenant, TenantRecord, Timestamp};
+use contacts::model::{Contact, Phone, Source, Tenant, TenantId, Timestamp};
 use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
 
@@ -89,14 +89,24 @@ impl Bundle {
         let client = client(&stack);
         let access = Access::new(AccessTable::new(client.clone(), "AccessTable".into()), 0);
         let table = ContactsTable::new(client, "ContactsTable".into());
+        let bundle = Bundle { stack, http: reqwest::Client::new(), log, access, table };
         for tenant in ["demo", "acme"] {
-            let tenant_record = TenantRecord::new(tenant, tenant);
-            let record = token_record(Some(tenant_record), None);
-            access.issue(&format!("{tenant}-token"), &record).await.unwrap();
-            access.issue(&format!("fiq_{tenant}"), &record).await.unwrap();
+            let id = bundle.create_tenant(tenant).await;
+            bundle.issue(&format!("{tenant}-token"), Some(id)).await;
+            bundle.issue(&format!("fiq_{tenant}"), Some(id)).await;
         }
-        access.issue("orphan-token", &token_record(None, None)).await.unwrap();
-        Bundle { stack, http: reqwest::Client::new(), log, access, table }
+        bundle.issue("orphan-token", None).await;
+        bundle
+    }
+
+    /// Creates a tenant with this name and slug.
+    pub async fn create_tenant(&self, slug: &str) -> TenantId {
+        self.access.create_tenant(slug, slug.parse().unwrap(), None).await.unwrap().id
+    }
+
+    /// Issues a token that does not expire and has no rate limit of its own.
+    pub async fn issue(&self, token: &str, tenant: Option<TenantId>) {
+        self.access.issue(token, new_token(tenant)).await.unwrap();
     }
 
     /// Calls an action as tenant `demo`.
@@ -217,14 +227,10 @@ impl Bundle {
     }
 }
 
-/// The record of a token that has no rate limit of its own.
-pub fn token_record(tenant: Option<TenantRecord>, expires_at: Option<i64>) -> TokenRecord {
-    TokenRecord {
-        user: User { id: 1, email: "user@example.com".into(), name: None },
-        tenant,
-        rate_limit: None,
-        expires_at,
-    }
+/// A token that does not expire and has no rate limit of its own.
+pub fn new_token(tenant_id: Option<TenantId>) -> NewToken {
+    let user = User { id: 1, email: "user@example.com".into(), name: None };
+    NewToken { user, tenant_id, label: "test".into(), rate_limit: None, expires_at: None }
 }
 
 /// The deployed template without a rate limit.

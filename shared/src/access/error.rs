@@ -9,7 +9,7 @@ pub enum Error {
     /// The token is unknown, expired or revoked.
     #[error("the token is unknown, expired or revoked")]
     Unauthenticated,
-    /// The id that an event names belongs to no tenant.
+    /// The id that an event or a new token names belongs to no tenant.
     #[error("unknown tenant")]
     UnknownTenant,
     /// The token has used up its rate limit.
@@ -18,13 +18,15 @@ pub enum Error {
         /// Seconds until the next call is accepted.
         retry_after: u64,
     },
-    /// A token cannot be issued, because its own rate limit is above the maximum.
+    /// A tenant or token cannot be stored, because its own rate limit is above the maximum.
     #[error("the rate limit is above {MAX_RATE_LIMIT} calls per 60 s")]
     RateLimitTooHigh,
-    /// A token cannot be issued, because the table holds this tenant with another namespace, the secret
-    /// from which contact ids are derived.
-    #[error("the tenant exists with another namespace")]
-    OtherNamespace,
+    /// A tenant cannot be created, because another one has its slug.
+    #[error("another tenant has this slug")]
+    SlugTaken,
+    /// A token cannot be issued, because it is a token of another tenant.
+    #[error("the token belongs to another tenant")]
+    TokenTaken,
     /// The access table could not be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),

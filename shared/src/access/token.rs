@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Tenant, TenantRecord, Timestamp};
+use crate::model::{Tenant, TenantId, Timestamp};
 
 /// The largest rate limit, in calls per 60 s. The record of a token is one item, and DynamoDB writes at most
 /// 1,000 units per second to one item: a call costs 7 units with this limit.
@@ -22,20 +22,63 @@ pub struct User {
     pub name: Option<String>,
 }
 
-/// What the access table stores about a token.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TokenRecord {
+/// A token to be issued.
+#[derive(Debug, Clone)]
+pub struct NewToken {
     /// The user the token belongs to.
     pub user: User,
     /// The user's tenant. Without one, the token is accepted by `GET /api/v1/me` only.
-    pub tenant: Option<TenantRecord>,
+    pub tenant_id: Option<TenantId>,
+    /// What the token is for, in the words of whoever issues it.
+    pub label: String,
     /// The token's own rate limit in calls per 60 s: 0 means unlimited, at most 1,000.
-    /// `None` uses the template's parameter `RateLimit`.
-    #[serde(default)]
+    /// `None` uses the tenant's, or else the template's parameter `RateLimit`.
     pub rate_limit: Option<u32>,
     /// Unix time in seconds from which the token is rejected; DynamoDB deletes the item within days (TTL).
     /// `None`: the token does not expire.
     pub expires_at: Option<i64>,
+}
+
+/// What the access table stores about a token: the fields of [`NewToken`], the time of issue and the token's end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// The user the token belongs to.
+    pub user: User,
+    /// The user's tenant.
+    pub tenant_id: Option<TenantId>,
+    /// What the token is for.
+    pub label: String,
+    /// When the token was issued.
+    pub created_at: Timestamp,
+    /// The last four characters of the token, by which people recognise it in a list.
+    pub last_four: String,
+    /// The token's own rate limit in calls per 60 s.
+    pub rate_limit: Option<u32>,
+    /// Unix time in seconds from which the token is rejected.
+    pub expires_at: Option<i64>,
+}
+
+impl TokenRecord {
+    pub(super) fn new(token: &str, new: NewToken) -> Self {
+        let NewToken { user, tenant_id, label, rate_limit, expires_at } = new;
+        let last_four = token.char_indices().rev().nth(3).map_or(0, |(start, _)| start);
+        let last_four = token[last_four..].to_owned();
+        TokenRecord { user, tenant_id, label, created_at: Timestamp::now(), last_four, rate_limit, expires_at }
+    }
+
+    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now.as_second())
+    }
+}
+
+/// A token in the list of a tenant's tokens.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ListedToken {
+    /// `token#` and the SHA-256 of the token in hex: the key of its item.
+    pub key: String,
+    /// The stored record.
+    #[serde(flatten)]
+    pub record: TokenRecord,
 }
 
 /// An authenticated caller.
@@ -45,28 +88,18 @@ pub struct Caller {
     pub user: User,
     /// The user's tenant.
     pub tenant: Option<Tenant>,
-    expires_at: Option<i64>,
     rate_limit: Option<u32>,
     /// SHA-256 of the token, in hex.
     digest: String,
 }
 
 impl Caller {
-    pub(super) fn new(record: TokenRecord, digest: String) -> Self {
-        Caller {
-            user: record.user,
-            tenant: record.tenant.map(Tenant::authenticated),
-            expires_at: record.expires_at,
-            rate_limit: record.rate_limit,
-            digest,
-        }
+    pub(super) fn new(record: TokenRecord, tenant: Option<Tenant>, digest: String) -> Self {
+        let rate_limit = record.rate_limit.or(tenant.as_ref().and_then(Tenant::rate_limit));
+        Caller { user: record.user, tenant, rate_limit, digest }
     }
 
-    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
-        self.expires_at.is_some_and(|end| end <= now.as_second())
-    }
-
-    /// The token's rate limit, or `default`.
+    /// The rate limit of the token or else of its tenant, or `default`.
     pub(super) fn rate_limit(&self, default: u32) -> u32 {
         self.rate_limit.unwrap_or(default)
     }
@@ -86,7 +119,10 @@ pub(super) fn digest(token: &str) -> String {
     digest
 }
 
+/// What the keys of all tokens begin with.
+pub(super) const PREFIX: &str = "token#";
+
 /// The key of the token with this digest.
 pub(super) fn key(digest: &str) -> String {
-    format!("token#{digest}")
+    format!("{PREFIX}{digest}")
 }

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::id::ContactId;
 use super::phone::Phone;
+use super::slug::Slug;
 use super::tag::Tag;
+use super::time::Timestamp;
 
 /// A tenant on whose behalf a call runs.
 ///
@@ -16,62 +18,73 @@ use super::tag::Tag;
 /// [`access`](crate::access) creates one, for a valid token or for the tenant id in an event whose sender IAM authorises;
 /// other crates cannot construct it or deserialize it from a request.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Tenant(Arc<TenantRecord>);
+pub struct Tenant(Arc<StoredTenant>);
 
 /// The id of a tenant: the partition key of its items, and the id that clients see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TenantId(Uuid);
 
-/// The stored description of a tenant. It does not authorise anything: the store requires a [`Tenant`].
+/// What operators see of a tenant. It does not authorise anything: the store requires a [`Tenant`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantRecord {
     /// Random; never changes.
+    #[serde(rename = "tenant_id")]
     pub id: TenantId,
     /// Display name.
     pub name: String,
-    /// The name used in URLs (FlowIQ's `tenantId`).
-    pub slug: String,
+    /// The name used in URLs (FlowIQ's `tenantId`), unique among all tenants.
+    pub slug: Slug,
+    /// When the tenant was created.
+    pub created_at: Timestamp,
+    /// The rate limit in calls per 60 s of each of the tenant's tokens that has none of its own: 0 means unlimited,
+    /// at most 1,000. `None` uses the template's parameter `RateLimit`.
+    pub rate_limit: Option<u32>,
+}
+
+/// What the tenant's item holds: the record and the secret namespace. The namespace is generated here and has no
+/// accessor, so that it cannot be chosen, changed or shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredTenant {
+    #[serde(flatten)]
+    pub(crate) record: TenantRecord,
     /// The namespace from which contact ids are derived. Secret: whoever knows it can compute the ids
     /// of all phone numbers, and so find the number behind an id.
     namespace: Uuid,
 }
 
-impl TenantRecord {
+impl StoredTenant {
     /// A new tenant with a random id and a random namespace.
-    pub fn new(name: &str, slug: &str) -> Self {
-        TenantRecord {
-            id: TenantId(Uuid::new_v4()),
-            name: name.to_owned(),
-            slug: slug.to_owned(),
-            namespace: Uuid::new_v4(),
-        }
-    }
-
-    /// Whether both derive the same contact ids.
-    pub(crate) fn same_namespace(&self, other: &TenantRecord) -> bool {
-        self.namespace == other.namespace
+    pub(crate) fn new(name: &str, slug: Slug, rate_limit: Option<u32>) -> Self {
+        let id = TenantId(Uuid::new_v4());
+        let record = TenantRecord { id, name: name.to_owned(), slug, created_at: Timestamp::now(), rate_limit };
+        StoredTenant { record, namespace: Uuid::new_v4() }
     }
 }
 
 impl Tenant {
     /// The tenant of a valid token, or of the id in an event. Only `access` may call this.
-    pub(crate) fn authenticated(record: TenantRecord) -> Self {
-        Tenant(Arc::new(record))
+    pub(crate) fn authenticated(tenant: StoredTenant) -> Self {
+        Tenant(Arc::new(tenant))
     }
 
     /// The tenant's id.
     pub fn id(&self) -> TenantId {
-        self.0.id
+        self.0.record.id
     }
 
     /// The display name.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.0.record.name
     }
 
     /// The name used in URLs.
     pub fn slug(&self) -> &str {
-        &self.0.slug
+        self.0.record.slug.as_str()
+    }
+
+    /// The rate limit of the tenant's tokens that have none of their own.
+    pub(crate) fn rate_limit(&self) -> Option<u32> {
+        self.0.record.rate_limit
     }
 
     /// The id that a contact with `phone` has in this tenant. The contact need not exist.
@@ -88,7 +101,7 @@ impl Tenant {
 
 impl fmt::Debug for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tenant({})", self.0.id)
+        write!(f, "Tenant({})", self.0.record.id)
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Violation {
     TagTooLong(usize),
     /// A tag contains a comma, which the comma-separated form cannot express.
     Comma,
+    /// Not a tenant's slug. Operators choose slugs; no endpoint sets one.
+    NotSlug,
 }
 
 impl Violation {
@@ -76,6 +78,9 @@ impl Violation {
                 format!("The {field} must not have items greater than {max} characters.")
             }
             Violation::Comma => format!("The {field} must not contain a comma."),
+            Violation::NotSlug => {
+                format!("The {field} must be 1 to 63 lower-case letters, digits and inner hyphens.")
+            }
         }
     }
 }

@@ -35,6 +35,7 @@ mod save;
 mod search;
 mod snapshot;
 mod tags;
+mod transaction;
 
 pub use access_table::AccessTable;
 pub(crate) use access_table::{CallRecord, RecordedCall, Slot};

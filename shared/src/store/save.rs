@@ -8,31 +8,21 @@
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 
 use super::contacts_table::ContactsTable;
-use super::error::{Error, is_throttling, map_sdk_error};
+use super::error::{Error, map_sdk_error};
 use super::items::{self, labels};
 use super::keys::{self, ITEM, Item, Label};
 use super::outcome::Outcome;
 use super::retry::Retry;
 use super::snapshot::{Consistency, EventIds, Snapshot, Target};
+use super::transaction::{Attempt, transact, unbuilt};
 use crate::model::{Contact, ContactId, EventId, SearchRow, Tag, Tags, Tenant, Timestamp};
 
 /// The maximum number of items of one TransactWriteItems.
 const TRANSACTION: usize = 100;
-
-/// The result of one attempt to write.
-enum Attempt {
-    Written,
-    /// A condition failed, or another transaction was writing one of the items. Holds the stored contact, if
-    /// the refusal returned it.
-    Lost(Option<Item>),
-    /// The transaction was cancelled because a write in it was throttled.
-    Throttled,
-}
 
 impl ContactsTable {
     /// The maximum number of events of one [`apply`](ContactsTable::apply). A transaction has 100 writes: the
@@ -315,28 +305,9 @@ impl ContactsTable {
         }
     }
 
-    /// Sends a transaction whose first write is the contact.
+    /// Sends a transaction whose first write is the contact, if it writes one.
     async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, Error> {
         self.permission_to_write().await;
-        let request = self.client.0.transact_write_items().set_transact_items(Some(writes));
-        let Err(refusal) = request.send().await else { return Ok(Attempt::Written) };
-        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = refusal.as_service_error() else {
-            return Err(map_sdk_error("TransactWriteItems")(refusal));
-        };
-        // One reason per write, in order; `None` for writes that did not cause the cancellation.
-        let reasons = cancelled.cancellation_reasons();
-        let codes = || reasons.iter().filter_map(|reason| reason.code()).filter(|code| *code != "None");
-        if codes().any(is_throttling) {
-            Ok(Attempt::Throttled)
-        } else if codes().all(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict")) {
-            Ok(Attempt::Lost(reasons.first().and_then(|reason| reason.item.clone())))
-        } else {
-            Err(Error::Internal(format!("TransactWriteItems was cancelled: {:?}", codes().collect::<Vec<_>>())))
-        }
+        transact(&self.client, writes).await
     }
-}
-
-/// A request lacks a required field, which is a bug in this module.
-fn unbuilt(error: aws_sdk_dynamodb::error::BuildError) -> Error {
-    Error::Internal(format!("a request could not be built: {error}"))
 }
