@@ -39,7 +39,7 @@ mod tags;
 pub use access_table::AccessTable;
 pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
 pub use client::Client;
-pub use contact_change::ContactChange;
+pub use contact_change::{ChangedItem, ContactChange};
 pub use contacts_table::ContactsTable;
 pub use error::Error;
 pub use outcome::Outcome;
