@@ -335,8 +335,11 @@ def event_problems(template):
             yield f"{name}: Enabled has to depend on QueuesArePolled, as polling costs money"
     if template["Parameters"]["PollQueues"]["Default"] != "false":
         yield "PollQueues: the default has to be false, so that an idle deployment costs nothing"
+    yield from unpublished_change_problems(template, dead_letters)
     for name, rule in of_type(template, "AWS::Events::Rule").items():
         for target in rule["Properties"]["Targets"]:
+            if target["Arn"] == dead_letters:
+                continue
             if target.get("DeadLetterConfig") != {"Arn": dead_letters}:
                 yield f"{name}: DeadLetterConfig has to be DeadLetters, or undelivered events are lost"
             function = target["Arn"]["Fn::GetAtt"][0]
@@ -345,6 +348,37 @@ def event_problems(template):
             found = config and config[0].get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
             if found != dead_letters:
                 yield f"{name}: {function} needs an OnFailure destination, or the events it fails are lost"
+
+
+def unpublished_change_problems(template, dead_letters):
+    """The events with which publish-changes reports what it cannot publish reach the dead-letter queue."""
+    rules = [rule["Properties"] for rule in of_type(template, "AWS::Events::Rule").values()]
+    # Only with these properties: an input transformer or a schedule would change what is delivered.
+    expected = {
+        "EventBusName": {"Ref": "Bus"},
+        "EventPattern": {"source": ["carnet"], "detail-type": ["stream-record.unpublished"]},
+        "Targets": [{"Id": "DeadLetters", "Arn": dead_letters}],
+    }
+    if [rule for rule in rules if dead_letters in [target["Arn"] for target in rule["Targets"]]] != [expected]:
+        yield f"one rule has to send unpublished changes to DeadLetters, with exactly these properties: {expected}"
+    source = (ROOT / "functions/src/stream/feed_event.rs").read_text()
+    if '"stream-record.unpublished"' not in source:
+        yield "functions/src/stream/feed_event.rs has another detail type than the rule of unpublished changes"
+    # The part of a rule's ARN before its name is the name of its bus, which is the stack's.
+    if template["Resources"]["Bus"]["Properties"].get("Name") != {"Ref": "AWS::StackName"}:
+        yield "Bus: its name has to be the stack's, as DeadLettersPolicy says"
+    rules_of_bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${AWS::StackName}/*"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": dead_letters,
+        "Condition": {"ArnLike": {"aws:SourceArn": {"Fn::Sub": rules_of_bus}}},
+    }
+    policies = [policy["Properties"] for policy in of_type(template, "AWS::SQS::QueuePolicy").values()]
+    statements = [policy["PolicyDocument"]["Statement"] for policy in policies if {"Ref": "DeadLetters"} in policy["Queues"]]
+    if statements != [[statement]]:
+        yield f"the policy of DeadLetters has to be {statement}, or the rules of the bus cannot send to it"
 
 
 def main(path):

@@ -46,6 +46,7 @@ pub mod template;
 
 pub use data_dir::check_data_dir;
 pub use error::{BoxError, Error, TemplateError};
+pub use eventbridge::bus::EventRefusal;
 pub use lambda::batch_response::failed_items;
 pub use lambda::outcome::InvocationOutcome;
 pub use listen::check_port;

@@ -28,7 +28,7 @@ use crate::data_dir::DataDir;
 use crate::dynamodb::{engine, tables};
 use crate::error::Error;
 use crate::event_log::EventLog;
-use crate::eventbridge::bus::EventBuses;
+use crate::eventbridge::bus::{EventBuses, EventRefusal, Target};
 use crate::http_api::gateway::Gateway;
 use crate::lambda::async_invoke::AsyncInvoke;
 use crate::lambda::dead_letters::DeadLetters;
@@ -41,7 +41,7 @@ use crate::options::{Options, Store};
 use crate::seed::StreamStart;
 use crate::server::{self, Apis};
 use crate::shutdown::Shutdown;
-use crate::template::{Rule, Template};
+use crate::template::{QueueRule, Rule, Template};
 
 /// A running deployment. Dropping it ends its processes.
 pub struct Stack {
@@ -98,8 +98,9 @@ impl Stack {
             names: template.buses.iter().cloned().chain(["default".to_owned()]).collect(),
             rules: rules(&template, &functions),
             published: log("events")?,
-            refusal: Mutex::default(),
+            refuse: Mutex::default(),
             async_invoke: Arc::clone(&async_invoke),
+            dead_letters: Arc::clone(&dead_letters),
             logs: options.logs.clone(),
         });
 
@@ -178,12 +179,13 @@ impl Stack {
         self.buses.events()
     }
 
-    /// From now on, entries of PutEvents for which `refuse` returns true fail.
-    pub fn refuse_events(&self, refuse: impl FnMut(&Value) -> bool + Send + 'static) {
+    /// From now on, `refuse` decides which entries of PutEvents, and which whole requests, fail.
+    pub fn refuse_events(&self, refuse: impl FnMut(&Value) -> Option<EventRefusal> + Send + 'static) {
         self.buses.refuse(refuse);
     }
 
-    /// The dead letters so far: `{"destination", "message"}`, where `message` is what Lambda would send.
+    /// The dead letters so far: `{"destination", "message"}`, where `message` is what Lambda, or a rule of an event bus,
+    /// would send.
     pub fn failures(&self) -> Vec<Value> {
         self.dead_letters.log.documents()
     }
@@ -247,13 +249,17 @@ fn functions(
     Ok(Functions::new(pools))
 }
 
-/// The rules of all buses, with their functions.
-fn rules(template: &Template, functions: &Functions) -> Vec<(Rule, Arc<Pool>)> {
-    let rules = template.functions.iter().filter_map(|function| {
+/// The rules of all buses, with their targets.
+fn rules(template: &Template, functions: &Functions) -> Vec<(Rule, Target)> {
+    let to_functions = template.functions.iter().filter_map(|function| {
         let pool = functions.find(&function.binary)?;
-        Some(function.rules.iter().map(|rule| (rule.clone(), Arc::clone(pool))))
+        Some(function.rules.iter().map(|rule| (rule.clone(), Target::Function(Arc::clone(pool)))))
     });
-    rules.flatten().collect()
+    let to_queues = template
+        .queue_rules
+        .iter()
+        .flat_map(|QueueRule { rule, queues }| queues.iter().map(|queue| (rule.clone(), Target::Queue(queue.clone()))));
+    to_functions.flatten().chain(to_queues).collect()
 }
 
 /// Runs the seed with the environment of the first function: all of them have the same tables and credentials.

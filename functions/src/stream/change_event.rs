@@ -106,6 +106,14 @@ pub(super) struct ContactSnapshot {
     created_at: Timestamp,
 }
 
+impl ChangeEvent {
+    /// The event without the contact and the tags, as [`EventDetail::Names`] makes it; `None` if it has neither.
+    pub(super) fn without_personal_data(&self) -> Option<ChangeEvent> {
+        let has_personal_data = self.contact.is_some() || !self.tags.is_empty();
+        has_personal_data.then(|| ChangeEvent { contact: None, tags: Vec::new(), ..self.clone() })
+    }
+}
+
 impl From<&Contact> for ContactSnapshot {
     fn from(contact: &Contact) -> Self {
         let state = &contact.state;
@@ -148,7 +156,7 @@ pub(super) fn change_events(
         // A change has at most one event of each kind. The creation time distinguishes the contact from an
         // earlier, deleted one.
         let name = format!("{}#{}#{}", kind.detail_type(), contact.created_at, contact.version);
-        // EventBridge would refuse the event for ever, and its shard would wait for it.
+        // EventBridge, or a subscriber, could not parse the event.
         let includes_contact = detail == EventDetail::Contact
             && matches!(kind, EventKind::Created | EventKind::Updated)
             && contact.metadata.is_portable();

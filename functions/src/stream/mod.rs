@@ -7,11 +7,13 @@
 //! |---|---|
 //! | `records.rs` | the stream event: its records, decoded one by one |
 //! | `change_event.rs` | which events a change amounts to, and what they contain |
-//! | `event_bus.rs` | PutEvents to EventBridge, with retries |
+//! | `feed_event.rs` | what is published: change events, and dead letters for what cannot be published |
+//! | `event_bus.rs` | PutEvents to EventBridge, with retries; which refusals are final |
 //! | `publisher.rs` | the change feed: records in, events out, a partial batch response |
 
 mod change_event;
 mod event_bus;
+mod feed_event;
 mod publisher;
 mod records;
 

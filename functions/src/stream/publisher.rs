@@ -1,19 +1,31 @@
 //! The change feed: publishes the changes of contacts on EventBridge.
 //!
 //! Events are sent in stream order, at least once. An entry that EventBridge refuses is sent again after
-//! later ones, so consumers order the changes of a contact by `version`. When a record cannot be published, the partial batch response
-//! names it, and Lambda redelivers it with all later records. Event ids are stable, so a redelivered
+//! later ones, so consumers order the changes of a contact by `version`. Event ids are stable, so a redelivered
 //! event can be recognised.
+//!
+//! What fails for now and what fails for good are told apart:
+//!
+//! | failure | the record |
+//! |---|---|
+//! | EventBridge or DynamoDB throttles, fails or cannot be reached; the time limit | is named in the partial batch response, and Lambda redelivers it with all later records |
+//! | EventBridge refuses an event for good | the event is published without the contact and the tags; if it had none, or is refused again, a dead letter is published instead |
+//! | the record, or its tenant's item, cannot be read | a dead letter is published instead |
+//!
+//! A record is done once each of its events, or what is published instead, is on the bus. So a record that fails for
+//! good never holds up the later records of its shard, and none is lost while the bus is unavailable.
 
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use contacts::access::{self, Access};
 use contacts::model::Tenant;
+use contacts::store;
 use lambda_http::Context;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use super::change_event::{ChangeEvent, change_events};
-use super::event_bus::EventBus;
+use super::change_event::change_events;
+use super::event_bus::{Delivery, EventBus};
+use super::feed_event::{DeadLetter, FeedEvent, Refusal};
 use super::records::{self, StreamRecord};
 use crate::config::EventDetail;
 use crate::deadline::time_left;
@@ -58,10 +70,10 @@ struct Publisher<'a> {
 
 /// Events that are not published yet.
 #[derive(Default)]
-struct Pending {
-    events: Vec<ChangeEvent>,
-    /// For each record, the number of pending events after which it is done, and its sequence number.
-    records: Vec<(usize, String)>,
+struct Pending<'a> {
+    records: Vec<StreamRecord<'a>>,
+    /// Events of these records, with the indexes of their records.
+    events: Vec<(usize, FeedEvent)>,
 }
 
 impl Publisher<'_> {
@@ -69,45 +81,106 @@ impl Publisher<'_> {
     async fn publish(&self, event: &str) -> Result<Option<String>, EventError> {
         let mut pending = Pending::default();
         for record in records::parse(event)? {
-            match self.events(&record).await {
-                Ok(events) => pending.events.extend(events),
+            let events = match self.events(&record).await {
+                Ok(events) => events,
                 Err(error) => {
                     error.log_record(&record.sequence_number);
-                    return Ok(self.flush(&mut pending).await.or(Some(record.sequence_number)));
+                    return Ok(self.flush(pending).await.or(Some(record.sequence_number)));
                 }
-            }
-            pending.records.push((pending.events.len(), record.sequence_number));
+            };
+            pending.events.extend(events.into_iter().map(|event| (pending.records.len(), event)));
+            pending.records.push(record);
             if pending.events.len() >= MAX_PENDING {
-                let failed = self.flush(&mut pending).await;
+                let failed = self.flush(std::mem::take(&mut pending)).await;
                 if failed.is_some() {
                     return Ok(failed);
                 }
             }
         }
-        Ok(self.flush(&mut pending).await)
+        Ok(self.flush(pending).await)
     }
 
-    /// Publishes and clears the pending events; returns the first record that is not done.
-    async fn flush(&self, pending: &mut Pending) -> Option<String> {
-        let Pending { events, records } = std::mem::take(pending);
-        let published = self.feed.bus.publish(&events, self.deadline).await;
-        records.into_iter().find(|(events, _)| *events > published).map(|(_, sequence_number)| sequence_number)
+    /// Publishes the pending events, or what has to be published instead. Returns the first record that is not done.
+    async fn flush(&self, pending: Pending<'_>) -> Option<String> {
+        let Pending { records, mut events } = pending;
+        let mut failed: Option<usize> = None;
+        while !events.is_empty() {
+            let (of_records, published): (Vec<usize>, Vec<FeedEvent>) = events.into_iter().unzip();
+            let deliveries = self.feed.bus.publish(&published, self.deadline).await;
+            events = Vec::new();
+            for ((record, event), delivery) in of_records.into_iter().zip(published).zip(deliveries) {
+                let instead = match delivery {
+                    Delivery::Published => continue,
+                    Delivery::NotYet => None,
+                    Delivery::Refused(refusal) => instead_of(event, &records[record], &refusal),
+                };
+                match instead {
+                    Some(event) => events.push((record, event)),
+                    None => failed = Some(failed.map_or(record, |first| first.min(record))),
+                }
+            }
+        }
+        records.into_iter().nth(failed?).map(|record| record.sequence_number)
     }
 
-    async fn events(&self, record: &StreamRecord<'_>) -> Result<Vec<ChangeEvent>, EventError> {
-        let Some(change) = record.change()? else { return Ok(Vec::new()) };
+    /// The events of a record; a dead letter if it can never be read.
+    async fn events(&self, record: &StreamRecord<'_>) -> Result<Vec<FeedEvent>, EventError> {
+        let change = match record.change() {
+            Ok(Some(change)) => change,
+            Ok(None) => return Ok(Vec::new()),
+            Err(store::Error::Unreadable(reason)) => {
+                return Ok(vec![dead_letter(DeadLetter::of_record(record, reason))]);
+            }
+            Err(error) => return Err(error.into()),
+        };
         // Tag ids are derived from the tenant's namespace. The events of a deleted tenant have no tag ids;
         // they must not block the shard.
         let tenant: Option<Tenant> = if change.changes_tags() {
             match timeout_at(self.deadline, self.feed.access.tenant(change.tenant_id)).await {
                 Ok(Ok(tenant)) => Some(tenant),
                 Ok(Err(access::Error::UnknownTenant)) => None,
+                // The error may quote the item.
+                Ok(Err(access::Error::Store(store::Error::Unreadable(_)))) => {
+                    let reason = "the tenant's item in the access table cannot be read".to_owned();
+                    return Ok(vec![dead_letter(DeadLetter::of_record(record, reason))]);
+                }
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_) => return Err(EventError::TimedOut),
             }
         } else {
             None
         };
-        Ok(change_events(&change, self.feed.detail, |tag| tenant.as_ref().map(|tenant| tenant.tag_id(tag))))
+        let events = change_events(&change, self.feed.detail, |tag| tenant.as_ref().map(|tenant| tenant.tag_id(tag)));
+        Ok(events.into_iter().map(|event| FeedEvent::Change(Box::new(event))).collect())
     }
+}
+
+/// What is published instead of an event that was refused; `None` if that was a dead letter.
+fn instead_of(event: FeedEvent, record: &StreamRecord<'_>, refusal: &Refusal) -> Option<FeedEvent> {
+    let (record_id, error_code) = (&record.sequence_number, refusal.code());
+    let FeedEvent::Change(event) = event else {
+        tracing::error!(record_id, error = %refusal, error_code, "a dead letter was refused; its record is retried");
+        return None;
+    };
+    let Some(without) = event.without_personal_data() else {
+        return Some(dead_letter(DeadLetter::of_event(record, &event, refusal)));
+    };
+    let (event_id, detail_type) = (event.event_id, event.kind.detail_type());
+    tracing::warn!(
+        record_id,
+        tenant_id = %event.tenant_id,
+        contact_id = %event.contact_id,
+        %event_id,
+        detail_type,
+        error = %refusal,
+        error_code,
+        "an event was refused and is published without the contact and the tags"
+    );
+    Some(FeedEvent::Change(Box::new(without)))
+}
+
+/// Logs a dead letter and returns it as an event.
+fn dead_letter(letter: DeadLetter) -> FeedEvent {
+    letter.log();
+    FeedEvent::DeadLetter(letter)
 }

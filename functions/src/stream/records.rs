@@ -1,7 +1,7 @@
 //! Records of a DynamoDB stream, as Lambda delivers them.
 
-use contacts::store::{self, ContactChange};
-use serde::Deserialize;
+use contacts::store::{self, ChangedItem, ContactChange};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::events::EventError;
@@ -19,6 +19,8 @@ struct RawEvent<'a> {
 struct RawRecord<'a> {
     event_source: String,
     #[serde(borrow)]
+    event_name: Option<&'a RawValue>,
+    #[serde(borrow)]
     dynamodb: &'a RawValue,
 }
 
@@ -28,17 +30,36 @@ struct Position {
     sequence_number: String,
 }
 
+/// What happened to an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum EventName {
+    Insert,
+    Modify,
+    Remove,
+}
+
 /// One record of a stream.
 pub(super) struct StreamRecord<'a> {
     /// The position in the shard, by which a partial batch response names the record.
     pub(super) sequence_number: String,
+    /// What happened to the item; `None` if it is not a name that DynamoDB documents.
+    pub(super) event_name: Option<EventName>,
     dynamodb: &'a RawValue,
 }
 
 impl StreamRecord<'_> {
     /// The change of a contact that the record describes; `None` for items other than contacts.
+    ///
+    /// # Errors
+    /// [`store::Error::Unreadable`], whose text contains no personal data.
     pub(super) fn change(&self) -> Result<Option<ContactChange>, store::Error> {
         ContactChange::read(self.dynamodb.get())
+    }
+
+    /// The item that the record is about, also of a record that cannot be read otherwise.
+    pub(super) fn item(&self) -> ChangedItem {
+        ChangedItem::read(self.dynamodb.get())
     }
 }
 
@@ -54,7 +75,8 @@ pub(super) fn parse(event: &str) -> Result<Vec<StreamRecord<'_>>, EventError> {
             return Err(UNKNOWN);
         }
         let Position { sequence_number } = serde_json::from_str(record.dynamodb.get()).map_err(|_| UNKNOWN)?;
-        Ok(StreamRecord { sequence_number, dynamodb: record.dynamodb })
+        let event_name = record.event_name.and_then(|name| serde_json::from_str(name.get()).ok());
+        Ok(StreamRecord { sequence_number, event_name, dynamodb: record.dynamodb })
     });
     records.collect()
 }

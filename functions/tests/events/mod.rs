@@ -7,9 +7,11 @@
 //! | `record_message.rs` | the function `record-message` |
 //! | `consent_and_state.rs` | the functions `record-consent` and `set-contact-state` |
 //! | `change_feed.rs` | the change events that `publish-changes` puts on the bus |
+//! | `unpublished_changes.rs` | changes that cannot be published: dead letters and retries |
 
 mod change_feed;
 mod consent_and_state;
 mod event_sources;
 mod record_message;
 mod recorded_events;
+mod unpublished_changes;

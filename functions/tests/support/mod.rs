@@ -31,7 +31,7 @@ use contacts::model::{Contact, Phone, Source, Tenant, TenantId, Timestamp};
 use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
 
-pub use carnet_local::{InvocationOutcome, Options};
+pub use carnet_local::{EventRefusal, InvocationOutcome, Options};
 
 pub use executables::{declared_binaries, executables, functions, peak_memory, template};
 pub use fault_proxy::{Fault, FaultProxy};
@@ -205,9 +205,18 @@ impl Bundle {
         self.stack.events()
     }
 
-    /// From now on, the event bus rejects the entries for which `refuse` returns true.
-    pub fn refuse_events(&self, refuse: impl FnMut(&Value) -> bool + Send + 'static) {
+    /// From now on, `refuse` decides which entries and requests the event bus refuses.
+    pub fn refuse_events(&self, refuse: impl FnMut(&Value) -> Option<EventRefusal> + Send + 'static) {
         self.stack.refuse_events(refuse);
+    }
+
+    /// The messages of the dead-letter queue so far.
+    pub fn dead_letters(&self) -> Vec<Value> {
+        let to_queue = |mut letter: Value| {
+            let is_queue = letter["destination"].as_str().is_some_and(|arn| arn.ends_with(":DeadLetters"));
+            is_queue.then(|| letter["message"].take())
+        };
+        self.stack.failures().into_iter().filter_map(to_queue).collect()
     }
 
     /// Waits until every change so far has been published.

@@ -2,11 +2,12 @@
 
 use serde::Deserialize;
 use serde_dynamo::{AttributeValue, Item};
+use serde_json::value::RawValue;
 
 use super::error::Error;
 use super::items::read;
 use super::keys::{CONTACT, ITEM, TENANT_ID};
-use crate::model::{Contact, TenantId, Timestamp};
+use crate::model::{Contact, ContactId, TenantId, Timestamp};
 
 /// A change of a contact, read from a stream record.
 #[derive(Debug)]
@@ -21,14 +22,30 @@ pub struct ContactChange {
     pub changed_at: Option<Timestamp>,
 }
 
-/// The `dynamodb` field of a stream record.
+/// Which contact's item a stream record is about, and when it changed. It can be read from every record: a part that is
+/// missing, or not as Carnet writes it, is `None`. It contains no personal data, whatever the record contains.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangedItem {
+    /// The partition key.
+    pub tenant_id: Option<TenantId>,
+    /// The contact that the sort key names.
+    pub contact_id: Option<ContactId>,
+    /// The approximate time of the change.
+    pub changed_at: Option<Timestamp>,
+}
+
+/// The `dynamodb` field of a stream record, parsed part by part, because one unreadable part must not hide the others.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Images {
-    keys: Item,
-    old_image: Option<Item>,
-    new_image: Option<Item>,
-    approximate_creation_date_time: Option<f64>,
+struct Parts<'a> {
+    #[serde(borrow)]
+    keys: Option<&'a RawValue>,
+    #[serde(borrow)]
+    old_image: Option<&'a RawValue>,
+    #[serde(borrow)]
+    new_image: Option<&'a RawValue>,
+    #[serde(borrow)]
+    approximate_creation_date_time: Option<&'a RawValue>,
 }
 
 impl ContactChange {
@@ -43,22 +60,142 @@ impl ContactChange {
     /// Parses the `dynamodb` field of a stream record. `None` for items other than contacts.
     ///
     /// # Errors
-    /// [`Error::Internal`] if the record cannot be parsed, or an image is not a valid contact.
+    /// [`Error::Unreadable`] if the record cannot be parsed, the record's keys are not those of a contact, or an image is not a
+    /// valid contact. The text names the part and contains no personal data.
     pub fn read(record: &str) -> Result<Option<Self>, Error> {
-        // The parser's error is left out, because it may quote personal data.
-        let images: Images = serde_json::from_str(record)
-            .map_err(|_| Error::Internal("a stream record could not be parsed".to_owned()))?;
-        let key = |name| match images.keys.get(name) {
-            Some(AttributeValue::S(text)) => Ok(text.as_str()),
-            _ => Err(Error::Internal(format!("a stream record has no key {name}"))),
-        };
-        if !key(ITEM)?.starts_with(CONTACT) {
+        let parts = Parts::parse(record).ok_or_else(|| unreadable("the record is not one of a stream"))?;
+        let [_, item] = parts.keys();
+        if !item.ok_or_else(|| unreadable("the record has no readable keys"))?.starts_with(CONTACT) {
             return Ok(None);
         }
-        let tenant_id = TenantId::parse(key(TENANT_ID)?)
-            .ok_or_else(|| Error::Internal("the tenant id of a stream record is not a UUID".to_owned()))?;
-        let (old, new) = (images.old_image.map(read).transpose()?, images.new_image.map(read).transpose()?);
-        let changed_at = images.approximate_creation_date_time.and_then(|at| Timestamp::from_second(at as i64).ok());
+        let ChangedItem { tenant_id: Some(tenant_id), contact_id: Some(contact_id), changed_at } = parts.item() else {
+            return Err(unreadable("the record's keys are not those of a contact"));
+        };
+        let image = |image: Option<&RawValue>, error| match image.map(|image| contact(image, contact_id)) {
+            Some(None) => Err(unreadable(error)),
+            Some(contact) => Ok(contact),
+            None => Ok(None),
+        };
+        let old = image(parts.old_image, "the record's old image is not a valid contact")?;
+        let new = image(parts.new_image, "the record's new image is not a valid contact")?;
+        if old.is_none() && new.is_none() {
+            return Err(unreadable("the record has no image"));
+        }
         Ok(Some(ContactChange { tenant_id, old, new, changed_at }))
+    }
+}
+
+impl ChangedItem {
+    /// Reads what can be read from the `dynamodb` field of a stream record.
+    pub fn read(record: &str) -> Self {
+        Parts::parse(record).map(|parts| parts.item()).unwrap_or_default()
+    }
+
+    /// The sort key.
+    pub fn sort_key(&self) -> Option<String> {
+        self.contact_id.map(|id| format!("{CONTACT}{id}"))
+    }
+}
+
+impl<'a> Parts<'a> {
+    fn parse(record: &'a str) -> Option<Self> {
+        serde_json::from_str(record).ok()
+    }
+
+    /// The partition key and the sort key, if they are strings.
+    fn keys(&self) -> [Option<String>; 2] {
+        let keys: Option<Item> = self.keys.and_then(|keys| serde_json::from_str(keys.get()).ok());
+        [TENANT_ID, ITEM].map(|name| match keys.as_ref()?.get(name)? {
+            AttributeValue::S(text) => Some(text.clone()),
+            _ => None,
+        })
+    }
+
+    fn item(&self) -> ChangedItem {
+        let [tenant_id, item] = self.keys();
+        let seconds: Option<f64> =
+            self.approximate_creation_date_time.and_then(|at| serde_json::from_str(at.get()).ok());
+        // Other spellings of an id are keys of other items.
+        let tenant_id = tenant_id.and_then(|text| TenantId::parse(&text).filter(|id| id.to_string() == text));
+        let contact_id = item.as_deref().and_then(|item| item.strip_prefix(CONTACT));
+        ChangedItem {
+            tenant_id,
+            contact_id: contact_id.and_then(|text| text.parse().ok().filter(|id: &ContactId| id.to_string() == text)),
+            changed_at: seconds.and_then(|at| Timestamp::from_second(at as i64).ok()),
+        }
+    }
+}
+
+/// The contact in an image; `None` if the image is not a valid contact with this id.
+fn contact(image: &RawValue, id: ContactId) -> Option<Contact> {
+    let item: Item = serde_json::from_str(image.get()).ok()?;
+    read(item).ok().filter(|contact: &Contact| contact.id == id)
+}
+
+/// The parser's error is left out, because it may quote personal data.
+fn unreadable(reason: &str) -> Error {
+    Error::Unreadable(reason.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const TENANT: &str = "6c1f8a57-9d57-4a0e-8f5b-0d9f3f1c2a11";
+    const CONTACT_ID: &str = "d6f0d85e-0a0b-5c1d-9e2f-3a4b5c6d7e8f";
+
+    fn keys(tenant_id: &str, item: &str) -> Value {
+        json!({ "tenant_id": { "S": tenant_id }, "item": { "S": item } })
+    }
+
+    #[test]
+    fn the_item_of_a_broken_record_is_named_without_personal_data() {
+        let contact = format!("contact#{CONTACT_ID}");
+        let (tenant_id, id) = (TenantId::parse(TENANT), CONTACT_ID.parse().ok());
+        let not_a_contact = "the record's keys are not those of a contact";
+        let cases = [
+            (json!({ "Keys": keys(TENANT, &contact) }), "the record has no image", (tenant_id, id)),
+            (
+                json!({ "Keys": keys(TENANT, &contact), "NewImage": { "id": { "S": "Jane" } } }),
+                "the record's new image is not a valid contact",
+                (tenant_id, id),
+            ),
+            (
+                json!({ "Keys": keys(TENANT, &contact), "OldImage": "Jane" }),
+                "the record's old image is not a valid contact",
+                (tenant_id, id),
+            ),
+            (json!({ "Keys": keys("Jane", &contact) }), not_a_contact, (None, id)),
+            (json!({ "Keys": keys(TENANT, "contact#+14155550123") }), not_a_contact, (tenant_id, None)),
+            (
+                json!({ "Keys": keys(TENANT, &contact.to_uppercase().replace("CONTACT", "contact")) }),
+                not_a_contact,
+                (tenant_id, None),
+            ),
+            (json!({ "Keys": { "item": { "N": "1" } } }), "the record has no readable keys", (None, None)),
+            (
+                json!({ "Keys": "Jane", "ApproximateCreationDateTime": "Jane" }),
+                "the record has no readable keys",
+                (None, None),
+            ),
+            (json!({}), "the record has no readable keys", (None, None)),
+            (json!("Jane"), "the record is not one of a stream", (None, None)),
+        ];
+        for (record, reason, (tenant_id, contact_id)) in cases {
+            let record = record.to_string();
+            let error = ContactChange::read(&record).unwrap_err();
+            assert!(matches!(&error, Error::Unreadable(text) if text == reason), "{record}: {error:?}");
+            assert_eq!(ChangedItem::read(&record), ChangedItem { tenant_id, contact_id, changed_at: None }, "{record}");
+        }
+    }
+
+    #[test]
+    fn other_items_are_not_changes_of_contacts() {
+        for item in ["tag#vip#1", "tagdef#vip", "event#message#1", "Jane"] {
+            let record = json!({ "Keys": keys(TENANT, item), "NewImage": "unreadable" });
+            assert!(matches!(ContactChange::read(&record.to_string()), Ok(None)), "{item}");
+        }
     }
 }

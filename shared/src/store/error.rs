@@ -19,7 +19,11 @@ pub enum Error {
     /// write may have been applied. The text is for the log only.
     #[error("{0}")]
     Unavailable(String),
-    /// Any other failure: a rejected request, an unreadable item. The text is for the log only.
+    /// An item or a stream record does not have the shape that Carnet writes, so a retry cannot succeed. The text
+    /// is for the log only.
+    #[error("{0}")]
+    Unreadable(String),
+    /// Any other failure, such as a rejected request. The text is for the log only.
     #[error("{0}")]
     Internal(String),
 }

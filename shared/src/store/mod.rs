@@ -40,7 +40,7 @@ mod transaction;
 pub use access_table::AccessTable;
 pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
 pub use client::Client;
-pub use contact_change::ContactChange;
+pub use contact_change::{ChangedItem, ContactChange};
 pub use contacts_table::{ContactsTable, WritePermit};
 pub use error::Error;
 pub use outcome::Outcome;

@@ -1,7 +1,8 @@
 //! PutEvents, and the rules of the event buses.
 //!
 //! A published event is kept in `events.jsonl` in the shape that a subscriber gets. A function whose rule matches is
-//! invoked asynchronously: in no particular order, and with retries.
+//! invoked asynchronously: in no particular order, and with retries. For a queue whose rule matches, the event is kept
+//! as the message that the queue would receive.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@ use crate::aws::{ACCOUNT, bus_name, region};
 use crate::body::{self, Unread};
 use crate::event_log::EventLog;
 use crate::lambda::async_invoke::AsyncInvoke;
+use crate::lambda::dead_letters::DeadLetters;
 use crate::lambda::pool::Pool;
 use crate::lock::lock;
 use crate::logs::Logs;
@@ -32,24 +34,46 @@ const MAX_BYTES: usize = 256 * 1024;
 /// The largest body that is read, in bytes, so that one that is too large gets a worded error.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
 
+/// The message of refusals that a test asked for.
+const REFUSED: &str = "The local stack was told to refuse this.";
+
 /// The prefix of `X-Amz-Target` for this service.
 const SERVICE: &str = "AWSEvents.";
 
-/// Decides which entries fail, for tests.
-pub(crate) type Refusal = Box<dyn FnMut(&Value) -> bool + Send>;
+/// What an event bus refuses, with EventBridge's error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventRefusal {
+    /// The entry.
+    Entry(&'static str),
+    /// The whole request that the entry is in.
+    Request(&'static str),
+}
+
+/// Decides for each entry whether it is refused, for tests.
+pub(crate) type Refuse = Box<dyn FnMut(&Value) -> Option<EventRefusal> + Send>;
+
+/// The target of a rule.
+pub(crate) enum Target {
+    /// A function, which is invoked with the event.
+    Function(Arc<Pool>),
+    /// A queue, by its ARN, which receives the event as a message.
+    Queue(String),
+}
 
 /// All event buses of a stack.
 pub(crate) struct EventBuses {
     /// Their names.
     pub(crate) names: BTreeSet<String>,
-    /// Their rules, with the functions that are the targets.
-    pub(crate) rules: Vec<(Rule, Arc<Pool>)>,
+    /// Their rules, one for each target.
+    pub(crate) rules: Vec<(Rule, Target)>,
     /// The events that were published.
     pub(crate) published: EventLog,
-    /// Makes entries fail.
-    pub(crate) refusal: Mutex<Option<Refusal>>,
-    /// Invokes targets.
+    /// Makes entries and requests fail.
+    pub(crate) refuse: Mutex<Option<Refuse>>,
+    /// Invokes the functions among the targets.
     pub(crate) async_invoke: Arc<AsyncInvoke>,
+    /// Keeps the messages for the queues among the targets.
+    pub(crate) dead_letters: Arc<DeadLetters>,
     /// Gets a line for each event.
     pub(crate) logs: Logs,
 }
@@ -124,8 +148,16 @@ impl EventBuses {
         if entries.iter().map(size).sum::<usize>() > MAX_BYTES {
             return error("ValidationException", "Total size of the entries in the request is over the limit.");
         }
+        let mut refusals = Vec::new();
+        for entry in &entries {
+            match lock(&self.refuse).as_mut().and_then(|refuse| refuse(entry)) {
+                Some(EventRefusal::Request(code)) => return error(code, REFUSED),
+                Some(EventRefusal::Entry(code)) => refusals.push(Some(code)),
+                None => refusals.push(None),
+            }
+        }
         let mut failed = 0;
-        let results = entries.iter().map(|entry| match self.put(entry) {
+        let results = entries.iter().zip(refusals).map(|(entry, refusal)| match self.put(entry, refusal) {
             Ok(id) => json!({ "EventId": id }),
             Err((code, message)) => {
                 failed += 1;
@@ -136,13 +168,13 @@ impl EventBuses {
         reply(StatusCode::OK, &json!({ "FailedEntryCount": failed, "Entries": results }))
     }
 
-    /// From now on, entries for which `refuse` returns true fail.
-    pub(crate) fn refuse(&self, refuse: impl FnMut(&Value) -> bool + Send + 'static) {
-        *lock(&self.refusal) = Some(Box::new(refuse));
+    /// From now on, `refuse` decides which entries and requests fail.
+    pub(crate) fn refuse(&self, refuse: impl FnMut(&Value) -> Option<EventRefusal> + Send + 'static) {
+        *lock(&self.refuse) = Some(Box::new(refuse));
     }
 
-    /// Publishes one event.
-    fn put(&self, value: &Value) -> Result<Uuid, EntryError> {
+    /// Publishes one event, unless it is to be refused with the code `refusal`.
+    fn put(&self, value: &Value, refusal: Option<&'static str>) -> Result<Uuid, EntryError> {
         let entry: Entry =
             serde_json::from_value(value.clone()).map_err(|error| ("InvalidArgument", error.to_string()))?;
         let source = required("Source", entry.source.as_deref())?;
@@ -162,8 +194,8 @@ impl EventBuses {
             let message = format!("Event bus {bus} does not exist. Event buses: {}.", names.join(", "));
             return Err(("ResourceNotFoundException", message));
         }
-        if lock(&self.refusal).as_mut().is_some_and(|refuse| refuse(value)) {
-            return Err(("InternalFailure", "The local stack was told to refuse this entry.".into()));
+        if let Some(code) = refusal {
+            return Err((code, REFUSED.into()));
         }
         let time = entry.time.and_then(|seconds| Timestamp::from_second(seconds as i64).ok());
         let event = BusEvent {
@@ -186,9 +218,17 @@ impl EventBuses {
         self.published.add(text.clone())?;
         let rules = self.rules.iter().filter(|(rule, _)| rule.bus == bus && rule.pattern.matches(&value));
         let mut to = Vec::new();
-        for (_, function) in rules {
-            to.push(function.launch.name.as_str());
-            self.async_invoke.invoke(Arc::clone(function), text.clone().into());
+        for (_, target) in rules {
+            match target {
+                Target::Function(function) => {
+                    to.push(function.launch.name.as_str());
+                    self.async_invoke.invoke(Arc::clone(function), text.clone().into());
+                }
+                Target::Queue(arn) => {
+                    to.push(arn);
+                    self.dead_letters.keep(arn, &text)?;
+                }
+            }
         }
         let to = if to.is_empty() { String::new() } else { format!(" → {}", to.join(", ")) };
         self.logs.say(&format!("{bus}: {} {} {}{to}", event.source, event.detail_type, event.id));
@@ -223,5 +263,7 @@ fn reply(status: StatusCode, body: &Value) -> Response {
 }
 
 fn error(error_type: &str, message: &str) -> Response {
-    reply(StatusCode::BAD_REQUEST, &json!({ "__type": error_type, "message": message }))
+    let status =
+        if error_type == "InternalException" { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
+    reply(status, &json!({ "__type": error_type, "message": message }))
 }

@@ -1,6 +1,9 @@
-//! Dead letters: what Lambda would send to an on-failure destination after the last attempt.
+//! Dead letters: what Lambda would send to an on-failure destination after the last attempt, and what the rules of event
+//! buses send to queues.
 //!
-//! The local stack has no queues. It logs a line, and keeps the message in `failures.jsonl`.
+//! The local stack has no queues. It keeps the message in `failures.jsonl`, and logs a line.
+
+use std::io;
 
 use axum::body::Bytes;
 use jiff::Timestamp;
@@ -31,6 +34,15 @@ impl DeadLetters {
         if let Err(error) = self.log.add(document.to_string()) {
             self.logs.say(&format!("{function}: can't write the dead letter to failures.jsonl: {error}"));
         }
+    }
+
+    /// Keeps the message that a rule of an event bus sends to the queue with this ARN: the event, as JSON of one line.
+    ///
+    /// # Errors
+    /// When it cannot be written to `failures.jsonl`.
+    pub(crate) fn keep(&self, queue: &str, event: &str) -> io::Result<()> {
+        // Not parsed, so that numbers keep their spelling.
+        self.log.add(format!(r#"{{"destination":{},"message":{event}}}"#, json!(queue)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading a template: parameters, conditions, tables, functions, buses.
+//! Reading a template: parameters, conditions, tables, functions, buses, rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,6 +10,7 @@ use super::condition::Conditions;
 use super::function::{Function, FunctionProperties};
 use super::resolve::{Names, ResourceKind};
 use super::resource::{Resource, properties};
+use super::rule::QueueRule;
 use super::table::Table;
 use super::yaml;
 use crate::error::TemplateError;
@@ -23,6 +24,8 @@ pub struct Template {
     pub functions: Vec<Function>,
     /// Every `AWS::Events::EventBus`, by its local name.
     pub buses: Vec<String>,
+    /// Every `AWS::Events::Rule` that is enabled.
+    pub queue_rules: Vec<QueueRule>,
 }
 
 /// The template as written: the sections that are read.
@@ -47,6 +50,7 @@ struct Globals {
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 const TABLE: &str = "AWS::DynamoDB::Table";
+const RULE: &str = "AWS::Events::Rule";
 
 impl Template {
     /// Reads a template from a file. `parameters` replace the defaults of the template's parameters.
@@ -93,7 +97,14 @@ impl Template {
         }
         check_unique(&functions)?;
         check_streams(&functions, &tables)?;
-        Ok(Self { tables, functions, buses: names.of(ResourceKind::Bus).map(str::to_owned).collect() })
+        let polled: Vec<String> = functions.iter().flat_map(|function| function.queues.iter().cloned()).collect();
+        let mut queue_rules = Vec::new();
+        for (id, resource) in document.of_type(RULE) {
+            let rule = QueueRule::from_resource(id, &resource.properties, &names, &polled);
+            queue_rules.extend(rule.map_err(at(id))?);
+        }
+        let buses = names.of(ResourceKind::Bus).map(str::to_owned).collect();
+        Ok(Self { tables, functions, buses, queue_rules })
     }
 }
 
@@ -105,7 +116,8 @@ impl TemplateDocument {
         let conditions = Conditions::new(&self.conditions, &names);
         let mut resources = BTreeMap::new();
         for (id, mut resource) in std::mem::take(&mut self.resources) {
-            let known = resource.r#type == FUNCTION || ResourceKind::of(&resource.r#type).is_some();
+            let kind = resource.r#type.as_str();
+            let known = kind == FUNCTION || kind == RULE || ResourceKind::of(kind).is_some();
             let holds = |name: &String| conditions.holds(name).map_err(at(&id));
             if known && resource.condition.as_ref().map_or(Ok(true), holds)? {
                 resource.properties = conditions.decided(&resource.properties).map_err(at(&id))?.unwrap_or_default();

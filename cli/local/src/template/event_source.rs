@@ -1,4 +1,4 @@
-//! The event sources of a function besides HTTP: the stream of a table, a queue, an event bus.
+//! The event sources of a function besides HTTP and event buses: the stream of a table, a queue.
 
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::pattern::Pattern;
 use super::resolve::{Names, ResourceKind};
 use super::resource::properties;
-use crate::aws::bus_name;
 
 /// An event source mapping of a table's stream: an event of type `DynamoDB`.
 #[derive(Debug, Clone)]
@@ -42,17 +41,6 @@ pub enum StartingPosition {
     TrimHorizon,
     /// `LATEST`: with the next record.
     Latest,
-}
-
-/// A rule of an event bus whose target is the function: an event of type `EventBridgeRule`.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// The event's name within the function.
-    pub name: String,
-    /// The bus, by its local name.
-    pub bus: String,
-    /// The events it lets through.
-    pub pattern: Pattern,
 }
 
 /// Properties of an event of type `DynamoDB`. Any other property is refused.
@@ -125,25 +113,6 @@ struct Sqs {
     _enabled: Option<Value>,
 }
 
-/// Properties of an event of type `EventBridgeRule`. Any other property is refused.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct EventBridgeRule {
-    event_bus_name: Option<String>,
-    pattern: Value,
-    state: Option<String>,
-    // These concern events that EventBridge cannot deliver to Lambda. Here it always can, and failed invocations are
-    // retried as the function's `EventInvokeConfig` says.
-    #[serde(rename = "RetryPolicy")]
-    _retry_policy: Option<Value>,
-    #[serde(rename = "DeadLetterConfig")]
-    _dead_letters: Option<Value>,
-    #[serde(rename = "RuleName")]
-    _name: Option<Value>,
-    #[serde(rename = "Target")]
-    _target: Option<Value>,
-}
-
 impl StreamMapping {
     /// Reads the event called `name`; `None` if it is disabled.
     pub(super) fn from_event(name: &str, event: &Value, names: &Names<'_>) -> Result<Option<Self>, String> {
@@ -178,22 +147,6 @@ impl StreamMapping {
             filters: filters.collect::<Result<_, _>>()?,
             on_failure: event.destination_config.into_text(),
         }))
-    }
-}
-
-impl Rule {
-    /// Reads the event called `name`; `None` if it is disabled.
-    pub(super) fn from_event(name: &str, event: &Value, names: &Names<'_>) -> Result<Option<Self>, String> {
-        let event: EventBridgeRule = properties(&names.resolved(event)?)?;
-        if event.state.as_deref() == Some("DISABLED") {
-            return Ok(None);
-        }
-        let bus = event.event_bus_name.as_deref().map_or("default", bus_name);
-        if bus != "default" && !names.of(ResourceKind::Bus).any(|name| name == bus) {
-            return Err(format!("EventBusName: there is no event bus `{bus}` in this template"));
-        }
-        let pattern = Pattern::parse(&event.pattern).map_err(|reason| format!("Pattern: {reason}"))?;
-        Ok(Some(Self { name: name.to_owned(), bus: bus.to_owned(), pattern }))
     }
 }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::event_source::{self, DestinationConfig, Rule, StreamMapping, whole};
+use super::event_source::{self, DestinationConfig, StreamMapping, whole};
 use super::resolve::Names;
 use super::resource::{Resource, properties};
+use super::rule::Rule;
 
 /// A function, `Globals` merged in and references resolved.
 #[derive(Debug)]

@@ -12,11 +12,13 @@ mod function;
 mod pattern;
 mod resolve;
 mod resource;
+mod rule;
 mod table;
 mod yaml;
 
 pub use document::Template;
-pub use event_source::{Rule, StartingPosition, StreamMapping};
+pub use event_source::{StartingPosition, StreamMapping};
 pub use function::{Function, Route};
 pub use pattern::Pattern;
+pub use rule::{QueueRule, Rule};
 pub use table::{AttributeDefinition, Index, KeyElement, Projection, Stream, Table, TimeToLive};

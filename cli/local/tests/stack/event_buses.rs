@@ -1,6 +1,6 @@
 //! PutEvents, rules, and asynchronous invocations.
 
-use carnet_local::{Options, Store};
+use carnet_local::{EventRefusal, Options, Store};
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -59,7 +59,11 @@ async fn invalid_entries_fail_one_by_one() {
         (json!({ "EventBusName": "unknown" }), Some("ResourceNotFoundException")),
         (json!({ "Source": "refused" }), Some("InternalFailure")),
     ];
-    stack.refuse_events(|entry| entry["Source"] == "refused");
+    stack.refuse_events(|entry| match entry["Source"].as_str() {
+        Some("refused") => Some(EventRefusal::Entry("InternalFailure")),
+        Some("unavailable") => Some(EventRefusal::Request("InternalException")),
+        _ => None,
+    });
     let entries = cases.iter().map(|(change, _)| {
         let mut entry = json!({ "Source": "notes", "DetailType": "Other", "Detail": "{}" });
         entry.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
@@ -81,6 +85,7 @@ async fn invalid_entries_fail_one_by_one() {
         (json!(vec![entry(1); 11]), 400, "ValidationException"),
         (json!([entry(200_000), entry(70_000)]), 400, "ValidationException"),
         (json!("none"), 400, "SerializationException"),
+        (json!([entry(1), { "Source": "unavailable" }]), 500, "InternalException"),
     ];
     for (entries, status, kind) in whole {
         let (found, answer) = put_events(&stack, entries).await;
@@ -107,4 +112,31 @@ async fn failed_events_are_given_up_after_all_retries() {
     assert_eq!(failure["message"]["requestContext"]["condition"], "RetriesExhausted");
     assert_eq!(failure["message"]["requestPayload"]["detail"], json!({ "poison": true }));
     assert_eq!(failure["message"]["responsePayload"]["errorType"], "Runtime.ExitError");
+}
+
+#[tokio::test]
+async fn queues_receive_the_whole_event() {
+    let (stack, log) = start_logged(options()).await;
+    let entry = |kind: &str, bus: &str| json!({ "Source": "notes", "DetailType": kind, "Detail": "{\"price\":\n8742.00}", "EventBusName": bus });
+    put_events(&stack, json!([entry("Lost", "notes"), entry("Lost", "default"), entry("Found", "notes")])).await;
+    let (failures, events) = (stack.failures(), stack.events());
+    stack.stop().await;
+    let [failure] = &failures[..] else { panic!("one event: {failures:?}") };
+    assert_eq!(failure["destination"], "arn:aws:sqs:us-east-1:000000000000:Dead");
+    assert_eq!(failure["message"], events[0]);
+    let id = events[0]["id"].as_str().expect("an id");
+    let line = format!("notes: notes Lost {id} → arn:aws:sqs:us-east-1:000000000000:Dead");
+    assert!(log.lines().contains(&line), "{:?}", log.lines());
+}
+
+#[tokio::test]
+async fn messages_for_queues_keep_the_spelling_of_numbers() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (stack, _) = start_logged(Options { store: Store::Dir(dir.path().into()), ..options() }).await;
+    let entry =
+        json!({ "Source": "notes", "DetailType": "Lost", "Detail": r#"{"price":8742.00}"#, "EventBusName": "notes" });
+    put_events(&stack, json!([entry])).await;
+    stack.stop().await;
+    let file = std::fs::read_to_string(dir.path().join("failures.jsonl")).expect("a file");
+    assert!(file.contains(r#""detail":{"price":8742.00}"#), "{file}");
 }
