@@ -38,8 +38,8 @@ pub fn sdk_config(environment: &AwsEnvironment) -> SdkConfig {
     // has time, and the caller gets an error within 3 s.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(500))
-        .operation_attempt_timeout(Duration::from_millis(700))
-        .operation_timeout(Duration::from_millis(2_400))
+        .operation_attempt_timeout(Duration::from_millis(900))
+        .operation_timeout(Duration::from_millis(2_700))
         .build();
     // By default the SDK waits up to a second before its first retry, which is a hundred times the
     // duration of a request.

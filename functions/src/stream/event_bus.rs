@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_eventbridge::config::Builder;
+use aws_sdk_eventbridge::config::timeout::TimeoutConfig;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use contacts::aws::SdkConfig;
@@ -47,7 +48,13 @@ type Entry = (usize, PutEventsRequestEntry);
 impl EventBus {
     /// The event bus with this name. `endpoint` overrides the region's EventBridge URL.
     pub(crate) fn new(sdk: &SdkConfig, name: String, endpoint: Option<String>) -> Self {
-        let mut sdk = Builder::from(sdk);
+        // The feed has a minute, and an attempt that is aborted too early publishes its events twice.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(3))
+            .operation_timeout(Duration::from_secs(8))
+            .build();
+        let mut sdk = Builder::from(sdk).timeout_config(timeouts);
         sdk.set_endpoint_url(endpoint);
         EventBus { client: aws_sdk_eventbridge::Client::from_conf(sdk.build()), name }
     }

@@ -1,7 +1,7 @@
 //! Search by the cheapest of three plans that applies. Apart from the delay of the indexes, plans 1 and 2
 //! return the matches that plan 3, a walk over the tag index, would find.
 //!
-//! 1. **By email**, if one is given: a Query of the email index, then BatchGetItem. If more than 1,000 contacts have
+//! 1. **By email**, if one is given: a Query of the email index, then BatchGetItem. If 500 or more contacts have
 //!    the address, the walk is used.
 //! 2. **By the beginning of a phone number** (`+1 (415) 555`): a Query of the phone index, then a
 //!    BatchGetItem. The same text may occur in a name or an email address (`jane+1@example.com`); such
@@ -39,7 +39,7 @@ const MAX_TEXT: usize = 16_384;
 /// The maximum numbers of entries of the phone and of the email index whose contacts are fetched. The walk is cheap
 /// when many contacts match. The memory of a search does not grow beyond these numbers.
 const MAX_FETCH_BY_PHONE: i32 = 100;
-const MAX_FETCH_BY_EMAIL: i32 = 1_000;
+const MAX_FETCH_BY_EMAIL: i32 = 500;
 
 /// The time after which a throttled walk is given up: less than API Gateway waits for an answer.
 const TIME_LIMIT: Duration = Duration::from_secs(25);
@@ -77,7 +77,7 @@ impl ContactsTable {
     /// old values. A contact that becomes active during a search of several pages may be missed.
     ///
     /// Cost: one Query if the first page has 50 matches; by email address one Query and one BatchGetItem per
-    /// 100 contacts with it, for up to 1,000 contacts; by the beginning of a number two Query and one BatchGetItem. A
+    /// 100 contacts with it, for fewer than 500 contacts; by the beginning of a number two Query and one BatchGetItem. A
     /// text without matches reads all rows of the tag or the tenant (measured: 4,437 read units at 100,000 contacts).
     /// A search of several pages that is throttled keeps the pages it has and continues, for up to 25 s. An item that
     /// cannot be read is skipped and logged by its id.
