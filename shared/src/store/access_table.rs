@@ -92,7 +92,7 @@ impl AccessTable {
             .0
             .update_item()
             .table_name(&self.name)
-            .key("key", s(key))
+            .key(KEY, s(key))
             .expression_attribute_names("#calls", "calls")
             .expression_attribute_names("#expires", EXPIRES_AT)
             .expression_attribute_values(":expires", number(call.expires_at))
