@@ -4,7 +4,7 @@
 //! later ones, so consumers order the changes of a contact by `version`. Event ids are stable, so a redelivered
 //! event can be recognised.
 //!
-//! What fails for now and what fails for good are told apart:
+//! Only a failure that can pass is retried:
 //!
 //! | failure | the record |
 //! |---|---|

@@ -174,6 +174,11 @@ async fn an_event_that_is_too_large_is_published_without_the_contact() {
         (&events[2]["detail"]["changed"], &events[2]["detail"]["contact"]),
         (&json!(["metadata"]), &json!(null))
     );
+    // Metadata that is not JSON cannot be part of an event either.
+    edit(&bundle, &id, "metadata", r#"{"note":"secret""#.into()).await;
+    caught_up(&bundle).await;
+    assert_eq!(kinds(&bundle, &id)[3..], ["contact.updated"]);
+    assert_eq!(events_of(&bundle, &id)[3]["detail"]["contact"], json!(null));
     assert_eq!(dead_letters(&bundle), [json!(null); 0]);
     let log = bundle.stop().await;
     assert!(log.contains("the event is larger than 256 KB") && log.contains(&id), "{log}");
