@@ -7,12 +7,14 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use dynoxide::{Database, server};
+use axum::serve::ListenerExt;
+use dynoxide::Database;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::{runtime, time};
 use uuid::Uuid;
 
+use super::endpoint;
 use crate::error::Error;
 use crate::listen::bind;
 use crate::shutdown::Shutdown;
@@ -64,10 +66,12 @@ pub(crate) fn start(file: Option<&Path>, port: u16, shutdown: &Shutdown) -> Resu
 
 async fn serve(listener: std::net::TcpListener, database: Database, shutdown: Shutdown) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let serving = server::serve_with_shutdown(listener, database.clone(), shutdown.begun());
+    // Nagle's algorithm would delay small responses by 40 ms.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let serving = axum::serve(listener, endpoint::router(database.clone())).with_graceful_shutdown(shutdown.begun());
     let engine = async {
         tokio::select! {
-            _ = serving => {}
+            _ = serving.into_future() => {}
             () = sweep(&database) => {}
         }
     };
