@@ -1,6 +1,7 @@
 //! The embedded DynamoDB.
 //!
-//! It has a thread and a runtime of its own, because its SQLite calls block.
+//! It has a thread and a runtime of its own, because its SQLite calls block. The runtime has two workers, so that the
+//! endpoint reads and writes HTTP while the engine works.
 
 use std::io;
 use std::path::Path;
@@ -53,7 +54,7 @@ pub(crate) fn start(file: Option<&Path>, port: u16, shutdown: &Shutdown) -> Resu
     let (stop, tables) = (shutdown.clone(), database.clone());
     let thread = thread::Builder::new().name("dynamodb".into()).spawn(move || {
         // Without a runtime the engine does not answer, which the first request to it reports.
-        if let Ok(runtime) = runtime::Builder::new_current_thread().enable_all().build() {
+        if let Ok(runtime) = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
             let _ = runtime.block_on(serve(listener, tables, stop));
         }
         // The database is closed now; dropping the sender tells the task below.
