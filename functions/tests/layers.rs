@@ -50,7 +50,7 @@ const CRATES: [Layers; 4] = [
             &["dynamodb", "event_log"],
             &["options"],
             &["data_dir", "listen", "logs", "seed", "template"],
-            &["aws", "body", "error", "lock", "shutdown"],
+            &["aws", "body", "error", "lock", "origin", "shutdown"],
         ],
     },
 ];

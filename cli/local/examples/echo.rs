@@ -53,7 +53,11 @@ async fn serve(client: &Client, api: &str) -> Option<()> {
         (None, None) => {
             let padding = "x".repeat(order("bytes").unwrap_or(0).try_into().ok()?);
             let table = env::var("NOTES_TABLE").ok()?;
-            ("response", json!({"pid": std::process::id(), "event": event, "table": table, "padding": padding}))
+            let runtime_api = env::var("AWS_LAMBDA_RUNTIME_API").ok()?;
+            (
+                "response",
+                json!({"pid": std::process::id(), "event": event, "table": table, "runtime_api": runtime_api, "padding": padding}),
+            )
         }
     };
     client.post(format!("{api}/{id}/{path}")).body(answer.to_string()).send().await.ok()?;

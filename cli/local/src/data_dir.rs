@@ -68,3 +68,11 @@ impl DataDir {
         self.dir.join("dynamodb.sqlite")
     }
 }
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        // Closing the file would leave it locked for as long as a process that is just being started has a copy of its
+        // descriptor.
+        let _ = self.lock.unlock();
+    }
+}

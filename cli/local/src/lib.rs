@@ -18,7 +18,7 @@
 //! | `lambda` | processes, Invoke API, event source mappings, asynchronous invocations |
 //! | `dynamodb` | the engine, its tables and streams |
 //! | [`template`] | what `template.yaml` says |
-//! | `options`, `seed`, `data_dir`, `event_log`, `logs`, `shutdown`, `listen`, `body`, `error`, [`aws`], `lock` | what several of them use |
+//! | `options`, `seed`, `data_dir`, `event_log`, `logs`, `shutdown`, `listen`, `origin`, `body`, `error`, [`aws`], `lock` | what several of them use |
 //!
 //! Start reading at [`Stack::start`].
 
@@ -38,6 +38,7 @@ mod listen;
 mod lock;
 mod logs;
 mod options;
+mod origin;
 mod seed;
 mod server;
 mod shutdown;

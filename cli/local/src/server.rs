@@ -1,7 +1,8 @@
 //! The port that all HTTP clients use.
 //!
 //! A request goes to EventBridge if its `X-Amz-Target` names it, to Lambda's Invoke API or a page if their routes
-//! take it, and to the HTTP API otherwise. `GET /_local/events` returns the published events.
+//! take it, and to the HTTP API otherwise. `GET /_local/events` returns the published events. Requests of web pages are
+//! refused as [`origin`] says.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::eventbridge::bus::{self, EventBuses};
 use crate::http_api::gateway::Gateway;
 use crate::lambda::invoke_api::{self, InvokeApi};
 use crate::listen::bind;
+use crate::origin;
 use crate::shutdown::Shutdown;
 
 /// What answers requests.
@@ -53,10 +55,12 @@ pub(crate) fn serve(listener: TcpListener, apis: Apis, shutdown: &Shutdown) {
         .route("/_local/events", get(events))
         .with_state(Arc::clone(&apis.buses))
         .merge(invoke_api::router(apis.invoke))
+        .route_layer(middleware::from_fn(origin::check_origin))
         .merge(apis.pages.unwrap_or_default())
         .method_not_allowed_fallback(http_api.clone())
         .fallback(http_api)
-        .layer(middleware::from_fn_with_state(apis.buses, put_events));
+        .layer(middleware::from_fn_with_state(apis.buses, put_events))
+        .layer(middleware::from_fn(origin::check_host));
 
     // Nagle's algorithm would delay small responses by 40 ms.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
@@ -68,6 +72,9 @@ pub(crate) fn serve(listener: TcpListener, apis: Apis, shutdown: &Shutdown) {
 async fn put_events(State(buses): State<Arc<EventBuses>>, request: Request, next: Next) -> Response {
     if !bus::is_addressed(request.headers()) {
         return next.run(request).await;
+    }
+    if let Some(refusal) = origin::foreign_origin(request.headers()) {
+        return refusal;
     }
     let (request, body) = request.into_parts();
     buses.answer(&request.headers, body).await

@@ -178,6 +178,40 @@ async fn unknown_paths_get_404_and_unknown_methods_405() {
     }
 }
 
+/// Request targets that most HTTP clients encode or refuse to send.
+#[tokio::test]
+async fn odd_request_targets_get_the_same_answers_as_others() {
+    let bundle = Bundle::start().await;
+    let no_contact = |number: &str| {
+        format!(r#"{{"error":"Contact not found","message":"No contact found with phone number {number}"}}"#)
+    };
+    let digits = "1".repeat(29_000);
+    let long = "a".repeat(60_000);
+    let query = |number: &str| format!("/contact?tenantId=demo&phone_number={number}");
+    let cases = [
+        ("/\"".to_owned(), 404, UNKNOWN_PATH.to_owned()),
+        ("/%22".to_owned(), 404, UNKNOWN_PATH.to_owned()),
+        ("/%ff%00".to_owned(), 404, UNKNOWN_PATH.to_owned()),
+        ("/a|b".to_owned(), 404, UNKNOWN_PATH.to_owned()),
+        (format!("/{long}"), 404, UNKNOWN_PATH.to_owned()),
+        ("//contact".to_owned(), 404, UNKNOWN_PATH.to_owned()),
+        ("http://{}/nowhere".to_owned(), 404, UNKNOWN_PATH.to_owned()),
+        ("http://{}".to_owned(), 404, UNKNOWN_PATH.to_owned()),
+        (format!("http://{{}}{}", query("27123456789")), 404, no_contact("27123456789")),
+        (query("%22"), 404, no_contact("")),
+        (query("%zz&&=&%ff"), 404, no_contact("")),
+        (query(&digits), 404, no_contact(&digits)),
+        (query(&format!("27123456789&x={long}")), 404, no_contact("27123456789")),
+    ];
+    for (target, status, body) in cases {
+        let response = bundle.get_raw(&target, "fiq_demo").await;
+        let (head, answer) = response.split_once("\r\n\r\n").expect("a head");
+        let target = &target[..target.len().min(80)];
+        assert_eq!((head.get(9..12), answer), (Some(status.to_string().as_str()), body.as_str()), "{target}");
+    }
+    assert_eq!((bundle.processes("openapi"), bundle.processes("flowiq-get-contact")), (1, 1), "no process has died");
+}
+
 #[tokio::test]
 async fn every_answer_and_log_line_has_a_request_id() {
     let bundle = Bundle::start().await;

@@ -181,6 +181,21 @@ async fn odd_query_strings_and_paths_are_answered_as_the_contract_says() {
                 assert_eq!(serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap(), body, "{number}");
             }
         }
+        let long = "a".repeat(70_000);
+        for (host, path) in
+            [("x:99999", "/"), ("[", "\""), ("", ""), ("\"", "http://x:99999/"), (&long, &long), ("a b", "*")]
+        {
+            let mut event = event(name);
+            event["requestContext"]["domainName"] = json!(host);
+            event["requestContext"]["http"]["method"] = json!("GET");
+            event["rawPath"] = json!(path);
+            event["rawQueryString"] = json!("");
+            event["headers"] = json!({ "authorization": "Bearer demo-token", "host": host });
+            let answer = output(&bundle, "openapi", &event).await;
+            let unknown = json!({ "message": "Not Found.", "error": "Not Found." });
+            assert_eq!(answer["statusCode"], 404, "{name} {host} {path}: {answer}");
+            assert_eq!(serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap(), unknown);
+        }
         let mut event = event(name);
         event["headers"] = json!({ "authorization": "Bearer demo-token" });
         event["body"] = json!("not base64!");

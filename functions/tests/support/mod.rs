@@ -30,6 +30,7 @@ use contacts::aws::{AwsEnvironment, sdk_config};
 use contacts::model::{Contact, Phone, Source, Tenant, TenantId, Timestamp};
 use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub use carnet_local::{EventRefusal, InvocationOutcome, Options};
 
@@ -165,6 +166,21 @@ impl Bundle {
         let reply = Reply::read(request.send().await.unwrap()).await;
         openapi::check(method, path, &reply);
         reply
+    }
+
+    /// Sends a GET with this request target, which may be one that HTTP clients would encode or refuse. `{}` in it
+    /// stands for the address. Returns the whole response.
+    pub async fn get_raw(&self, target: &str, token: &str) -> String {
+        let address = self.stack.url().trim_start_matches("http://");
+        let target = target.replace("{}", address);
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
     }
 
     /// Invokes a function with any event, as an AWS service does.

@@ -1,18 +1,21 @@
 //! The embedded DynamoDB.
 //!
-//! It has a thread and a runtime of its own, because its SQLite calls block.
+//! It has a thread and a runtime of its own, because its SQLite calls block. The runtime has two workers, so that the
+//! endpoint reads and writes HTTP while the engine works.
 
 use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use dynoxide::{Database, server};
+use axum::serve::ListenerExt;
+use dynoxide::Database;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::{runtime, time};
 use uuid::Uuid;
 
+use super::endpoint;
 use crate::error::Error;
 use crate::listen::bind;
 use crate::shutdown::Shutdown;
@@ -51,7 +54,7 @@ pub(crate) fn start(file: Option<&Path>, port: u16, shutdown: &Shutdown) -> Resu
     let (stop, tables) = (shutdown.clone(), database.clone());
     let thread = thread::Builder::new().name("dynamodb".into()).spawn(move || {
         // Without a runtime the engine does not answer, which the first request to it reports.
-        if let Ok(runtime) = runtime::Builder::new_current_thread().enable_all().build() {
+        if let Ok(runtime) = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
             let _ = runtime.block_on(serve(listener, tables, stop));
         }
         // The database is closed now; dropping the sender tells the task below.
@@ -64,10 +67,12 @@ pub(crate) fn start(file: Option<&Path>, port: u16, shutdown: &Shutdown) -> Resu
 
 async fn serve(listener: std::net::TcpListener, database: Database, shutdown: Shutdown) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let serving = server::serve_with_shutdown(listener, database.clone(), shutdown.begun());
+    // Nagle's algorithm would delay small responses by 40 ms.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let serving = axum::serve(listener, endpoint::router(database.clone())).with_graceful_shutdown(shutdown.begun());
     let engine = async {
         tokio::select! {
-            _ = serving => {}
+            _ = serving.into_future() => {}
             () = sweep(&database) => {}
         }
     };

@@ -5,6 +5,7 @@
 //! keys and indexes of the template, and a stream record stays until every mapping of its table is past it, or for a
 //! day. Start reading at `tables`, then `stream`.
 
+mod endpoint;
 pub(crate) mod engine;
 pub(crate) mod stream;
 pub(crate) mod tables;

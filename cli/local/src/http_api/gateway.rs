@@ -6,9 +6,8 @@ use std::time::Instant;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::uri::Authority;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::json;
@@ -55,11 +54,6 @@ impl Gateway {
     }
 
     async fn invoke(&self, request: &Parts, body: Body, route: Option<&RouteMatch<'_>>) -> Response {
-        // A function could not make a URL of an invalid host.
-        let host = request.headers.get(HOST).map(|host| Authority::try_from(host.as_bytes()));
-        if host.is_some_and(|host| host.is_err()) {
-            return message(StatusCode::BAD_REQUEST, "Bad Request");
-        }
         let Some(route) = route else {
             return message(StatusCode::NOT_FOUND, "Not Found");
         };

@@ -6,18 +6,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use serde_json::json;
 use tokio::sync::{Notify, oneshot};
 
 use super::outcome::InvocationOutcome;
 use crate::body::{self, FUNCTION_LIMIT, Unread};
 use crate::lock::lock;
+use crate::origin;
 
 /// An invocation on its way to a process.
 pub(super) struct Invocation {
@@ -131,6 +132,8 @@ pub(super) fn router(slot: Arc<ProcessSlot>) -> Router {
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
         .with_state(slot)
+        .layer(middleware::from_fn(origin::check_origin))
+        .layer(middleware::from_fn(origin::check_host))
 }
 
 async fn next(State(slot): State<Arc<ProcessSlot>>) -> Response {

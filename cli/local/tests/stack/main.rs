@@ -6,3 +6,4 @@ mod http_api;
 mod lambda;
 mod streams;
 mod support;
+mod web_pages;
