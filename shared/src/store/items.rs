@@ -26,8 +26,9 @@ pub(super) fn attributes<T: Serialize>(value: &T) -> Result<Item, Error> {
 
 /// The value stored in an item. Attributes that the type does not have are ignored.
 pub(super) fn read<T: DeserializeOwned>(item: impl Into<serde_dynamo::Item>) -> Result<T, Error> {
-    // The error contains no personal data: text types fail with a `Violation`, which names no value.
-    serde_dynamo::from_item(item).map_err(|error| Error::Unreadable(format!("an item could not be read: {error}")))
+    // The deserializer's message is left out, because it may quote a value.
+    let unreadable = |_| Error::Unreadable(format!("an item could not be read as {}", std::any::type_name::<T>()));
+    serde_dynamo::from_item(item).map_err(unreadable)
 }
 
 /// The value stored in an item of a list. `None` for an item that cannot be read, whose id is logged: one broken

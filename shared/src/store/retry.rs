@@ -14,9 +14,9 @@ const RACE_TIME_LIMIT: Duration = Duration::from_secs(8);
 /// How often a write is attempted while other writers win. Forty simultaneous writers of one contact succeed even if
 /// each attempt of all of them has only one winner.
 const MAX_RACES: u32 = 40;
-/// The bounds of the first and of every pause after a lost race: a few times the duration of a write. With longer
-/// pauses, writers that have lost often would wait while new ones overtake them, and would keep losing.
-const RACE_PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(40)];
+/// The bounds of the first and of every pause after a lost race: from the duration of a write to that of forty. With
+/// longer pauses, writers that have lost often would wait while new ones overtake them, and would keep losing.
+const RACE_PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(160)];
 /// How often a throttled request is sent. Callers retry too, and their retries multiply these.
 const MAX_THROTTLED: u32 = 4;
 /// The bounds of the first and of every pause after throttling.
