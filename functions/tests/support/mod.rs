@@ -8,7 +8,8 @@
 //! | `invocation.rs` | events of the event sources, and what invocations return |
 //! | `openapi.rs` | whether an answer is documented in the OpenAPI document |
 //! | `executables.rs` | the functions of the template and their executables |
-//! | `fault_proxy.rs` | a fault-injecting proxy in front of DynamoDB |
+//! | `fault_proxy/` | a fault-injecting proxy in front of DynamoDB |
+//! | `stored.rs` | the items of the contacts table, and whether they agree with each other |
 //! | `sources.rs`, `imports.rs` | the source files of the workspace, and the imports between them |
 //!
 //! Only these files use the crate of the local deployment; tests import its types from here.
@@ -21,6 +22,7 @@ mod invocation;
 mod openapi;
 mod reply;
 pub mod sources;
+pub mod stored;
 
 use carnet_local::{LogLines, Logs, Stack, Store};
 use contacts::access::{Access, TokenRecord, User};

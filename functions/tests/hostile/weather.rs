@@ -1,0 +1,104 @@
+//! Which faults are injected: phases of some hundred requests, in each of which other faults are likely.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::fault_proxy::Fault;
+
+/// Longer than the attempt timeout of the functions' SDK, which is 2 s.
+const LATE: Duration = Duration::from_millis(2_200);
+
+/// The kinds of phases. Each is a probability per thousand of its faults.
+const PHASES: [(u32, &[Fault]); 10] = [
+    (3, &MIXED),
+    (10, &MIXED),
+    (10, &MIXED),
+    (60, &MIXED),
+    (60, &MIXED),
+    (200, &[Fault::Throttled, Fault::ThrottledTransaction]),
+    (150, &[Fault::LostRequest, Fault::LostResponse, Fault::CutResponse, Fault::LostResponse]),
+    (150, &[Fault::InternalError, Fault::InternalErrorAfterwards, Fault::Unavailable]),
+    (400, &[Fault::TransactionConflict]),
+    (600, &[Fault::StaleRead, Fault::StaleRead, Fault::StaleRead, Fault::UnprocessedKeys, Fault::ShortPage(2)]),
+];
+
+const MIXED: [Fault; 14] = [
+    Fault::Throttled,
+    Fault::ThrottledTransaction,
+    Fault::TransactionConflict,
+    Fault::InternalError,
+    Fault::InternalErrorAfterwards,
+    Fault::Unavailable,
+    Fault::UnprocessedKeys,
+    Fault::ShortPage(1),
+    Fault::ShortPage(7),
+    Fault::StaleRead,
+    Fault::LostRequest,
+    Fault::LostResponse,
+    Fault::LostResponse,
+    Fault::CutResponse,
+];
+
+/// How many faults were injected, by kind.
+pub type FaultCounts = Arc<Mutex<BTreeMap<String, u64>>>;
+
+/// Chooses faults from a seed.
+pub struct Weather {
+    random: fastrand::Rng,
+    phase: usize,
+    left: u32,
+    counts: FaultCounts,
+}
+
+impl Weather {
+    pub fn new(seed: u64, counts: FaultCounts) -> Self {
+        Weather { random: fastrand::Rng::with_seed(seed), phase: 0, left: 0, counts }
+    }
+
+    /// The fault of the next request, which has this operation.
+    pub fn next(&mut self, operation: &str) -> Fault {
+        if self.left == 0 {
+            self.phase = self.random.usize(..PHASES.len());
+            self.left = self.random.u32(50..400);
+        }
+        self.left -= 1;
+        // Late requests and responses keep a caller waiting for seconds, so they are rare.
+        let fault = match self.random.u32(..5_000) {
+            0 => Fault::LateRequest(LATE),
+            1 => Fault::LateResponse(LATE),
+            2 => Fault::LateRequest(Duration::from_millis(300)),
+            3 => Fault::LateResponse(Duration::from_millis(300)),
+            _ => self.likely(),
+        };
+        let fault = if fits(fault, operation) { fault } else { Fault::None };
+        if fault != Fault::None {
+            *self.counts.lock().unwrap().entry(name(fault)).or_default() += 1;
+        }
+        fault
+    }
+
+    fn likely(&mut self) -> Fault {
+        let (probability, faults) = PHASES[self.phase];
+        if self.random.u32(..1_000) < probability { faults[self.random.usize(..faults.len())] } else { Fault::None }
+    }
+}
+
+/// Whether DynamoDB can answer a request of this operation in this way.
+fn fits(fault: Fault, operation: &str) -> bool {
+    let writes = matches!(operation, "PutItem" | "UpdateItem" | "TransactWriteItems");
+    match fault {
+        Fault::TransactionConflict => writes,
+        Fault::ThrottledTransaction => operation == "TransactWriteItems",
+        Fault::UnprocessedKeys => operation == "BatchGetItem",
+        Fault::ShortPage(_) => operation == "Query",
+        Fault::StaleRead => !writes,
+        _ => true,
+    }
+}
+
+/// The kind of a fault, without its duration or number of rows.
+fn name(fault: Fault) -> String {
+    let text = format!("{fault:?}");
+    text.split('(').next().unwrap_or_default().to_owned()
+}
