@@ -18,8 +18,8 @@ use super::population::{Person, Population};
 
 /// The functions that take events only, as [`Generator::event`] numbers them.
 const EVENT_FUNCTIONS: [&str; 3] = ["record-message", "record-consent", "set-contact-state"];
-/// The name of the local stack's bus.
-const BUS: &str = "local";
+/// The name of the template's bus in the local stack.
+const BUS: &str = "Bus";
 /// How often a queue delivers a record.
 const MAX_DELIVERIES: usize = 5;
 

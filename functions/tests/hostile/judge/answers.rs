@@ -43,8 +43,7 @@ pub fn check(
     };
     let forgotten = matches!(found, Ok(true));
     if let Err((rule, sentence)) = found {
-        let empty = || Chain { versions: Vec::new(), has_base: false, violations: Vec::new() };
-        let chain = chains.entry(call.contact_id.clone().unwrap_or_default()).or_insert_with(empty);
+        let chain = chains.entry(call.contact_id.clone().unwrap_or_default()).or_default();
         chain.violations.push(Violation { calls: vec![call.clone()], ..Violation::new(rule, sentence) });
     }
     (1, forgotten)

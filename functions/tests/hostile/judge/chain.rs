@@ -20,16 +20,20 @@ pub struct Version {
 }
 
 /// The versions of a contact during an epoch; the first one is the last of the epoch before, if there was one.
+#[derive(Default)]
 pub struct Chain {
     pub versions: Vec<Version>,
     pub has_base: bool,
+    /// The tenant under which the contact is stored.
+    pub tenant_id: Option<String>,
     pub violations: Vec<Violation>,
 }
 
 impl Chain {
     /// Builds the chain from `base`, the writes of the epoch and what is stored after it.
     pub fn build(id: &str, base: Option<&Version>, writes: Vec<Write>, stored: Option<Image>) -> Self {
-        let mut chain = Chain { versions: Vec::new(), has_base: base.is_some(), violations: Vec::new() };
+        let tenant_id = stored.as_ref().map(|stored| stored.tenant_id.clone());
+        let mut chain = Chain { has_base: base.is_some(), tenant_id, ..Chain::default() };
         let mut writes = without_repetitions(writes);
         let Some(stored) = stored else {
             if base.is_none() && writes.iter().all(|write| !write.confirmed) {
@@ -58,14 +62,12 @@ impl Chain {
             versions.push(version(write));
         }
         versions.reverse();
-        if versions.last().is_some_and(|last| last.image != stored) {
-            let last = versions.last().map(|last| last.image.clone());
-            let sentence = format!("stored is {stored:?} instead of {last:?}");
-            chain.violate("what is stored is the last version", sentence, &[]);
-        }
-        if stored.version <= base_version {
+        let last = versions.last().or(base).map(|last| &last.image);
+        if stored.version < base_version {
             let sentence = format!("stored is version {} after version {base_version}: {stored:?}", stored.version);
             chain.violate("nothing older is stored again", sentence, &[]);
+        } else if last.is_some_and(|last| last.version == stored.version && *last != stored) {
+            chain.violate("what is stored is the last version", format!("stored is {stored:?} instead of {last:?}"), &[]);
         }
         for write in writes.iter().filter(|write| write.confirmed) {
             let sentence = format!("the write of version {} was overwritten: {:?}", write.image.version, write.image);
@@ -84,10 +86,9 @@ impl Chain {
     /// Checks what must hold between two versions, whatever the calls. Returns the number of checks.
     pub fn check(&mut self, person: Option<&Person>, population: &Population) -> u64 {
         let mut found = Vec::new();
-        for version in &self.versions {
-            let Image { tenant_id, contact_id, .. } = &version.image;
+        for tenant_id in self.versions.iter().map(|version| &version.image.tenant_id).chain(&self.tenant_id) {
             if person.is_none_or(|person| population.customers[person.customer].id != *tenant_id) {
-                let sentence = format!("contact {contact_id} of tenant {tenant_id} has the id of another number");
+                let sentence = format!("tenant {tenant_id} has a contact with an id of no number, or of another tenant");
                 found.push(("a tenant has one contact for one number", sentence));
             }
         }
