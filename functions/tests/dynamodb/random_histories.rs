@@ -47,9 +47,13 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Throttled),
         1 => Just(Fault::TransactionConflict),
         1 => Just(Fault::ThrottledTransaction),
+        1 => Just(Fault::InternalError),
+        1 => Just(Fault::InternalErrorAfterwards),
+        1 => Just(Fault::Unavailable),
         1 => Just(Fault::UnprocessedKeys),
         1 => Just(Fault::LostRequest),
         1 => Just(Fault::LostResponse),
+        1 => Just(Fault::CutResponse),
     ]
 }
 

@@ -73,18 +73,21 @@ impl Caller {
     }
 
     fn add(&mut self, mark: u64, source: &'static str, operation: Operation, person: &Person) -> &mut Call {
-        let names_contact = match &operation {
-            Operation::Search { .. } | Operation::GetByEmail { .. } | Operation::ListTags | Operation::Me => false,
-            Operation::Refused { .. } => false,
-            _ => true,
-        };
+        let names_none = matches!(
+            operation,
+            Operation::Search { .. }
+                | Operation::GetByEmail { .. }
+                | Operation::ListTags
+                | Operation::Me
+                | Operation::Refused { .. }
+        );
         let now = Instant::now();
         self.calls.push(Call {
             id: mark,
             source,
             operation,
             customer: person.customer,
-            contact_id: names_contact.then(|| person.contact_id.clone()),
+            contact_id: (!names_none).then(|| person.contact_id.clone()),
             began: now,
             ended: now,
             outcome: Outcome::Unknown("not sent".to_owned()),
@@ -113,11 +116,8 @@ impl Caller {
     async fn directly(&mut self, customer: usize) {
         let (url, person, mark) = (self.url().await, self.person(customer), self.mark());
         let kind = self.generator.0.usize(..5);
-        let operation = if kind < 3 {
-            self.generator.event(kind, &person, mark)
-        } else {
-            self.generator.create(&person, mark)
-        };
+        let operation =
+            if kind < 3 { self.generator.event(kind, &person, mark) } else { self.generator.create(&person, mark) };
         let envelope = self.envelope(customer, &operation);
         let client = self.client.clone();
         let call = self.add(mark, "direct", operation, &person);
@@ -205,7 +205,10 @@ impl Caller {
         }
         if !fifo && self.generator.0.u32(..3) == 0 {
             // A standard queue may deliver a record again after it was processed.
-            let again = records.iter().enumerate().map(|(record, Record { body, .. })| sqs_record(&format!("record-{record}"), body, None));
+            let again = records
+                .iter()
+                .enumerate()
+                .map(|(record, Record { body, .. })| sqs_record(&format!("record-{record}"), body, None));
             let event = json!({ "Records": again.collect::<Vec<Value>>() });
             self.client.invoke(&url, EVENT_FUNCTIONS[kind], &event).await;
         }

@@ -117,7 +117,8 @@ impl Client {
 
     /// Sends an event to the bus, which delivers it to the function of that name.
     pub async fn put_event(&self, url: &str, bus: &str, function: &str, detail: &Value) -> bool {
-        let entry = json!({ "EventBusName": bus, "Source": "crm", "DetailType": function, "Detail": detail.to_string() });
+        let entry =
+            json!({ "EventBusName": bus, "Source": "crm", "DetailType": function, "Detail": detail.to_string() });
         let request = self.http.post(url).header("x-amz-target", "AWSEvents.PutEvents");
         let request = request.header("content-type", "application/x-amz-json-1.1");
         let Ok(response) = request.body(json!({ "Entries": [entry] }).to_string()).send().await else { return false };

@@ -92,7 +92,9 @@ async fn main() -> ExitCode {
             _ => None,
         };
         if known.is_none() {
-            eprintln!("{option} is not an option of this test, or has no number; functions/tests/hostile/main.rs lists them");
+            eprintln!(
+                "{option} is not an option of this test, or has no number; functions/tests/hostile/main.rs lists them"
+            );
             return ExitCode::FAILURE;
         }
     }

@@ -26,22 +26,65 @@ pub struct Fields {
 /// One call, or one record of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
-    Create { phone: String, fields: Fields },
-    FlowiqCreate { phone: String, fields: Fields },
-    Update { target: Target, fields: Fields },
-    AddTag { target: Target, tag: String },
-    RemoveTag { target: Target, tag: String },
-    Message { target: Target, message_id: String, occurred_at: String, source: Option<&'static str> },
-    Consent { target: Target, opts_in: bool, occurred_at: String, method: String, source: Option<&'static str> },
-    SetState { target: Target, occurred_at: String, fields: Map<String, Value> },
-    Get { target: Target },
-    GetByEmail { email: String },
-    FlowiqGet { phone: String },
-    Search { criteria: Value },
+    Create {
+        phone: String,
+        fields: Fields,
+    },
+    FlowiqCreate {
+        phone: String,
+        fields: Fields,
+    },
+    Update {
+        target: Target,
+        fields: Fields,
+    },
+    AddTag {
+        target: Target,
+        tag: String,
+    },
+    RemoveTag {
+        target: Target,
+        tag: String,
+    },
+    Message {
+        target: Target,
+        message_id: String,
+        occurred_at: String,
+        source: Option<&'static str>,
+    },
+    Consent {
+        target: Target,
+        opts_in: bool,
+        occurred_at: String,
+        method: String,
+        source: Option<&'static str>,
+    },
+    SetState {
+        target: Target,
+        occurred_at: String,
+        fields: Map<String, Value>,
+    },
+    Get {
+        target: Target,
+    },
+    GetByEmail {
+        email: String,
+    },
+    FlowiqGet {
+        phone: String,
+    },
+    Search {
+        criteria: Value,
+    },
     ListTags,
     Me,
     /// A call that has to be refused with this status and must not change anything: an action, a token and a body.
-    Refused { status: u16, action: &'static str, token: String, body: Value },
+    Refused {
+        status: u16,
+        action: &'static str,
+        token: String,
+        body: Value,
+    },
 }
 
 impl Operation {
@@ -89,8 +132,7 @@ impl Operation {
                 and(by(target), json!({ "tag": tag }))
             }
             Operation::Message { target, message_id, occurred_at, source } => {
-                let fields =
-                    json!({ "message_id": message_id, "direction": "in", "occurred_at": occurred_at, "source": source });
+                let fields = json!({ "message_id": message_id, "direction": "in", "occurred_at": occurred_at, "source": source });
                 and(by(target), fields)
             }
             Operation::Consent { target, opts_in, occurred_at, method, source } => {

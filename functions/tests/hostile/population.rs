@@ -69,12 +69,12 @@ impl Population {
         };
         let orphan_token = "orphan-secret".to_owned();
         issue(&orphan_token, None, None).await;
-        let mut population = Population { customers: Vec::new(), orphan_token, known: HashMap::new(), present: Vec::new() };
+        let mut population =
+            Population { customers: Vec::new(), orphan_token, known: HashMap::new(), present: Vec::new() };
         for number in 0..customers {
             let slug = format!("tenant-{number}");
             let record = TenantRecord::new(&slug, &slug);
-            let [token, limited_token, key] =
-                ["token", "limited", "fiq"].map(|kind| format!("{kind}_secret-{number}"));
+            let [token, limited_token, key] = ["token", "limited", "fiq"].map(|kind| format!("{kind}_secret-{number}"));
             issue(&token, Some(&record), None).await;
             issue(&key, Some(&record), None).await;
             issue(&limited_token, Some(&record), Some(RATE_LIMIT)).await;

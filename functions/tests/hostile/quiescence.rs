@@ -117,7 +117,10 @@ fn matches(state: &State, criteria: &Value) -> bool {
     let tag = criteria["tag"].as_str().is_none_or(|tag| state.tags.iter().any(|stored| stored == tag));
     let email = criteria["email"].is_null() || lower(state.email.as_deref()) == lower(criteria["email"].as_str());
     let query = criteria["query"].as_str().is_none_or(|query| {
-        [Some(&state.phone), state.email.as_ref(), state.name.as_ref()].into_iter().flatten().any(|text| text.contains(query))
+        [Some(&state.phone), state.email.as_ref(), state.name.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|text| text.contains(query))
     });
     tag && email && query
 }

@@ -88,7 +88,11 @@ impl fmt::Display for Counts {
             let each: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
             writeln!(f, "{title}: {total} ({})", each.join(", "))?;
         }
-        writeln!(f, "kills: {} processes of functions, {} deployments", self.killed_functions, self.killed_deployments)?;
+        writeln!(
+            f,
+            "kills: {} processes of functions, {} deployments",
+            self.killed_functions, self.killed_deployments
+        )?;
         writeln!(f, "versions of contacts: {}; change events: {}", self.versions, self.events)?;
         write!(f, "checks: {}; writes not recognised after five others: {}", self.checks, self.forgotten)
     }

@@ -128,7 +128,7 @@ impl Run {
                 calls = &mut callers => break calls.unwrap().concat(),
                 () = sleep(Duration::from_millis(50)) => {}
             }
-            if std::env::var("NOKILL").is_err() && self.marks.load(Ordering::Relaxed) >= next_kill {
+            if self.marks.load(Ordering::Relaxed) >= next_kill {
                 self.kill_something().await;
                 next_kill = self.next_kill();
             }
@@ -183,8 +183,7 @@ impl Run {
         }
         let proxy = self.proxy.clone();
         self.settings.seed = self.random.u64(..);
-        let deployment =
-            Deployment::start(&self.settings, async |engine_url| proxy.set_engine_url(engine_url)).await;
+        let deployment = Deployment::start(&self.settings, async |engine_url| proxy.set_engine_url(engine_url)).await;
         self.url.send_replace(Some(deployment.url.clone()));
         self.deployment = Some(deployment);
         self.counts.killed_deployments += 1;

@@ -23,7 +23,11 @@ const DAMAGES: [Damage; 13] = [
     ("a membership is missing", |partition| partition.remove("tag#"), AGREE),
     ("a membership has an old name", |partition| partition.set("tag#", "name", "old"), AGREE),
     ("a tag is not in the catalogue", |partition| partition.remove("tagdef#"), AGREE),
-    ("a tag is lost", |partition| drop(partition.contact().insert("tags".into(), AttributeValue::L(Vec::new()))), AGREE),
+    (
+        "a tag is lost",
+        |partition| drop(partition.contact().insert("tags".into(), AttributeValue::L(Vec::new()))),
+        AGREE,
+    ),
     ("a search attribute is wrong", |partition| partition.set("contact#", "phone_key", "+1"), AGREE),
     ("an activity time is wrong", |partition| partition.set("contact#", "active_at", "9"), AGREE),
     ("a name is changed", |partition| partition.set("contact#", "name", "other"), LAST),
@@ -107,7 +111,7 @@ pub async fn run(seed: u64) -> bool {
 /// tags that no other contact has or, without one, of any.
 async fn of_a_tagged_contact(tables: &Tables, tenant: &str) -> Vec<Item> {
     let contacts = stored::items(&tables.0, tenant, "contact#").await;
-    let is_tagged = |contact: &&Item| !contact["tags"].as_l().unwrap().is_empty() && text(contact, "name") != "";
+    let is_tagged = |contact: &&Item| !contact["tags"].as_l().unwrap().is_empty() && contact.contains_key("name");
     let contact = contacts.iter().filter(is_tagged).max_by_key(|contact| text(contact, "id")).unwrap().clone();
     let memberships = stored::items(&tables.0, tenant, "tag#").await;
     let own = memberships.into_iter().filter(|membership| text(membership, "id") == text(&contact, "id"));

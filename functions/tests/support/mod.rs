@@ -16,6 +16,7 @@
 
 mod cases;
 mod executables;
+#[allow(dead_code, reason = "shared with the stress test, which uses the rest")]
 mod fault_proxy;
 pub mod imports;
 mod invocation;

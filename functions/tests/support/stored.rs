@@ -84,7 +84,9 @@ pub fn contradictions(contacts: &[Item], memberships: &[Item], definitions: &[It
             }
         }
     }
-    found.extend(expected.into_iter().map(|(key, (id, ..))| (id.to_owned(), format!("the membership {key} is missing"))));
+    found.extend(
+        expected.into_iter().map(|(key, (id, ..))| (id.to_owned(), format!("the membership {key} is missing"))),
+    );
     found
 }
 

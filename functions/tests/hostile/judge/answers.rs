@@ -67,7 +67,8 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
         };
     };
     // Versions that the call may have seen or left.
-    let later = |made: usize| (made..chain.versions.len()).filter(|version| chain.versions[*version].sent <= call.ended);
+    let later =
+        |made: usize| (made..chain.versions.len()).filter(|version| chain.versions[*version].sent <= call.ended);
     let unlike = |version: usize, answer: &Value| {
         let image = &chain.versions[version].image;
         image.state.unlike(&image.contact_id, answer)
@@ -87,7 +88,10 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
             if later(made).any(|version| unlike(version, answer).is_empty()) {
                 return Ok(false);
             }
-            Err((TRUE_ANSWER, format!("version {} differs: {:?}", chain.versions[made].image.version, unlike(made, answer))))
+            Err((
+                TRUE_ANSWER,
+                format!("version {} differs: {:?}", chain.versions[made].image.version, unlike(made, answer)),
+            ))
         }
         (Outcome::Done(None), Some(_)) => Ok(false),
         (Outcome::Unchanged(_) | Outcome::Refused(_), Some(made)) => {
@@ -103,9 +107,14 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
             if chain.current(call.began, call.ended).any(|version| fits(&version)) {
                 return Ok(false);
             }
-            Err((APPLIED, "no version is its effect, and it would have changed every version during the call".to_owned()))
+            Err((
+                APPLIED,
+                "no version is its effect, and it would have changed every version during the call".to_owned(),
+            ))
         }
-        (Outcome::Done(None), None) if chain.current(call.began, call.ended).any(|version| without_effect(&version)) => {
+        (Outcome::Done(None), None)
+            if chain.current(call.began, call.ended).any(|version| without_effect(&version)) =>
+        {
             Ok(false)
         }
         (Outcome::Created(_) | Outcome::Updated(_) | Outcome::Done(_), None) => {
@@ -113,7 +122,11 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
         }
         (Outcome::Refused(given), None) if is_not_found(given) => {
             let needs = crate::caller::needs_contact(&call.operation);
-            if needs && chain.absent(call.began) { Ok(false) } else { Err((TRUE_ANSWER, "the contact existed".to_owned())) }
+            if needs && chain.absent(call.began) {
+                Ok(false)
+            } else {
+                Err((TRUE_ANSWER, "the contact existed".to_owned()))
+            }
         }
         (Outcome::Refused(given), None) if given == "409" || given == "ContactExists" => {
             let exists = chain.versions.first().is_some_and(|first| first.sent <= call.ended);
@@ -162,17 +175,29 @@ fn read(call: &Call, chains: &HashMap<String, Chain>) -> Checked {
 }
 
 /// The version that a row of an index shows: any that was written before the call ended.
-fn shown(call: &Call, row: &Value, chains: &HashMap<String, Chain>, population: &Population) -> Result<Option<usize>, (&'static str, String)> {
+fn shown(
+    call: &Call,
+    row: &Value,
+    chains: &HashMap<String, Chain>,
+    population: &Population,
+) -> Result<Option<usize>, (&'static str, String)> {
     let id = row["id"].as_str().unwrap_or_default();
     if population.known.get(id).is_none_or(|person| person.customer != call.customer) {
         return Err((TENANT, format!("the answer contains {row}")));
     }
     let versions = chains.get(id).map_or(&[][..], |chain| &chain.versions);
-    let shows = |place: &usize| versions[*place].sent <= call.ended && versions[*place].image.state.unlike(id, row).is_empty();
+    let shows =
+        |place: &usize| versions[*place].sent <= call.ended && versions[*place].image.state.unlike(id, row).is_empty();
     Ok((0..versions.len()).find(shows))
 }
 
-fn search(call: &Call, criteria: &Value, rows: &Value, chains: &HashMap<String, Chain>, population: &Population) -> Checked {
+fn search(
+    call: &Call,
+    criteria: &Value,
+    rows: &Value,
+    chains: &HashMap<String, Chain>,
+    population: &Population,
+) -> Checked {
     let rows = rows.as_array().map_or(&[][..], Vec::as_slice);
     for (place, row) in rows.iter().enumerate() {
         if shown(call, row, chains, population)?.is_none() {
@@ -192,7 +217,13 @@ fn search(call: &Call, criteria: &Value, rows: &Value, chains: &HashMap<String, 
     Ok(false)
 }
 
-fn by_email(call: &Call, email: &str, outcome: &Outcome, chains: &HashMap<String, Chain>, population: &Population) -> Checked {
+fn by_email(
+    call: &Call,
+    email: &str,
+    outcome: &Outcome,
+    chains: &HashMap<String, Chain>,
+    population: &Population,
+) -> Checked {
     match outcome {
         // The index may be late, and an empty address is a missing one.
         Outcome::Refused(given) if given == "404" || given == "422" && email.is_empty() => Ok(false),

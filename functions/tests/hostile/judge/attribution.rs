@@ -43,9 +43,9 @@ pub fn attribute(
             by_messages(old.as_ref(), version, calls, &by_message)
         };
         let messages = version.messages.clone();
-        let concerned: Vec<usize> = found.clone().unwrap_or_else(|_| {
-            candidates.iter().copied().filter(|call| under_way(&calls[*call], version)).collect()
-        });
+        let concerned: Vec<usize> = found
+            .clone()
+            .unwrap_or_else(|_| candidates.iter().copied().filter(|call| under_way(&calls[*call], version)).collect());
         let concerned: Vec<&Call> = concerned.iter().map(|call| &calls[*call]).collect();
         if let Some(earlier) = earlier {
             let sentence = format!("one call has written version {earlier} and version {number}");
@@ -69,7 +69,8 @@ pub fn attribute(
         for message in messages {
             let place = (chain.versions[index].image.contact_id.clone(), number);
             if let Some((contact, version)) = counted.insert(message.clone(), place) {
-                let sentence = format!("message {message} is counted in version {number} and before in {version} of {contact}");
+                let sentence =
+                    format!("message {message} is counted in version {number} and before in {version} of {contact}");
                 chain.violate("a message is counted once", sentence, &[]);
             }
         }
@@ -95,7 +96,8 @@ fn by_messages(
     for call in &found {
         state = calls[*call].operation.apply(state.as_ref());
     }
-    if state.is_some_and(|state| is_state(state, version)) && found.iter().all(|call| under_way(&calls[*call], version)) {
+    if state.is_some_and(|state| is_state(state, version)) && found.iter().all(|call| under_way(&calls[*call], version))
+    {
         Ok(found)
     } else {
         Err(format!("version {number} is not the effect of the messages that it counts: {:?}", version.messages))

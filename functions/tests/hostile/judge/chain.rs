@@ -51,9 +51,11 @@ impl Chain {
         let base_version = base.map_or(0, |base| base.image.version);
         let (mut versions, mut wanted) = (Vec::new(), stored.write_ids.clone());
         for number in (base_version + 1..=stored.version).rev() {
-            let has_id = |write: &Write| write.image.version == number && write.image.write_ids.first() == wanted.first();
+            let has_id =
+                |write: &Write| write.image.version == number && write.image.write_ids.first() == wanted.first();
             let Some(place) = writes.iter().position(has_id) else {
-                let sentence = format!("version {number} is stored, or followed, but DynamoDB has not executed its write");
+                let sentence =
+                    format!("version {number} is stored, or followed, but DynamoDB has not executed its write");
                 chain.violate("every version was written by a recorded write", sentence, &[]);
                 break;
             };
@@ -67,7 +69,11 @@ impl Chain {
             let sentence = format!("stored is version {} after version {base_version}: {stored:?}", stored.version);
             chain.violate("nothing older is stored again", sentence, &[]);
         } else if last.is_some_and(|last| last.version == stored.version && *last != stored) {
-            chain.violate("what is stored is the last version", format!("stored is {stored:?} instead of {last:?}"), &[]);
+            chain.violate(
+                "what is stored is the last version",
+                format!("stored is {stored:?} instead of {last:?}"),
+                &[],
+            );
         }
         for write in writes.iter().filter(|write| write.confirmed) {
             let sentence = format!("the write of version {} was overwritten: {:?}", write.image.version, write.image);
@@ -88,7 +94,8 @@ impl Chain {
         let mut found = Vec::new();
         for tenant_id in self.versions.iter().map(|version| &version.image.tenant_id).chain(&self.tenant_id) {
             if person.is_none_or(|person| population.customers[person.customer].id != *tenant_id) {
-                let sentence = format!("tenant {tenant_id} has a contact with an id of no number, or of another tenant");
+                let sentence =
+                    format!("tenant {tenant_id} has a contact with an id of no number, or of another tenant");
                 found.push(("a tenant has one contact for one number", sentence));
             }
         }
@@ -100,7 +107,10 @@ impl Chain {
                 found.push(("versions are consecutive", format!("version {number} follows {}", old.image.version)));
             }
             if old.sent > new.answered {
-                found.push(("versions are in the order of time", format!("version {number} is older than the one before")));
+                found.push((
+                    "versions are in the order of time",
+                    format!("version {number} is older than the one before"),
+                ));
             }
             let fixed = [&before.phone, &before.source, &before.created_at];
             if fixed != [&after.phone, &after.source, &after.created_at] {

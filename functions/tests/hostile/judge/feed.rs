@@ -20,9 +20,10 @@ pub fn check(events: &[Value], chains: &mut HashMap<String, Chain>, population: 
         let id = detail["contact_id"].as_str().unwrap_or_default().to_owned();
         let Some(chain) = chains.get_mut(&id) else { continue };
         let number = detail["version"].as_u64().unwrap_or_default();
-        let is_tenant = population.known.get(&id).is_some_and(|person| {
-            detail["tenant_id"].as_str() == Some(&population.customers[person.customer].id)
-        });
+        let is_tenant = population
+            .known
+            .get(&id)
+            .is_some_and(|person| detail["tenant_id"].as_str() == Some(&population.customers[person.customer].id));
         if !is_tenant || number > chain.versions.last().map_or(0, |last| last.image.version) {
             chain.violate("only changes are published", format!("the event is about no version: {event}"), &[]);
             continue;

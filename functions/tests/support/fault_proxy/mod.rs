@@ -18,6 +18,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -273,7 +274,7 @@ async fn forward(
         answer["UnprocessedKeys"] = keys;
         response = answer.to_string();
     }
-    let units = consumed_units(&serde_json::from_str(&response).unwrap_or_default());
+    let units = consumed_units(&response);
     proxied.forwarded.lock().unwrap().push(ForwardedRequest { operation, units });
     if can_be_stale && status.is_success() {
         let mut earlier = proxied.earlier.lock().unwrap();
@@ -307,9 +308,17 @@ fn split_keys(request: &mut Value) -> Option<Value> {
     (!unprocessed.is_empty()).then(|| json!({ table: { "Keys": unprocessed, "ConsistentRead": consistent } }))
 }
 
-fn consumed_units(response: &Value) -> f64 {
+/// The part of a response that says what it cost.
+#[derive(Deserialize, Default)]
+struct Cost {
+    #[serde(rename = "ConsumedCapacity", default)]
+    consumed: Value,
+}
+
+fn consumed_units(response: &str) -> f64 {
+    let cost: Cost = serde_json::from_str(response).unwrap_or_default();
     let units = |table: &Value| table["CapacityUnits"].as_f64().unwrap_or(0.0);
-    match &response["ConsumedCapacity"] {
+    match &cost.consumed {
         Value::Array(tables) => tables.iter().map(units).sum(),
         table => units(table),
     }
