@@ -80,7 +80,9 @@ async fn history(bundle: &Bundle, proxy: &FaultProxy, token: &str, writers: &[Ve
     let record = contacts::model::TenantRecord::new(token, token);
     bundle.access.issue(token, &crate::support::token_record(Some(record), None)).await.unwrap();
     let tenant = &bundle.tenant(token).await;
-    let lost = if writers.len() == 1 { 0 } else { faults.iter().filter(|f| **f == Fault::LostResponse).count() };
+    let is_lost =
+        |fault: &&Fault| matches!(fault, Fault::LostResponse | Fault::CutResponse | Fault::InternalErrorAfterwards);
+    let lost = if writers.len() == 1 { 0 } else { faults.iter().filter(is_lost).count() };
     let lost = lost as u64;
     let mut faults = faults.into_iter();
     proxy.inject(move |_| faults.next().unwrap_or(Fault::None));

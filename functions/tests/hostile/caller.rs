@@ -67,6 +67,10 @@ impl Caller {
 
     fn person(&mut self, customer: usize) -> Person {
         let persons = &self.population.present[customer];
+        if self.population.is_crowded && self.generator.0.u32(..10) < 7 {
+            // A new one.
+            return persons[persons.len() - 1].clone();
+        }
         // The first ones are named more often than the others.
         let index = self.generator.0.usize(..persons.len()).min(self.generator.0.usize(..persons.len()));
         persons[index].clone()

@@ -13,7 +13,7 @@ const LASTING: usize = 5;
 const FRESH: usize = 7;
 
 /// The numbers of calls in any 60 s that the limited token of a tenant has.
-const RATE_LIMIT: u32 = 40;
+const RATE_LIMIT: u32 = 10;
 
 /// A tenant and its credentials.
 pub struct Customer {
@@ -45,6 +45,8 @@ pub struct Population {
     pub known: HashMap<String, Person>,
     /// By customer: the persons of this epoch.
     pub present: Vec<Vec<Person>>,
+    /// Whether most calls of this epoch are about one person of each customer.
+    pub is_crowded: bool,
 }
 
 /// The SDK's configuration for the engine.
@@ -69,8 +71,13 @@ impl Population {
         };
         let orphan_token = "orphan-secret".to_owned();
         issue(&orphan_token, None, None).await;
-        let mut population =
-            Population { customers: Vec::new(), orphan_token, known: HashMap::new(), present: Vec::new() };
+        let mut population = Population {
+            customers: Vec::new(),
+            orphan_token,
+            known: HashMap::new(),
+            present: Vec::new(),
+            is_crowded: false,
+        };
         for number in 0..customers {
             let slug = format!("tenant-{number}");
             let record = TenantRecord::new(&slug, &slug);
@@ -87,6 +94,7 @@ impl Population {
 
     /// Chooses the persons of an epoch: the lasting ones, and new ones.
     pub fn begin_epoch(&mut self, epoch: usize) {
+        self.is_crowded = epoch % 3 == 2;
         let fresh = LASTING + epoch * FRESH;
         let numbers: Vec<usize> = (0..LASTING).chain(fresh..fresh + FRESH).collect();
         self.present.clear();

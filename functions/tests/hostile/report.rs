@@ -66,6 +66,12 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// How many calls failed because the process of their function had ended.
+    pub fn ended_processes(&self) -> u64 {
+        let outcomes = ["unknown: the process ended", "unknown: Runtime.ExitError"];
+        outcomes.iter().filter_map(|outcome| self.outcomes.get(*outcome)).sum()
+    }
+
     pub fn add(&mut self, call: &Call) {
         *self.calls.entry(format!("{} {}", call.operation.function(), call.source)).or_default() += 1;
         let outcome = match &call.outcome {

@@ -1,7 +1,7 @@
 //! A run: epochs of concurrent calls with faults and kills. After each epoch everything comes to rest and is judged.
 
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -27,6 +27,8 @@ use super::weather::{FaultCounts, Weather};
 /// How many calls an epoch has at least.
 const EPOCH: usize = 2_500;
 const CUSTOMERS: usize = 3;
+/// After how many calls a line is printed.
+const PROGRESS: usize = 10_000;
 
 /// How long a run goes on, and with what.
 #[derive(Debug, Clone)]
@@ -104,12 +106,19 @@ impl Run {
         loop {
             let (calls, violations) = self.epoch().await;
             done += calls;
+            if done / PROGRESS > (done - calls) / PROGRESS {
+                println!(
+                    "{done} calls, {} versions, {:.0} s",
+                    self.counts.versions,
+                    self.start.elapsed().as_secs_f64()
+                );
+            }
             if !violations.is_empty() {
                 return violations;
             }
             let minutes = self.start.elapsed().as_secs() / 60;
             if self.plan.minutes.map_or(done >= self.plan.calls, |limit| minutes >= limit) {
-                return self.check_log();
+                return self.check_run();
             }
         }
     }
@@ -242,20 +251,24 @@ impl Run {
         lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
     }
 
-    /// Personal data and panics in the log.
-    fn check_log(&self) -> Vec<Violation> {
-        let log = fs::read_to_string(&self.settings.log).unwrap_or_default();
+    /// What the whole run must not have done: end processes by itself, panic, or log personal data.
+    fn check_run(&self) -> Vec<Violation> {
         // Long enough beginnings of the phone numbers, so that times and ids do not contain them.
         let numbers = ["55119800", "55118000", "52155000", "52550000", "54911000", "54110000", "14155550"];
-        let personal = [NAME_MARK, "@example.com", "secret"].into_iter().chain(numbers);
-        let personal: Vec<&str> = personal.collect();
+        let personal: Vec<&str> = [NAME_MARK, "@example.com", "secret"].into_iter().chain(numbers).collect();
         let mut violations = Vec::new();
-        for line in log.lines() {
+        let ended = self.counts.ended_processes();
+        if ended > self.counts.killed_functions {
+            let sentence =
+                format!("{ended} calls lost their process, but {} were killed", self.counts.killed_functions);
+            violations.push(Violation::new("a process ends only when it is killed", sentence));
+        }
+        for line in BufReader::new(File::open(&self.settings.log).unwrap()).lines().map_while(Result::ok) {
             if let Some(word) = personal.iter().find(|word| line.contains(**word)) {
                 violations.push(Violation::new("logs contain no personal data", format!("{word}: {line}")));
             }
             if line.contains("panicked") {
-                violations.push(Violation::new("nothing panics", line.to_owned()));
+                violations.push(Violation::new("nothing panics", line));
             }
         }
         violations

@@ -20,10 +20,10 @@ const PHASES: [(u32, &[Fault]); 10] = [
     (150, &[Fault::LostRequest, Fault::LostResponse, Fault::CutResponse, Fault::LostResponse]),
     (150, &[Fault::InternalError, Fault::InternalErrorAfterwards, Fault::Unavailable]),
     (400, &[Fault::TransactionConflict]),
-    (600, &[Fault::StaleRead, Fault::StaleRead, Fault::StaleRead, Fault::UnprocessedKeys, Fault::ShortPage(2)]),
+    (600, &[Fault::StaleRead, Fault::StaleRead, Fault::StaleRows, Fault::UnprocessedKeys, Fault::ShortPage(2)]),
 ];
 
-const MIXED: [Fault; 14] = [
+const MIXED: [Fault; 15] = [
     Fault::Throttled,
     Fault::ThrottledTransaction,
     Fault::TransactionConflict,
@@ -34,6 +34,7 @@ const MIXED: [Fault; 14] = [
     Fault::ShortPage(1),
     Fault::ShortPage(7),
     Fault::StaleRead,
+    Fault::StaleRows,
     Fault::LostRequest,
     Fault::LostResponse,
     Fault::LostResponse,
@@ -91,7 +92,7 @@ fn fits(fault: Fault, operation: &str) -> bool {
         Fault::TransactionConflict => writes,
         Fault::ThrottledTransaction => operation == "TransactWriteItems",
         Fault::UnprocessedKeys => operation == "BatchGetItem",
-        Fault::ShortPage(_) => operation == "Query",
+        Fault::ShortPage(_) | Fault::StaleRows => operation == "Query",
         Fault::StaleRead => !writes,
         _ => true,
     }

@@ -51,6 +51,8 @@ pub enum Fault {
     ShortPage(u32),
     /// Answers an eventually consistent read with an earlier response to the same request, if there is one.
     StaleRead,
+    /// Answers a Query of an index with a page on which each row is as on an earlier page or as it is now.
+    StaleRows,
     /// Does not forward the request and never answers. The connection stays open.
     HeldRequest,
     /// Does not forward the request, and closes the connection.
@@ -263,7 +265,7 @@ async fn forward(
     let sent = Instant::now();
     let answer = send(proxied, headers, request.to_string()).await;
     let (status, answered) = (answer.as_ref().map(|(status, _)| *status), Instant::now());
-    let can_be_stale = stale::can_be_stale(&operation, &request);
+    let (can_be_stale, is_query) = (stale::can_be_stale(&operation, &request), operation == "Query");
     let observe = proxied.observe.lock().unwrap().clone();
     if let Some(observe) = observe {
         observe(Exchange { operation: operation.clone(), request, sent, answered, status });
@@ -280,6 +282,11 @@ async fn forward(
         let mut earlier = proxied.earlier.lock().unwrap();
         match earlier.of(&text).filter(|_| fault == Fault::StaleRead) {
             Some(stale) => response = stale,
+            None if fault == Fault::StaleRows => {
+                let mixed = earlier.of(&text).filter(|_| is_query);
+                let mixed = mixed.and_then(|earlier| stale::mixed_page(&earlier, &response, fastrand::bool));
+                response = mixed.unwrap_or(response);
+            }
             None => earlier.remember(text, response.clone()),
         }
     }
