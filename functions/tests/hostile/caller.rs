@@ -9,15 +9,16 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::client::{Client, Invocation};
+use super::client::{Client, Invocation, contact_of};
 use super::generate::Generator;
 use super::history::{Call, Outcome};
 use super::invocation::{eventbridge_event, sqs_record};
 use super::operation::{Operation, Target};
 use super::population::{Person, Population};
 
-/// The functions that take events only, as [`Generator::event`] numbers them.
-const EVENT_FUNCTIONS: [&str; 3] = ["record-message", "record-consent", "set-contact-state"];
+/// The functions that take batches here: those that take events only, as [`Generator::event`] numbers them, and one of
+/// the others.
+const EVENT_FUNCTIONS: [&str; 4] = ["record-message", "record-consent", "set-contact-state", "create-contact"];
 /// The name of the template's bus in the local stack.
 const BUS: &str = "Bus";
 /// How often a queue delivers a record.
@@ -119,14 +120,23 @@ impl Caller {
 
     async fn directly(&mut self, customer: usize) {
         let (url, person, mark) = (self.url().await, self.person(customer), self.mark());
-        let kind = self.generator.0.usize(..5);
-        let operation =
-            if kind < 3 { self.generator.event(kind, &person, mark) } else { self.generator.create(&person, mark) };
+        let kind = self.generator.0.usize(..6);
+        let population = Arc::clone(&self.population);
+        let operation = match kind {
+            0..3 => self.generator.event(kind, &person, mark),
+            _ => self.generator.call(&population, &person, mark),
+        };
+        // These are about tokens, which events do not have.
+        let operation = match operation {
+            Operation::Me | Operation::Refused { .. } => self.generator.create(&person, mark),
+            other => other,
+        };
         let envelope = self.envelope(customer, &operation);
         let client = self.client.clone();
         let call = self.add(mark, "direct", operation, &person);
         call.outcome = match client.invoke(&url, call.operation.function(), &envelope).await {
-            Invocation::Answered(answer) => Outcome::Done(Some(answer)),
+            Invocation::Answered(answer) if call.operation.writes() => Outcome::Done(Some(contact_of(answer))),
+            Invocation::Answered(answer) => Outcome::Read(contact_of(answer)),
             Invocation::Failed(error) => failed(&error),
             Invocation::Lost => Outcome::Unknown("no response".to_owned()),
         };
@@ -170,21 +180,26 @@ impl Caller {
     /// persons of a FIFO batch are message groups or share one.
     async fn by_queue(&mut self, customer: usize, fifo: bool) {
         let url = self.url().await;
-        let kind = [0, 0, 0, 1, 2][self.generator.0.usize(..5)];
+        let kind = [0, 0, 0, 0, 1, 1, 2, 2, 3][self.generator.0.usize(..9)];
+        // An upsert that is delivered again would overwrite later values, so it is delivered once.
+        let deliveries = if kind == 3 { 1 } else { MAX_DELIVERIES };
         let persons: Vec<Person> = (0..self.generator.0.usize(1..4)).map(|_| self.person(customer)).collect();
         let first = self.calls.len();
         let mut records = Vec::new();
         let groups = self.mark();
         for place in 0..self.generator.0.usize(1..=10) {
             let (person, mark) = (persons[self.generator.0.usize(..persons.len())].clone(), self.mark());
-            let operation = self.generator.event(kind, &person, mark);
+            let operation = match kind {
+                3 => self.generator.create(&person, mark),
+                _ => self.generator.event(kind, &person, mark),
+            };
             let body = self.envelope(customer, &operation).to_string();
             let call = self.add(mark, if fifo { "fifo" } else { "sqs" }, operation, &person);
             call.place = fifo.then_some((groups, place));
             records.push(Record { index: first + place, body });
         }
         let mut waiting: Vec<usize> = (0..records.len()).collect();
-        for _ in 0..MAX_DELIVERIES {
+        for _ in 0..deliveries {
             let group = fifo.then(|| format!("group-{groups}"));
             let batch: Vec<Value> = waiting
                 .iter()
@@ -207,7 +222,7 @@ impl Caller {
                 break;
             }
         }
-        if !fifo && self.generator.0.u32(..3) == 0 {
+        if !fifo && deliveries > 1 && self.generator.0.u32(..3) == 0 {
             // A standard queue may deliver a record again after it was processed.
             let again = records
                 .iter()

@@ -17,6 +17,11 @@ const PROCESS_ENDED: &str = r#"{"message":"Internal Server Error"}"#;
 /// Violations that are found while a run goes on.
 pub type Violations = Arc<Mutex<Vec<Violation>>>;
 
+/// The contact of an answer in FlowIQ's format; any other answer as it is.
+pub fn contact_of(mut answer: Value) -> Value {
+    if answer["contact"].is_object() { answer["contact"].take() } else { answer }
+}
+
 /// A client of a deployment.
 #[derive(Clone)]
 pub struct Client {
@@ -70,12 +75,11 @@ impl Client {
     fn outcome(&self, operation: &Operation, status: u16, headers: &HeaderMap, body: &str) -> Outcome {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let json = || serde_json::from_str(body).unwrap_or_default();
-        let answer = |json: Value| if json["contact"].is_object() { json["contact"].clone() } else { json };
         match (status, header("x-contact-outcome")) {
-            (200 | 201, Some("created")) => Outcome::Created(answer(json())),
-            (200 | 201, Some("updated")) => Outcome::Updated(answer(json())),
-            (200 | 201, Some("unchanged")) => Outcome::Unchanged(answer(json())),
-            (200, None) if !operation.writes() => Outcome::Read(answer(json())),
+            (200 | 201, Some("created")) => Outcome::Created(contact_of(json())),
+            (200 | 201, Some("updated")) => Outcome::Updated(contact_of(json())),
+            (200 | 201, Some("unchanged")) => Outcome::Unchanged(contact_of(json())),
+            (200, None) if !operation.writes() => Outcome::Read(contact_of(json())),
             (400..500, _) => Outcome::Refused(status.to_string()),
             (503, _) if header("retry-after").is_some() => Outcome::Unknown("503".to_owned()),
             (500, _) if body == PROCESS_ENDED => Outcome::Unknown("the process ended".to_owned()),

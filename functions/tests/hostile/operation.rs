@@ -148,7 +148,8 @@ impl Operation {
             Operation::GetByEmail { email } => json!({ "email": email }),
             Operation::Search { criteria } => criteria.clone(),
             Operation::Refused { body, .. } => body.clone(),
-            Operation::FlowiqGet { .. } | Operation::ListTags | Operation::Me => json!({}),
+            Operation::FlowiqGet { phone } => json!({ "phone_number": phone }),
+            Operation::ListTags | Operation::Me => json!({}),
         }
     }
 

@@ -9,18 +9,24 @@ use super::fault_proxy::Fault;
 /// Longer than the attempt timeout of the functions' SDK, which is 2 s.
 const LATE: Duration = Duration::from_millis(2_200);
 
-/// The kinds of phases. Each is a probability per thousand of its faults.
-const PHASES: [(u32, &[Fault]); 10] = [
-    (3, &MIXED),
-    (10, &MIXED),
-    (10, &MIXED),
-    (60, &MIXED),
-    (60, &MIXED),
-    (200, &[Fault::Throttled, Fault::ThrottledTransaction]),
-    (150, &[Fault::LostRequest, Fault::LostResponse, Fault::CutResponse, Fault::LostResponse]),
-    (150, &[Fault::InternalError, Fault::InternalErrorAfterwards, Fault::Unavailable]),
-    (400, &[Fault::TransactionConflict]),
-    (600, &[Fault::StaleRead, Fault::StaleRead, Fault::StaleRows, Fault::UnprocessedKeys, Fault::ShortPage(2)]),
+/// How long a phase is in requests, how many of a thousand requests have a fault, and which.
+type Phase = (std::ops::Range<u32>, u32, &'static [Fault]);
+
+const PHASES: [Phase; 13] = [
+    (50..400, 3, &MIXED),
+    (50..400, 10, &MIXED),
+    (50..400, 10, &MIXED),
+    (50..400, 60, &MIXED),
+    (50..400, 60, &MIXED),
+    (50..400, 200, &[Fault::Throttled, Fault::ThrottledTransaction]),
+    (50..400, 150, &[Fault::LostRequest, Fault::LostResponse, Fault::CutResponse]),
+    (50..400, 150, &[Fault::InternalError, Fault::InternalErrorAfterwards, Fault::Unavailable]),
+    (50..400, 400, &[Fault::TransactionConflict]),
+    (50..400, 600, &[Fault::StaleRead, Fault::StaleRows, Fault::UnprocessedKeys, Fault::ShortPage(2)]),
+    // Outages, which outlast the retries of most calls.
+    (20..120, 970, &[Fault::Throttled, Fault::ThrottledTransaction]),
+    (20..120, 970, &[Fault::InternalError, Fault::Unavailable, Fault::LostRequest]),
+    (20..120, 970, &[Fault::InternalErrorAfterwards, Fault::LostResponse, Fault::CutResponse]),
 ];
 
 const MIXED: [Fault; 15] = [
@@ -61,7 +67,7 @@ impl Weather {
     pub fn next(&mut self, operation: &str) -> Fault {
         if self.left == 0 {
             self.phase = self.random.usize(..PHASES.len());
-            self.left = self.random.u32(50..400);
+            self.left = self.random.u32(PHASES[self.phase].0.clone());
         }
         self.left -= 1;
         // Late requests and responses keep a caller waiting for seconds, so they are rare.
@@ -80,8 +86,8 @@ impl Weather {
     }
 
     fn likely(&mut self) -> Fault {
-        let (probability, faults) = PHASES[self.phase];
-        if self.random.u32(..1_000) < probability { faults[self.random.usize(..faults.len())] } else { Fault::None }
+        let (_, probability, faults) = &PHASES[self.phase];
+        if self.random.u32(..1_000) < *probability { faults[self.random.usize(..faults.len())] } else { Fault::None }
     }
 }
 

@@ -226,7 +226,8 @@ fn by_email(
 ) -> Checked {
     match outcome {
         // The index may be late, and an empty address is a missing one.
-        Outcome::Refused(given) if given == "404" || given == "422" && email.is_empty() => Ok(false),
+        Outcome::Refused(given) if is_not_found(given) => Ok(false),
+        Outcome::Refused(given) if email.is_empty() && (given == "422" || given == "ValidationFailed") => Ok(false),
         Outcome::Read(contact) => {
             if contact["email"].as_str().map(str::to_lowercase) != Some(email.to_lowercase()) {
                 return Err(("a search returns what matches", format!("{email} does not match {contact}")));
