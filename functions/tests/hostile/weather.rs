@@ -94,6 +94,10 @@ impl Weather {
 /// Whether DynamoDB can answer a request of this operation in this way.
 fn fits(fault: Fault, operation: &str) -> bool {
     let writes = matches!(operation, "PutItem" | "UpdateItem" | "TransactWriteItems");
+    if !writes && !matches!(operation, "GetItem" | "BatchGetItem" | "Query") {
+        // The deployment is starting.
+        return false;
+    }
     match fault {
         Fault::TransactionConflict => writes,
         Fault::ThrottledTransaction => operation == "TransactWriteItems",
