@@ -179,7 +179,6 @@ impl Caller {
     /// Delivers a batch of a queue until every record is processed, and some of the processed records once more. The
     /// persons of a FIFO batch are message groups or share one.
     async fn by_queue(&mut self, customer: usize, fifo: bool) {
-        let url = self.url().await;
         let kind = [0, 0, 0, 0, 1, 1, 2, 2, 3][self.generator.0.usize(..9)];
         // An upsert that is delivered again would overwrite later values, so it is delivered once.
         let deliveries = if kind == 3 { 1 } else { MAX_DELIVERIES };
@@ -205,6 +204,8 @@ impl Caller {
                 .iter()
                 .map(|record| sqs_record(&format!("record-{record}"), &records[*record].body, group.as_deref()))
                 .collect();
+            // After a kill, the deployment has another address.
+            let url = self.url().await;
             let invocation = self.client.invoke(&url, EVENT_FUNCTIONS[kind], &json!({ "Records": batch })).await;
             let failed = failed_records(&invocation);
             let now = Instant::now();
@@ -229,6 +230,7 @@ impl Caller {
                 .enumerate()
                 .map(|(record, Record { body, .. })| sqs_record(&format!("record-{record}"), body, None));
             let event = json!({ "Records": again.collect::<Vec<Value>>() });
+            let url = self.url().await;
             self.client.invoke(&url, EVENT_FUNCTIONS[kind], &event).await;
         }
     }
