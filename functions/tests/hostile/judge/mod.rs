@@ -18,7 +18,7 @@ mod chain;
 mod feed;
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -28,6 +28,11 @@ use super::history::{Call, Write};
 use super::population::Population;
 use super::report::{Violation, seconds};
 use super::state::Image;
+
+/// A violation lists versions that were written at most this long before or after its calls,
+const NEAR: Duration = Duration::from_millis(500);
+/// and at most so many.
+const MAX_VERSIONS: usize = 6;
 
 /// What the judge remembers between epochs.
 pub struct Judge {
@@ -65,8 +70,7 @@ impl Judge {
         for write in writes {
             writes_of.entry(write.image.contact_id.clone()).or_default().push(write);
         }
-        let mut stored: HashMap<String, Image> =
-            stored.into_iter().map(|image| (image.contact_id.clone(), image)).collect();
+        let mut stored = by_id(stored, &mut violations);
         let mut ids: Vec<String> = writes_of.keys().chain(self.last.keys()).chain(stored.keys()).cloned().collect();
         ids.sort();
         ids.dedup();
@@ -83,11 +87,10 @@ impl Judge {
             self.checks += attribution::attribute(&mut chain, &calls, of_contact, &mut self.counted);
             chains.insert(id, chain);
         }
-        for (index, call) in calls.iter().enumerate() {
+        for index in 0..calls.len() {
             let (checks, forgotten) = answers::check(index, &calls, &mut chains, population);
             self.checks += checks;
             self.forgotten += u64::from(forgotten);
-            let _ = call;
         }
         attribution::check_fifo(&calls, &mut chains);
         self.checks += feed::check(&events, &mut chains, population);
@@ -95,9 +98,11 @@ impl Judge {
             self.versions += chain.versions.len().saturating_sub(usize::from(self.last.contains_key(&id))) as u64;
             for mut violation in chain.violations {
                 violation.contact_id = Some(id.clone());
-                let near = |version: &&Version| version_is_near(version, &violation, &calls);
-                violation.versions =
-                    chain.versions.iter().filter(near).take(6).map(|version| self.describe(version, &calls)).collect();
+                let near = chain.versions.iter().rev().filter(|version| is_near(version, &violation));
+                let mut near: Vec<String> =
+                    near.take(MAX_VERSIONS).map(|version| self.describe(version, &calls)).collect();
+                near.reverse();
+                violation.versions = near;
                 violations.push(violation);
             }
             if let Some(last) = chain.versions.last() {
@@ -115,12 +120,20 @@ impl Judge {
     }
 }
 
+/// The stored contacts by id.
+fn by_id(stored: Vec<Image>, violations: &mut Vec<Violation>) -> HashMap<String, Image> {
+    let mut by_id = HashMap::new();
+    for image in stored {
+        if let Some(Image { contact_id, tenant_id, .. }) = by_id.insert(image.contact_id.clone(), image) {
+            let sentence = format!("{contact_id} is stored for tenant {tenant_id} and for another one");
+            violations.push(Violation::new("a tenant has one contact for one number", sentence));
+        }
+    }
+    by_id
+}
+
 /// Whether a version was written around the calls of a violation.
-fn version_is_near(version: &Version, violation: &Violation, _: &[Call]) -> bool {
-    let second = std::time::Duration::from_millis(500);
-    violation.calls.is_empty()
-        || violation
-            .calls
-            .iter()
-            .any(|call| version.sent <= call.ended + second && version.answered + second >= call.began)
+fn is_near(version: &Version, violation: &Violation) -> bool {
+    let is_around = |call: &Call| version.sent <= call.ended + NEAR && version.answered + NEAR >= call.began;
+    violation.calls.is_empty() || violation.calls.iter().any(is_around)
 }

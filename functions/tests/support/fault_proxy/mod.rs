@@ -306,12 +306,13 @@ async fn send(proxied: &Proxied, headers: &HeaderMap, body: String) -> Option<(S
     Some((response.status(), response.text().await.ok()?))
 }
 
-/// Removes half of the keys from a BatchGetItem and returns them in the form of UnprocessedKeys.
+/// Removes the first half of the keys from a BatchGetItem and returns them in the form of UnprocessedKeys.
 fn split_keys(request: &mut Value) -> Option<Value> {
     let (table, wanted) = request["RequestItems"].as_object_mut()?.iter_mut().next()?;
     let consistent = wanted["ConsistentRead"].clone();
     let keys = wanted["Keys"].as_array_mut()?;
-    let unprocessed = keys.split_off(keys.len().div_ceil(2));
+    let processed = keys.split_off(keys.len() / 2);
+    let unprocessed = std::mem::replace(keys, processed);
     (!unprocessed.is_empty()).then(|| json!({ table: { "Keys": unprocessed, "ConsistentRead": consistent } }))
 }
 
