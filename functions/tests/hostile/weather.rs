@@ -71,7 +71,7 @@ impl Weather {
         }
         self.left -= 1;
         // Late requests and responses keep a caller waiting for seconds, so they are rare.
-        let fault = match self.random.u32(..5_000) {
+        let fault = match self.random.u32(..1_500) {
             0 => Fault::LateRequest(LATE),
             1 => Fault::LateResponse(LATE),
             2 => Fault::LateRequest(Duration::from_millis(300)),
