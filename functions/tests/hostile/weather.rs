@@ -22,7 +22,7 @@ const PHASES: [Phase; 13] = [
     (50..400, 150, &[Fault::LostRequest, Fault::LostResponse, Fault::CutResponse]),
     (50..400, 150, &[Fault::InternalError, Fault::InternalErrorAfterwards, Fault::Unavailable]),
     (50..400, 400, &[Fault::TransactionConflict]),
-    (50..400, 600, &[Fault::StaleRead, Fault::StaleRows, Fault::UnprocessedKeys, Fault::ShortPage(2)]),
+    (50..400, 600, &[Fault::StaleRead, Fault::StaleRows(0), Fault::UnprocessedKeys, Fault::ShortPage(2)]),
     // Outages, which outlast the retries of most calls.
     (20..120, 970, &[Fault::Throttled, Fault::ThrottledTransaction]),
     (20..120, 970, &[Fault::InternalError, Fault::Unavailable, Fault::LostRequest]),
@@ -40,7 +40,7 @@ const MIXED: [Fault; 15] = [
     Fault::ShortPage(1),
     Fault::ShortPage(7),
     Fault::StaleRead,
-    Fault::StaleRows,
+    Fault::StaleRows(0),
     Fault::LostRequest,
     Fault::LostResponse,
     Fault::LostResponse,
@@ -78,7 +78,11 @@ impl Weather {
             3 => Fault::LateResponse(Duration::from_millis(300)),
             _ => self.likely(),
         };
-        let fault = if fits(fault, operation) { fault } else { Fault::None };
+        let fault = match fault {
+            _ if !fits(fault, operation) => Fault::None,
+            Fault::StaleRows(_) => Fault::StaleRows(self.random.u64(..)),
+            fault => fault,
+        };
         if fault != Fault::None {
             *self.counts.lock().unwrap().entry(name(fault)).or_default() += 1;
         }
@@ -102,7 +106,7 @@ fn fits(fault: Fault, operation: &str) -> bool {
         Fault::TransactionConflict => writes,
         Fault::ThrottledTransaction => operation == "TransactWriteItems",
         Fault::UnprocessedKeys => operation == "BatchGetItem",
-        Fault::ShortPage(_) | Fault::StaleRows => operation == "Query",
+        Fault::ShortPage(_) | Fault::StaleRows(_) => operation == "Query",
         Fault::StaleRead => !writes,
         _ => true,
     }

@@ -51,8 +51,9 @@ pub enum Fault {
     ShortPage(u32),
     /// Answers an eventually consistent read with an earlier response to the same request, if there is one.
     StaleRead,
-    /// Answers a Query of an index with a page on which each row is as on an earlier page or as it is now.
-    StaleRows,
+    /// Answers a Query of an index with a page on which each row is as on an earlier page or as it is now. The number
+    /// is the seed by which rows are chosen.
+    StaleRows(u64),
     /// Does not forward the request and never answers. The connection stays open.
     HeldRequest,
     /// Does not forward the request, and closes the connection.
@@ -280,14 +281,13 @@ async fn forward(
     proxied.forwarded.lock().unwrap().push(ForwardedRequest { operation, units });
     if can_be_stale && status.is_success() {
         let mut earlier = proxied.earlier.lock().unwrap();
-        match earlier.of(&text).filter(|_| fault == Fault::StaleRead) {
-            Some(stale) => response = stale,
-            None if fault == Fault::StaleRows => {
-                let mixed = earlier.of(&text).filter(|_| is_query);
-                let mixed = mixed.and_then(|earlier| stale::mixed_page(&earlier, &response, fastrand::bool));
-                response = mixed.unwrap_or(response);
+        match (fault, earlier.of(&text)) {
+            (Fault::StaleRead, Some(stale)) => response = stale,
+            (Fault::StaleRows(seed), Some(stale)) if is_query => {
+                let mut random = fastrand::Rng::with_seed(seed);
+                response = stale::mixed_page(&stale, &response, || random.bool()).unwrap_or(response);
             }
-            None => earlier.remember(text, response.clone()),
+            _ => earlier.remember(text, response.clone()),
         }
     }
     Some((status, response))
