@@ -9,6 +9,7 @@
 //! | `dynamodb/` | what the functions ask of DynamoDB: cost, concurrency, injected faults, random histories |
 //! | `layers.rs`, `invariants.rs` | rules about the sources |
 //! | `recorded/` | events as AWS tools and `lambda_http` have recorded them |
+//! | `hostile/` | the stress test, which is an executable of its own |
 //! | `support/` | the deployment under test, and how tests talk to it |
 //!
 //! A rule that holds for several endpoints is tested once, in `contract/`. All files are one executable, so that they

@@ -1,11 +1,10 @@
 //! Random interleaved writes by several writers, under random faults. Afterwards the memberships of every contact equal
 //! its tags, every index row equals its contact, and every acknowledged message is counted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use contacts::model::Tenant;
 use contacts::model::Timestamp;
 use contacts::model::{Contact, Phone, Source, Tags};
@@ -14,7 +13,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use crate::support::{Bundle, Fault, FaultProxy};
+use crate::support::{Bundle, Fault, FaultProxy, stored};
 
 /// One write, by one of several writers.
 #[derive(Debug, Clone)]
@@ -48,9 +47,13 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Throttled),
         1 => Just(Fault::TransactionConflict),
         1 => Just(Fault::ThrottledTransaction),
+        1 => Just(Fault::InternalError),
+        1 => Just(Fault::InternalErrorAfterwards),
+        1 => Just(Fault::Unavailable),
         1 => Just(Fault::UnprocessedKeys),
         1 => Just(Fault::LostRequest),
         1 => Just(Fault::LostResponse),
+        1 => Just(Fault::CutResponse),
     ]
 }
 
@@ -76,7 +79,9 @@ async fn history(bundle: &Bundle, proxy: &FaultProxy, token: &str, writers: &[Ve
     proxy.inject(|_| Fault::None);
     bundle.issue(token, Some(bundle.create_tenant(token).await)).await;
     let tenant = &bundle.tenant(token).await;
-    let lost = if writers.len() == 1 { 0 } else { faults.iter().filter(|f| **f == Fault::LostResponse).count() };
+    let is_lost =
+        |fault: &&Fault| matches!(fault, Fault::LostResponse | Fault::CutResponse | Fault::InternalErrorAfterwards);
+    let lost = if writers.len() == 1 { 0 } else { faults.iter().filter(is_lost).count() };
     let lost = lost as u64;
     let mut faults = faults.into_iter();
     proxy.inject(move |_| faults.next().unwrap_or(Fault::None));
@@ -127,63 +132,16 @@ async fn apply(bundle: &Bundle, tenant: &Tenant, write: &Write) -> bool {
 }
 
 async fn check(bundle: &Bundle, tenant: &Tenant, counted: &BTreeMap<String, (u64, u64)>, lost: u64) {
-    let items = partition(bundle, tenant).await;
-    let text = |item: &HashMap<String, AttributeValue>, name: &str| item[name].as_s().unwrap().clone();
-    let mut expected = Vec::new();
-    let mut contacts = 0;
-    for item in items.iter().filter(|item| text(item, "item").starts_with("contact#")) {
-        contacts += 1;
-        let id = text(item, "id");
-        assert_eq!(text(item, "item"), format!("contact#{id}"));
-        assert_eq!(text(item, "tag"), "*");
-        let messages: u64 = item["total_messages"].as_n().unwrap().parse().unwrap();
-        let (sure, possible) = counted[&id];
+    let id = tenant.id().to_string();
+    let items = async |prefix| stored::items(bundle.dynamodb(), &id, prefix).await;
+    let (contacts, memberships, definitions) = (items("contact#").await, items("tag#").await, items("tagdef#").await);
+    assert_eq!(stored::contradictions(&contacts, &memberships, &definitions), []);
+    for contact in &contacts {
+        let messages: u64 = contact["total_messages"].as_n().unwrap().parse().unwrap();
+        let (sure, possible) = counted[stored::text(contact, "id")];
         // A failed write may have been applied all the same. One whose response was lost may have been applied a
         // second time, after another writer's.
         assert!((sure..=possible + lost).contains(&messages), "{messages} of {sure} to {possible} + {lost}");
-        let email = item.get("email").map(|email| email.as_s().unwrap().to_lowercase());
-        assert_eq!(item.get("email_key").map(|key| key.as_s().unwrap().clone()), email);
-        assert_eq!(item["phone_key"], item["phone"]);
-
-        let mut labels: Vec<String> =
-            item["tags"].as_l().unwrap().iter().map(|tag| tag.as_s().unwrap().clone()).collect();
-        for tag in &labels {
-            let definition = format!("tagdef#{tag}");
-            assert!(items.iter().any(|item| text(item, "item") == definition), "{definition}");
-        }
-        for label in &mut labels {
-            if label.starts_with('*') {
-                label.insert(0, '*');
-            }
-        }
-        if item.get("email").is_some_and(|email| email.as_s().unwrap().contains("+1")) {
-            labels.push("*+".into());
-        }
-        for label in labels {
-            expected.push((format!("tag#{label}#{id}"), label, row(item)));
-        }
     }
-    let mut memberships: Vec<(String, String, String)> = items
-        .iter()
-        .filter(|item| text(item, "item").starts_with("tag#"))
-        .map(|item| (text(item, "item"), text(item, "tag"), row(item)))
-        .collect();
-    expected.sort();
-    memberships.sort();
-    assert_eq!(memberships, expected);
-    assert_eq!(bundle.table.search(tenant, &Search::default()).await.unwrap().len(), contacts);
-}
-
-/// The attributes of a contact that its index rows repeat.
-fn row(item: &HashMap<String, AttributeValue>) -> String {
-    let names = "phone name email source tags last_message_at created_at search_text active_at";
-    names.split(' ').map(|name| format!("{:?}\n", item.get(name))).collect()
-}
-
-/// Every item of the tenant in the contacts table.
-async fn partition(bundle: &Bundle, tenant: &Tenant) -> Vec<HashMap<String, AttributeValue>> {
-    let query = bundle.dynamodb().query().table_name("ContactsTable").consistent_read(true);
-    let query = query.key_condition_expression("tenant_id = :tenant");
-    let query = query.expression_attribute_values(":tenant", AttributeValue::S(tenant.id().to_string()));
-    query.send().await.unwrap().items.unwrap()
+    assert_eq!(bundle.table.search(tenant, &Search::default()).await.unwrap().len(), contacts.len());
 }

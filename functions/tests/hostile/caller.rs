@@ -1,0 +1,265 @@
+//! One of the concurrent callers of a run: chooses a call and an event source, delivers, redelivers, and writes down how
+//! it ended.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::client::{Client, Invocation, contact_of};
+use super::generate::Generator;
+use super::history::{Call, Outcome};
+use super::invocation::{eventbridge_event, sqs_record};
+use super::operation::{Operation, Target};
+use super::population::{Person, Population};
+
+/// The functions that take batches here: those that take events only, as [`Generator::event`] numbers them, and one of
+/// the others.
+const EVENT_FUNCTIONS: [&str; 4] = ["record-message", "record-consent", "set-contact-state", "create-contact"];
+/// The name of the template's bus in the local stack.
+const BUS: &str = "Bus";
+/// How often a queue delivers a record.
+const MAX_DELIVERIES: usize = 5;
+
+/// A caller.
+pub struct Caller {
+    pub population: Arc<Population>,
+    pub client: Client,
+    pub generator: Generator,
+    /// The address of the deployment, while it runs.
+    pub url: watch::Receiver<Option<String>>,
+    /// The next mark.
+    pub marks: Arc<AtomicU64>,
+    pub calls: Vec<Call>,
+}
+
+/// A record of a queue on its way.
+struct Record {
+    index: usize,
+    body: String,
+}
+
+impl Caller {
+    /// Makes one call, or delivers one batch. Returns how many calls that were.
+    pub async fn step(&mut self) -> usize {
+        let customer = self.generator.0.usize(..self.population.customers.len());
+        let before = self.calls.len();
+        match self.generator.0.u32(..100) {
+            0..70 => self.over_http(customer).await,
+            70..80 => self.directly(customer).await,
+            80..85 => self.over_the_bus(customer).await,
+            85..93 => self.by_queue(customer, false).await,
+            _ => self.by_queue(customer, true).await,
+        }
+        self.calls.len() - before
+    }
+
+    async fn url(&mut self) -> String {
+        let url = self.url.wait_for(Option::is_some).await.unwrap();
+        url.clone().unwrap_or_default()
+    }
+
+    fn mark(&self) -> u64 {
+        self.marks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn person(&mut self, customer: usize) -> Person {
+        let persons = &self.population.present[customer];
+        if self.population.is_crowded && self.generator.0.u32(..10) < 7 {
+            // A new one.
+            return persons[persons.len() - 1].clone();
+        }
+        // The first ones are named more often than the others.
+        let index = self.generator.0.usize(..persons.len()).min(self.generator.0.usize(..persons.len()));
+        persons[index].clone()
+    }
+
+    fn add(&mut self, mark: u64, source: &'static str, operation: Operation, person: &Person) -> &mut Call {
+        let names_none = matches!(
+            operation,
+            Operation::Search { .. }
+                | Operation::GetByEmail { .. }
+                | Operation::ListTags
+                | Operation::Me
+                | Operation::Refused { .. }
+        );
+        let now = Instant::now();
+        self.calls.push(Call {
+            id: mark,
+            source,
+            operation,
+            customer: person.customer,
+            contact_id: (!names_none).then(|| person.contact_id.clone()),
+            began: now,
+            ended: now,
+            outcome: Outcome::Unknown("not sent".to_owned()),
+            place: None,
+        });
+        self.calls.last_mut().unwrap()
+    }
+
+    async fn over_http(&mut self, customer: usize) {
+        let (url, person, mark) = (self.url().await, self.person(customer), self.mark());
+        let population = Arc::clone(&self.population);
+        let operation = self.generator.call(&population, &person, mark);
+        let credentials = &population.customers[customer];
+        let limited = self.generator.0.u32(..100) == 0;
+        let token = if limited { &credentials.limited_token } else { &credentials.token };
+        let client = self.client.clone();
+        let call = self.add(mark, "http", operation, &person);
+        call.outcome = client.call(&url, credentials, token, &call.operation).await;
+        call.ended = Instant::now();
+        if limited && matches!(call.operation, Operation::Refused { .. }) {
+            // The rate limit is checked before the input.
+            self.calls.pop();
+        }
+    }
+
+    async fn directly(&mut self, customer: usize) {
+        let (url, person, mark) = (self.url().await, self.person(customer), self.mark());
+        let kind = self.generator.0.usize(..6);
+        let population = Arc::clone(&self.population);
+        let operation = match kind {
+            0..3 => self.generator.event(kind, &person, mark),
+            _ => self.generator.call(&population, &person, mark),
+        };
+        // These are about tokens, which events do not have.
+        let operation = match operation {
+            Operation::Me | Operation::Refused { .. } => self.generator.create(&person, mark),
+            other => other,
+        };
+        let envelope = self.envelope(customer, &operation);
+        let client = self.client.clone();
+        let call = self.add(mark, "direct", operation, &person);
+        call.outcome = match client.invoke(&url, call.operation.function(), &envelope).await {
+            Invocation::Answered(answer) if call.operation.writes() => Outcome::Done(Some(contact_of(answer))),
+            Invocation::Answered(answer) => Outcome::Read(contact_of(answer)),
+            Invocation::Failed(error) => failed(&error),
+            Invocation::Lost => Outcome::Unknown("no response".to_owned()),
+        };
+        call.ended = Instant::now();
+    }
+
+    /// Sends an event to the bus, or delivers it as the bus does, up to three times.
+    async fn over_the_bus(&mut self, customer: usize) {
+        let (url, person, mark) = (self.url().await, self.person(customer), self.mark());
+        let kind = self.generator.0.usize(..3);
+        let operation = self.generator.event(kind, &person, mark);
+        let envelope = self.envelope(customer, &operation);
+        let client = self.client.clone();
+        if self.generator.0.bool() {
+            let call = self.add(mark, "bus", operation, &person);
+            let taken = client.put_event(&url, BUS, call.operation.function(), &envelope).await;
+            call.outcome = Outcome::Unknown(if taken { "taken by the bus" } else { "lost" }.to_owned());
+            call.ended = Instant::now();
+            return;
+        }
+        let event = eventbridge_event(operation.function(), &envelope);
+        let again = self.generator.0.bool();
+        let call = self.add(mark, "eventbridge", operation, &person);
+        for _ in 0..3 {
+            let invocation = client.invoke(&url, call.operation.function(), &event).await;
+            if !call.succeeded() {
+                call.outcome = match invocation {
+                    Invocation::Answered(_) => Outcome::Done(None),
+                    Invocation::Failed(error) => failed(&error),
+                    Invocation::Lost => Outcome::Unknown("no response".to_owned()),
+                };
+                call.ended = Instant::now();
+            }
+            if call.succeeded() && !again {
+                break;
+            }
+        }
+    }
+
+    /// Delivers a batch of a queue until every record is processed, and some of the processed records once more. The
+    /// persons of a FIFO batch are message groups or share one.
+    async fn by_queue(&mut self, customer: usize, fifo: bool) {
+        let kind = [0, 0, 0, 0, 1, 1, 2, 2, 3][self.generator.0.usize(..9)];
+        // An upsert that is delivered again would overwrite later values, so it is delivered once.
+        let deliveries = if kind == 3 { 1 } else { MAX_DELIVERIES };
+        let persons: Vec<Person> = (0..self.generator.0.usize(1..4)).map(|_| self.person(customer)).collect();
+        let first = self.calls.len();
+        let mut records = Vec::new();
+        let groups = self.mark();
+        for place in 0..self.generator.0.usize(1..=10) {
+            let (person, mark) = (persons[self.generator.0.usize(..persons.len())].clone(), self.mark());
+            let operation = match kind {
+                3 => self.generator.create(&person, mark),
+                _ => self.generator.event(kind, &person, mark),
+            };
+            let body = self.envelope(customer, &operation).to_string();
+            let call = self.add(mark, if fifo { "fifo" } else { "sqs" }, operation, &person);
+            call.place = fifo.then_some((groups, place));
+            records.push(Record { index: first + place, body });
+        }
+        let mut waiting: Vec<usize> = (0..records.len()).collect();
+        for _ in 0..deliveries {
+            let group = fifo.then(|| format!("group-{groups}"));
+            let batch: Vec<Value> = waiting
+                .iter()
+                .map(|record| sqs_record(&format!("record-{record}"), &records[*record].body, group.as_deref()))
+                .collect();
+            // After a kill, the deployment has another address.
+            let url = self.url().await;
+            let invocation = self.client.invoke(&url, EVENT_FUNCTIONS[kind], &json!({ "Records": batch })).await;
+            let failed = failed_records(&invocation);
+            let now = Instant::now();
+            for record in &waiting {
+                let call = &mut self.calls[records[*record].index];
+                let is_failed = failed.as_ref().is_none_or(|failed| failed.contains(&format!("record-{record}")));
+                if !call.succeeded() {
+                    call.ended = now;
+                    call.outcome =
+                        if is_failed { Outcome::Unknown("redelivered".to_owned()) } else { Outcome::Done(None) };
+                }
+            }
+            waiting.retain(|record| failed.as_ref().is_none_or(|failed| failed.contains(&format!("record-{record}"))));
+            if waiting.is_empty() {
+                break;
+            }
+        }
+        if !fifo && deliveries > 1 && self.generator.0.u32(..3) == 0 {
+            // A standard queue may deliver a record again after it was processed.
+            let again = records
+                .iter()
+                .enumerate()
+                .map(|(record, Record { body, .. })| sqs_record(&format!("record-{record}"), body, None));
+            let event = json!({ "Records": again.collect::<Vec<Value>>() });
+            let url = self.url().await;
+            self.client.invoke(&url, EVENT_FUNCTIONS[kind], &event).await;
+        }
+    }
+
+    fn envelope(&self, customer: usize, operation: &Operation) -> Value {
+        json!({ "tenant_id": self.population.customers[customer].id, "input": operation.input() })
+    }
+}
+
+/// The records that an answer names as failed; `None` if the whole batch failed.
+fn failed_records(invocation: &Invocation) -> Option<HashSet<String>> {
+    let Invocation::Answered(answer) = invocation else { return None };
+    let failures = answer["batchItemFailures"].as_array()?;
+    Some(failures.iter().filter_map(|failure| failure["itemIdentifier"].as_str().map(str::to_owned)).collect())
+}
+
+fn failed(error_type: &str) -> Outcome {
+    match error_type {
+        "ValidationFailed" | "ContactNotFound" | "ContactExists" => Outcome::Refused(error_type.to_owned()),
+        _ => Outcome::Unknown(error_type.to_owned()),
+    }
+}
+
+/// Whether a call names its contact by id, so that it does not create it.
+pub fn needs_contact(operation: &Operation) -> bool {
+    match operation {
+        Operation::Message { target, .. } | Operation::Consent { target, .. } => matches!(target, Target::Id(_)),
+        Operation::Update { .. } | Operation::AddTag { .. } | Operation::RemoveTag { .. } => true,
+        Operation::SetState { .. } | Operation::Get { .. } | Operation::FlowiqGet { .. } => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,112 @@
+//! What happened during an epoch: the calls as their callers saw them, and the writes as DynamoDB did.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::fault_proxy::{Exchange, FaultProxy};
+use super::operation::Operation;
+use super::state::Image;
+
+/// How a call ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It says that it has created the contact, with this answer.
+    Created(Value),
+    /// It says that it has changed the contact, with this answer.
+    Updated(Value),
+    /// It says that there was nothing to change, with this answer.
+    Unchanged(Value),
+    /// It succeeded and does not say whether it changed anything; with the answer of a direct invocation.
+    Done(Option<Value>),
+    /// It read this.
+    Read(Value),
+    /// It was refused with this status or error type: nothing may have changed.
+    Refused(String),
+    /// It failed, or the caller does not know: it may have been applied once.
+    Unknown(String),
+}
+
+/// One call, or one record of a batch with all its deliveries.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub id: u64,
+    pub source: &'static str,
+    pub operation: Operation,
+    /// The index of the tenant.
+    pub customer: usize,
+    /// The contact that the call names, if it names one.
+    pub contact_id: Option<String>,
+    /// When the first delivery began and the last one ended.
+    pub began: Instant,
+    pub ended: Instant,
+    pub outcome: Outcome,
+    /// Its FIFO queue's message group, and its place in it.
+    pub place: Option<(u64, usize)>,
+}
+
+impl Call {
+    /// Whether the caller knows that the call was applied, or that there was nothing to apply.
+    pub fn succeeded(&self) -> bool {
+        !matches!(self.outcome, Outcome::Refused(_) | Outcome::Unknown(_))
+    }
+}
+
+/// A write of a contact that reached DynamoDB.
+#[derive(Debug, Clone)]
+pub struct Write {
+    pub sent: Instant,
+    pub answered: Instant,
+    /// Whether DynamoDB has confirmed it. If not, DynamoDB was killed before it answered.
+    pub confirmed: bool,
+    /// The message ids that the same transaction records.
+    pub messages: Vec<String>,
+    /// The token by which DynamoDB recognises a repeated transaction.
+    pub token: Option<String>,
+    pub image: Image,
+}
+
+/// Collects the writes that pass the proxy. Clones share them.
+#[derive(Clone, Default)]
+pub struct Recorder(Arc<Mutex<Vec<Write>>>);
+
+impl Recorder {
+    /// Records what this proxy forwards from now on.
+    pub fn attach(&self, proxy: &FaultProxy) {
+        let recorder = self.clone();
+        proxy.observe(move |exchange| recorder.record(&exchange));
+    }
+
+    /// The writes so far. Forgets them.
+    pub fn take(&self) -> Vec<Write> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    fn record(&self, exchange: &Exchange) {
+        let request = &exchange.request;
+        let puts: Vec<&Value> = match exchange.operation.as_str() {
+            "PutItem" => vec![request],
+            "TransactWriteItems" => {
+                request["TransactItems"].as_array().into_iter().flatten().map(|write| &write["Put"]).collect()
+            }
+            _ => return,
+        };
+        if exchange.status.is_some_and(|status| !status.is_success()) {
+            return;
+        }
+        let key = |put: &Value| put["Item"]["item"]["S"].as_str().unwrap_or_default().to_owned();
+        let message = |put: &&Value| key(put).strip_prefix("event#message#").map(str::to_owned);
+        let messages: Vec<String> = puts.iter().filter_map(message).collect();
+        for put in puts.iter().filter(|put| key(put).starts_with("contact#")) {
+            self.0.lock().unwrap().push(Write {
+                sent: exchange.sent,
+                answered: exchange.answered,
+                confirmed: exchange.status.is_some(),
+                messages: messages.clone(),
+                token: request["ClientRequestToken"].as_str().map(str::to_owned),
+                image: Image::read(&put["Item"]),
+            });
+        }
+    }
+}

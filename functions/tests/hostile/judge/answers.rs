@@ -1,0 +1,254 @@
+//! Whether the answer of a call is true: its effect, and every state that it shows.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::chain::Chain;
+use crate::history::{Call, Outcome};
+use crate::operation::Operation;
+use crate::population::Population;
+use crate::report::Violation;
+
+/// After this many later writes, a contact no longer names a write among its last ones, which is documented.
+const REMEMBERED_WRITES: usize = 5;
+
+/// Checks one call. Returns the number of checks, and whether its own write was not recognised because five others had
+/// followed.
+pub fn check(
+    index: usize,
+    calls: &[Call],
+    chains: &mut HashMap<String, Chain>,
+    population: &Population,
+) -> (u64, bool) {
+    let call = &calls[index];
+    let found = match (&call.operation, &call.outcome) {
+        (_, Outcome::Unknown(_)) => Ok(false),
+        (Operation::Refused { status, .. }, outcome) => {
+            let expected = matches!(outcome, Outcome::Refused(given) if *given == status.to_string());
+            let violation = ("a wrong call is refused", format!("the answer is not {status}"));
+            if expected { Ok(false) } else { Err(violation) }
+        }
+        (_, Outcome::Refused(given)) if given == "429" => untouched(index, call, chains),
+        (Operation::Search { criteria }, Outcome::Read(rows)) => search(call, criteria, rows, chains, population),
+        (Operation::GetByEmail { email }, outcome) => by_email(call, email, outcome, chains, population),
+        (Operation::ListTags, Outcome::Read(listed)) => tags(call, listed, population),
+        (Operation::Me, Outcome::Read(me)) => {
+            let same = me["tenant"]["id"] == population.customers[call.customer].id.as_str();
+            if same { Ok(false) } else { Err(("a token's tenant never changes", format!("the answer is {me}"))) }
+        }
+        (operation, _) if operation.writes() => write(index, call, chains),
+        (Operation::Get { .. } | Operation::FlowiqGet { .. }, _) => read(call, chains),
+        (operation, outcome) => Err(("answers have a documented shape", format!("{operation:?}: {outcome:?}"))),
+    };
+    let forgotten = matches!(found, Ok(true));
+    if let Err((rule, sentence)) = found {
+        let chain = chains.entry(call.contact_id.clone().unwrap_or_default()).or_default();
+        chain.violations.push(Violation { calls: vec![call.clone()], ..Violation::new(rule, sentence) });
+    }
+    (1, forgotten)
+}
+
+/// A broken rule and a sentence about it; or whether a write was not recognised.
+type Checked = Result<bool, (&'static str, String)>;
+
+const APPLIED: &str = "an acknowledged write is applied exactly once";
+const TRUE_ANSWER: &str = "an answer shows a state that existed during the call";
+const NOT_APPLIED: &str = "a call that was refused, or had nothing to change, changes nothing";
+const TENANT: &str = "no tenant sees another tenant's contact";
+
+fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked {
+    let chain = call.contact_id.as_ref().and_then(|id| chains.get(id));
+    let made = chain.and_then(|chain| chain.made_by(index));
+    let Some(chain) = chain else {
+        return match &call.outcome {
+            Outcome::Refused(given) if is_not_found(given) => Ok(false),
+            outcome => Err((APPLIED, format!("the contact does not exist, but the outcome is {outcome:?}"))),
+        };
+    };
+    // Versions that the call may have seen or left.
+    let later =
+        |made: usize| (made..chain.versions.len()).filter(|version| chain.versions[*version].sent <= call.ended);
+    let unlike = |version: usize, answer: &Value| {
+        let image = &chain.versions[version].image;
+        image.state.unlike(&image.contact_id, answer)
+    };
+    let without_effect = |version: &usize| {
+        let state = &chain.versions[*version].image.state;
+        call.operation.apply(Some(state)).is_some_and(|after| after == *state)
+    };
+    match (&call.outcome, made) {
+        (Outcome::Created(answer) | Outcome::Updated(answer) | Outcome::Done(Some(answer)), Some(made)) => {
+            let is_created = matches!(call.outcome, Outcome::Created(_));
+            let is_updated = matches!(call.outcome, Outcome::Updated(_));
+            let creates = chain.versions[made].image.version == 1;
+            if is_created && !creates || is_updated && creates {
+                return Err((APPLIED, format!("the outcome is wrong: version {}", chain.versions[made].image.version)));
+            }
+            if later(made).any(|version| unlike(version, answer).is_empty()) {
+                return Ok(false);
+            }
+            Err((
+                TRUE_ANSWER,
+                format!("version {} differs: {:?}", chain.versions[made].image.version, unlike(made, answer)),
+            ))
+        }
+        (Outcome::Done(None), Some(_)) => Ok(false),
+        (Outcome::Unchanged(_) | Outcome::Refused(_), Some(made)) => {
+            if later(made).count() > REMEMBERED_WRITES {
+                return Ok(true);
+            }
+            let number = chain.versions[made].image.version;
+            Err((NOT_APPLIED, format!("version {number} is the effect of this call")))
+        }
+        (Outcome::Unchanged(answer) | Outcome::Done(Some(answer)), None) => {
+            let fits = |version: &usize| without_effect(version) && unlike(*version, answer).is_empty();
+            // A message always has an effect.
+            if chain.current(call.began, call.ended).any(|version| fits(&version)) {
+                return Ok(false);
+            }
+            Err((
+                APPLIED,
+                "no version is its effect, and it would have changed every version during the call".to_owned(),
+            ))
+        }
+        (Outcome::Done(None), None)
+            if chain.current(call.began, call.ended).any(|version| without_effect(&version)) =>
+        {
+            Ok(false)
+        }
+        (Outcome::Created(_) | Outcome::Updated(_) | Outcome::Done(_), None) => {
+            Err((APPLIED, "no version is the effect of this call".to_owned()))
+        }
+        (Outcome::Refused(given), None) if is_not_found(given) => {
+            let needs = crate::caller::needs_contact(&call.operation);
+            if needs && chain.absent(call.began) {
+                Ok(false)
+            } else {
+                Err((TRUE_ANSWER, "the contact existed".to_owned()))
+            }
+        }
+        (Outcome::Refused(given), None) if given == "409" || given == "ContactExists" => {
+            let exists = chain.versions.first().is_some_and(|first| first.sent <= call.ended);
+            if exists { Ok(false) } else { Err((TRUE_ANSWER, "the contact did not exist".to_owned())) }
+        }
+        (outcome, None) => Err(("answers have a documented shape", format!("{outcome:?}"))),
+        (outcome, Some(_)) => Err(("answers have a documented shape", format!("{outcome:?} of an applied call"))),
+    }
+}
+
+fn is_not_found(given: &str) -> bool {
+    given == "404" || given == "ContactNotFound"
+}
+
+/// A call that was refused before it could do anything.
+fn untouched(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked {
+    let chain = call.contact_id.as_ref().and_then(|id| chains.get(id));
+    match chain.and_then(|chain| chain.made_by(index)) {
+        None => Ok(false),
+        Some(_) => Err((NOT_APPLIED, "a version is the effect of this call".to_owned())),
+    }
+}
+
+/// A strongly consistent read.
+fn read(call: &Call, chains: &HashMap<String, Chain>) -> Checked {
+    let chain = call.contact_id.as_ref().and_then(|id| chains.get(id));
+    match (&call.outcome, chain) {
+        (Outcome::Refused(given), chain) if is_not_found(given) => {
+            let absent = chain.is_none_or(|chain| chain.absent(call.began));
+            if absent { Ok(false) } else { Err((TRUE_ANSWER, "the contact existed".to_owned())) }
+        }
+        (Outcome::Read(answer), Some(chain)) => {
+            let mut differences = Vec::new();
+            for version in chain.current(call.began, call.ended) {
+                let image = &chain.versions[version].image;
+                let unlike = image.state.unlike(&image.contact_id, answer);
+                if unlike.is_empty() {
+                    return Ok(false);
+                }
+                differences.push(format!("version {}: {unlike:?}", image.version));
+            }
+            Err((TRUE_ANSWER, differences.join("; ")))
+        }
+        (outcome, _) => Err((TRUE_ANSWER, format!("the contact does not exist: {outcome:?}"))),
+    }
+}
+
+/// The version that a row of an index shows: any that was written before the call ended.
+fn shown(
+    call: &Call,
+    row: &Value,
+    chains: &HashMap<String, Chain>,
+    population: &Population,
+) -> Result<Option<usize>, (&'static str, String)> {
+    let id = row["id"].as_str().unwrap_or_default();
+    if population.known.get(id).is_none_or(|person| person.customer != call.customer) {
+        return Err((TENANT, format!("the answer contains {row}")));
+    }
+    let versions = chains.get(id).map_or(&[][..], |chain| &chain.versions);
+    let shows =
+        |place: &usize| versions[*place].sent <= call.ended && versions[*place].image.state.unlike(id, row).is_empty();
+    Ok((0..versions.len()).find(shows))
+}
+
+fn search(
+    call: &Call,
+    criteria: &Value,
+    rows: &Value,
+    chains: &HashMap<String, Chain>,
+    population: &Population,
+) -> Checked {
+    let rows = rows.as_array().map_or(&[][..], Vec::as_slice);
+    for (place, row) in rows.iter().enumerate() {
+        if shown(call, row, chains, population)?.is_none() {
+            return Err((TRUE_ANSWER, format!("the row never existed: {row}")));
+        }
+        if rows[..place].iter().any(|other| other["id"] == row["id"]) {
+            return Err(("a search returns a contact once", format!("the row is repeated: {row}")));
+        }
+        let has = |list: &Value, wanted: &Value| list.as_array().is_some_and(|list| list.contains(wanted));
+        let lower = |value: &Value| value.as_str().unwrap_or_default().to_lowercase();
+        if criteria["tag"].is_string() && !has(&row["tags"], &criteria["tag"])
+            || criteria["email"].is_string() && lower(&row["email"]) != lower(&criteria["email"])
+        {
+            return Err(("a search returns what matches", format!("{criteria} does not match {row}")));
+        }
+    }
+    Ok(false)
+}
+
+fn by_email(
+    call: &Call,
+    email: &str,
+    outcome: &Outcome,
+    chains: &HashMap<String, Chain>,
+    population: &Population,
+) -> Checked {
+    match outcome {
+        // The index may be late, and an empty address is a missing one.
+        Outcome::Refused(given) if is_not_found(given) => Ok(false),
+        Outcome::Refused(given) if email.is_empty() && (given == "422" || given == "ValidationFailed") => Ok(false),
+        Outcome::Read(contact) => {
+            if contact["email"].as_str().map(str::to_lowercase) != Some(email.to_lowercase()) {
+                return Err(("a search returns what matches", format!("{email} does not match {contact}")));
+            }
+            match shown(call, contact, chains, population)? {
+                Some(_) => Ok(false),
+                None => Err((TRUE_ANSWER, format!("the contact never existed: {contact}"))),
+            }
+        }
+        outcome => Err(("answers have a documented shape", format!("{outcome:?}"))),
+    }
+}
+
+fn tags(call: &Call, tags: &Value, population: &Population) -> Checked {
+    let names = tags.as_array().into_iter().flatten().map(|tag| tag["name"].as_str().unwrap_or_default());
+    let foreign = |name: &str| {
+        let others = (0..population.customers.len()).filter(|customer| *customer != call.customer);
+        others.map(crate::generate::own_tag).any(|tag| tag == name)
+    };
+    match names.into_iter().find(|name| foreign(name)) {
+        None => Ok(false),
+        Some(name) => Err((TENANT, format!("the answer contains the tag {name}"))),
+    }
+}

@@ -1,0 +1,178 @@
+//! Which call has made which version: the one whose effect on the version before is exactly this version, and which was
+//! under way when it was written.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::chain::{Chain, Version};
+use crate::history::{Call, Outcome};
+use crate::operation::Operation;
+use crate::state::State;
+
+/// Attributes every new version of a chain to a call, of those about this contact. Returns the number of checks.
+pub fn attribute(
+    chain: &mut Chain,
+    calls: &[Call],
+    of_contact: &[usize],
+    counted: &mut HashMap<String, (String, u64)>,
+) -> u64 {
+    let mut by_message: HashMap<&str, usize> = HashMap::new();
+    let mut candidates = Vec::new();
+    for index in of_contact {
+        match &calls[*index].operation {
+            Operation::Message { message_id, .. } => drop(by_message.insert(message_id, *index)),
+            operation if operation.writes() => candidates.push(*index),
+            _ => {}
+        }
+    }
+    // The ids of calls that wrote: each call has one.
+    let mut write_ids: HashMap<String, u64> = HashMap::new();
+    let mut made: Vec<usize> = Vec::new();
+    for index in 0..chain.versions.len() {
+        let (before, version) = chain.versions.split_at(index);
+        let (old, version) = (before.last(), &version[0]);
+        let number = version.image.version;
+        let write_id = version.image.write_ids.first().cloned().unwrap_or_default();
+        let earlier = write_ids.insert(write_id, number);
+        if index == 0 && chain.has_base {
+            continue;
+        }
+        let old = old.map(|old| old.image.state.clone());
+        let found = if version.messages.is_empty() {
+            by_effect(old.as_ref(), version, calls, &candidates, &made).map(|call| vec![call])
+        } else {
+            by_messages(old.as_ref(), version, calls, &by_message)
+        };
+        let messages = version.messages.clone();
+        let concerned: Vec<usize> = found
+            .clone()
+            .unwrap_or_else(|_| candidates.iter().copied().filter(|call| under_way(&calls[*call], version)).collect());
+        let concerned: Vec<&Call> = concerned.iter().map(|call| &calls[*call]).collect();
+        if let Some(earlier) = earlier {
+            let sentence = format!("one call has written version {earlier} and version {number}");
+            chain.violate("a call is applied at most once", sentence, &concerned);
+        }
+        match found {
+            Ok(found) => {
+                for call in found {
+                    if made.contains(&call) {
+                        let sentence = format!("version {number} applies call {} once more", calls[call].id);
+                        chain.violate("a call is applied at most once", sentence, &[&calls[call]]);
+                    }
+                    made.push(call);
+                    chain.versions[index].calls.push(call);
+                }
+            }
+            Err(sentence) => {
+                chain.violate("every version is the effect of one call", sentence, &concerned);
+            }
+        }
+        for message in messages {
+            let place = (chain.versions[index].image.contact_id.clone(), number);
+            if let Some((contact, version)) = counted.insert(message.clone(), place) {
+                let sentence =
+                    format!("message {message} is counted in version {number} and before in {version} of {contact}");
+                chain.violate("a message is counted once", sentence, &[]);
+            }
+        }
+    }
+    chain.versions.len() as u64 * 3
+}
+
+/// The calls of a write that counts messages.
+fn by_messages(
+    old: Option<&State>,
+    version: &Version,
+    calls: &[Call],
+    by_message: &HashMap<&str, usize>,
+) -> Result<Vec<usize>, String> {
+    let number = version.image.version;
+    let call = |message: &String| by_message.get(message.as_str()).copied();
+    let unknown = || format!("version {number} counts messages that were not sent: {:?}", version.messages);
+    let mut found = version.messages.iter().map(call).collect::<Option<Vec<usize>>>().ok_or_else(unknown)?;
+    // The first message of a batch that has a phone number creates the contact.
+    let is_by_id = |call: usize| crate::caller::needs_contact(&calls[call].operation);
+    found.sort_by_key(|call| (old.is_none() && is_by_id(*call), calls[*call].id));
+    let mut state = old.cloned();
+    for call in &found {
+        state = calls[*call].operation.apply(state.as_ref());
+    }
+    if state.is_some_and(|state| is_state(state, version)) && found.iter().all(|call| under_way(&calls[*call], version))
+    {
+        Ok(found)
+    } else {
+        Err(format!("version {number} is not the effect of the messages that it counts: {:?}", version.messages))
+    }
+}
+
+/// The call whose effect the version is. Of several, one that has to have an effect.
+fn by_effect(
+    old: Option<&State>,
+    version: &Version,
+    calls: &[Call],
+    candidates: &[usize],
+    made: &[usize],
+) -> Result<usize, String> {
+    let explains = |index: &&usize| {
+        let call = &calls[**index];
+        under_way(call, version)
+            && call.operation.apply(old).is_some_and(|state| Some(&state) != old && is_state(state, version))
+    };
+    let preference = |index: &&usize| {
+        let call = &calls[**index];
+        let rank = match (&call.outcome, old) {
+            _ if made.contains(index) => 4,
+            (Outcome::Created(_), None) | (Outcome::Updated(_), Some(_)) => 0,
+            (Outcome::Done(_), _) => 1,
+            (Outcome::Unknown(_), _) => 2,
+            _ => 3,
+        };
+        (rank, call.ended)
+    };
+    let found = candidates.iter().filter(explains).min_by_key(preference);
+    found.copied().ok_or_else(|| {
+        let (number, state) = (version.image.version, &version.image.state);
+        format!("no call explains version {number}, {state:?}, after {old:?}")
+    })
+}
+
+/// Whether a state of the model, which has no times of creation and update, is that of a version.
+fn is_state(mut state: State, version: &Version) -> bool {
+    let written = &version.image.state;
+    state.updated_at.clone_from(&written.updated_at);
+    if state.created_at.is_empty() {
+        state.created_at.clone_from(&written.created_at);
+    }
+    state == *written
+}
+
+/// Whether a call may have written a version: it had begun, and its caller had no answer yet.
+fn under_way(call: &Call, version: &Version) -> bool {
+    call.began <= version.answered && (!call.succeeded() || version.sent <= call.ended)
+}
+
+/// Checks that the messages of each group of a FIFO queue were applied in the order of the queue.
+pub fn check_fifo(calls: &[Call], chains: &mut HashMap<String, Chain>) {
+    let mut groups: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (index, call) in calls.iter().enumerate() {
+        if let Some((group, _)) = call.place {
+            groups.entry(group).or_default().push(index);
+        }
+    }
+    for mut group in groups.into_values() {
+        group.sort_by_key(|call| calls[*call].place);
+        let mut before: Option<(usize, std::time::Instant)> = None;
+        for index in group {
+            let call = &calls[index];
+            let Some(chain) = call.contact_id.as_ref().and_then(|id| chains.get_mut(id)) else { continue };
+            let Some(version) = chain.made_by(index).map(|made| &chain.versions[made]) else { continue };
+            let (sent, answered) = (version.sent, version.answered);
+            if let Some((earlier, earlier_sent)) = before
+                && earlier_sent > answered
+            {
+                let sentence = format!("call {} was applied before call {}", call.id, calls[earlier].id);
+                chain.violate("a FIFO queue's order is kept", sentence, &[&calls[earlier], call]);
+            }
+            before = Some((index, sent));
+        }
+    }
+}

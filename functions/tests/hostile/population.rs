@@ -1,0 +1,130 @@
+//! Who calls, and about whom: tenants with their tokens, and a pool of phone numbers that is small enough for calls to
+//! contend.
+
+use std::collections::HashMap;
+
+use contacts::access::{Access, NewToken, User};
+use contacts::aws::{AwsEnvironment, SdkConfig, sdk_config};
+use contacts::model::{Tenant, TenantId};
+use contacts::store::{AccessTable, Client};
+
+/// How many numbers are used during the whole run, and how many more in each epoch. The latter are created anew.
+const LASTING: usize = 5;
+const FRESH: usize = 7;
+
+/// The numbers of calls in any 60 s that the limited token of a tenant has.
+const RATE_LIMIT: u32 = 10;
+
+/// A tenant and its credentials.
+pub struct Customer {
+    pub id: String,
+    pub slug: String,
+    /// Unlimited.
+    pub token: String,
+    /// Has a rate limit.
+    pub limited_token: String,
+    pub key: String,
+    tenant: Tenant,
+}
+
+/// A phone number of a tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Person {
+    pub customer: usize,
+    pub contact_id: String,
+    /// Spellings of one number, all with a country code. The first two are of digits only.
+    pub spellings: Vec<String>,
+}
+
+/// All tenants, and the persons that calls of the present epoch are about.
+pub struct Population {
+    pub customers: Vec<Customer>,
+    /// A token whose user has no tenant.
+    pub orphan_token: String,
+    /// By contact id: every person so far.
+    pub known: HashMap<String, Person>,
+    /// By customer: the persons of this epoch.
+    pub present: Vec<Vec<Person>>,
+    /// Whether most calls of this epoch are about one person of each customer.
+    pub is_crowded: bool,
+}
+
+/// The SDK's configuration for the engine.
+pub fn sdk() -> SdkConfig {
+    sdk_config(&AwsEnvironment {
+        region: "us-east-1".into(),
+        access_key_id: "local".into(),
+        secret_access_key: "local".into(),
+        session_token: None,
+    })
+}
+
+impl Population {
+    /// Issues the tokens of this many tenants in the DynamoDB at this address.
+    pub async fn issue(engine_url: &str, customers: usize) -> Self {
+        let client = Client::new(&sdk(), Some(engine_url.to_owned()));
+        let access = Access::new(AccessTable::new(client, "AccessTable".into()), 0);
+        let issue = async |token: &str, tenant_id: Option<TenantId>, rate_limit| {
+            let user = User { id: 7, email: "user@example.com".into(), name: None };
+            let new = NewToken { user, tenant_id, label: "stress test".into(), rate_limit, expires_at: None };
+            access.issue(token, new).await.unwrap();
+        };
+        let orphan_token = "orphan-secret".to_owned();
+        issue(&orphan_token, None, None).await;
+        let mut population = Population {
+            customers: Vec::new(),
+            orphan_token,
+            known: HashMap::new(),
+            present: Vec::new(),
+            is_crowded: false,
+        };
+        for number in 0..customers {
+            let slug = format!("tenant-{number}");
+            let tenant_id = access.create_tenant(&slug, slug.parse().unwrap(), None).await.unwrap().id;
+            let [token, limited_token, key] = ["token", "limited", "fiq"].map(|kind| format!("{kind}_secret-{number}"));
+            issue(&token, Some(tenant_id), None).await;
+            issue(&key, Some(tenant_id), None).await;
+            issue(&limited_token, Some(tenant_id), Some(RATE_LIMIT)).await;
+            let tenant = access.authenticate(&token).await.unwrap().tenant.unwrap();
+            let id = tenant.id().to_string();
+            population.customers.push(Customer { id, slug, token, limited_token, key, tenant });
+        }
+        population
+    }
+
+    /// Chooses the persons of an epoch: the lasting ones, and new ones.
+    pub fn begin_epoch(&mut self, epoch: usize) {
+        self.is_crowded = epoch % 3 == 2;
+        let fresh = LASTING + epoch * FRESH;
+        let numbers: Vec<usize> = (0..LASTING).chain(fresh..fresh + FRESH).collect();
+        self.present.clear();
+        for (customer, credentials) in self.customers.iter().enumerate() {
+            let person = |number: &usize| {
+                let spellings = spellings(*number);
+                let phone = spellings[0].parse().unwrap();
+                Person { customer, contact_id: credentials.tenant.contact_id(&phone).to_string(), spellings }
+            };
+            let persons: Vec<Person> = numbers.iter().map(person).collect();
+            self.known.extend(persons.iter().map(|person| (person.contact_id.clone(), person.clone())));
+            self.present.push(persons);
+        }
+    }
+}
+
+/// The spellings of one number. Three of four kinds of number have two forms on WhatsApp.
+fn spellings(number: usize) -> Vec<String> {
+    let n = number / 4;
+    let forms = match number % 4 {
+        0 => [format!("55119{}", 80_000_000 + n), format!("5511{}", 80_000_000 + n)],
+        1 => [format!("521{}", 5_500_000_000_u64 + n as u64), format!("52{}", 5_500_000_000_u64 + n as u64)],
+        2 => [format!("549{}", 1_100_000_000_u64 + n as u64), format!("54{}", 1_100_000_000_u64 + n as u64)],
+        _ => [format!("1415{:07}", 5_550_000 + n), format!("1415{:07}", 5_550_000 + n)],
+    };
+    let [long, short] = &forms;
+    vec![
+        format!("+{long}"),
+        format!("+{short}"),
+        format!("00{short}"),
+        format!("+{} ({}) {}-{}", &long[..2], &long[2..4], &long[4..8], &long[8..]),
+    ]
+}
