@@ -44,7 +44,7 @@ NEEDS = {
     "create-contact": (WRITES, ()),
     "flowiq-create-contact": (MAKES, ()),
     "flowiq-get-contact": (("GetItem",), ()),
-    "get-contact": (READS, ("email",)),
+    "get-contact": (("GetItem",), ("email",)),
     "list-tags": (("Query",), ()),
     "me": ((), ()),
     "remove-tag": (WRITES, ()),

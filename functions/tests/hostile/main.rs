@@ -1,7 +1,7 @@
 //! A stress test with fault injection: concurrent random calls through every event source, faults between the functions
 //! and DynamoDB, killed processes, and a judge that knows every write and every answer.
 //!
-//! `cargo test -p functions --test hostile -- --seed 7 --calls 100000 --width 16`
+//! `cargo test --test hostile -- --seed 7 --calls 100000 --width 16`
 //!
 //! | option | meaning | default |
 //! |---|---|---|
