@@ -38,8 +38,18 @@ pub struct Caller {
 
 /// A record of a queue on its way.
 struct Record {
+    /// The index of its call.
     index: usize,
     body: String,
+    /// The message group, if the queue is a FIFO queue.
+    group: Option<String>,
+}
+
+impl Record {
+    /// The record as Lambda delivers it; `number` is its place in the queue.
+    fn event(&self, number: usize) -> Value {
+        sqs_record(&format!("record-{number}"), &self.body, self.group.as_deref())
+    }
 }
 
 impl Caller {
@@ -177,7 +187,7 @@ impl Caller {
     }
 
     /// Delivers a batch of a queue until every record is processed, and some of the processed records once more. The
-    /// persons of a FIFO batch are message groups or share one.
+    /// records of a FIFO queue have a message group for each person, or one for all.
     async fn by_queue(&mut self, customer: usize, fifo: bool) {
         let kind = [0, 0, 0, 0, 1, 1, 2, 2, 3][self.generator.0.usize(..9)];
         // An upsert that is delivered again would overwrite later values, so it is delivered once.
@@ -185,25 +195,24 @@ impl Caller {
         let persons: Vec<Person> = (0..self.generator.0.usize(1..4)).map(|_| self.person(customer)).collect();
         let first = self.calls.len();
         let mut records = Vec::new();
-        let groups = self.mark();
+        let groups: Vec<u64> = persons.iter().map(|_| self.mark()).collect();
+        let one_group = self.generator.0.bool();
         for place in 0..self.generator.0.usize(1..=10) {
-            let (person, mark) = (persons[self.generator.0.usize(..persons.len())].clone(), self.mark());
+            let number = self.generator.0.usize(..persons.len());
+            let (person, mark) = (persons[number].clone(), self.mark());
+            let group = fifo.then_some(groups[if one_group { 0 } else { number }]);
             let operation = match kind {
                 3 => self.generator.create(&person, mark),
                 _ => self.generator.event(kind, &person, mark),
             };
             let body = self.envelope(customer, &operation).to_string();
             let call = self.add(mark, if fifo { "fifo" } else { "sqs" }, operation, &person);
-            call.place = fifo.then_some((groups, place));
-            records.push(Record { index: first + place, body });
+            call.place = group.map(|group| (group, place));
+            records.push(Record { index: first + place, body, group: group.map(|group| format!("group-{group}")) });
         }
         let mut waiting: Vec<usize> = (0..records.len()).collect();
         for _ in 0..deliveries {
-            let group = fifo.then(|| format!("group-{groups}"));
-            let batch: Vec<Value> = waiting
-                .iter()
-                .map(|record| sqs_record(&format!("record-{record}"), &records[*record].body, group.as_deref()))
-                .collect();
+            let batch: Vec<Value> = waiting.iter().map(|record| records[*record].event(*record)).collect();
             // After a kill, the deployment has another address.
             let url = self.url().await;
             let invocation = self.client.invoke(&url, EVENT_FUNCTIONS[kind], &json!({ "Records": batch })).await;
@@ -225,11 +234,8 @@ impl Caller {
         }
         if !fifo && deliveries > 1 && self.generator.0.u32(..3) == 0 {
             // A standard queue may deliver a record again after it was processed.
-            let again = records
-                .iter()
-                .enumerate()
-                .map(|(record, Record { body, .. })| sqs_record(&format!("record-{record}"), body, None));
-            let event = json!({ "Records": again.collect::<Vec<Value>>() });
+            let again: Vec<Value> = records.iter().enumerate().map(|(number, record)| record.event(number)).collect();
+            let event = json!({ "Records": again });
             let url = self.url().await;
             self.client.invoke(&url, EVENT_FUNCTIONS[kind], &event).await;
         }

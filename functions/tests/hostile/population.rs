@@ -13,7 +13,7 @@ const LASTING: usize = 5;
 const FRESH: usize = 7;
 
 /// The numbers of calls in any 60 s that the limited token of a tenant has.
-const RATE_LIMIT: u32 = 10;
+const RATE_LIMIT: u32 = 3;
 
 /// A tenant and its credentials.
 pub struct Customer {
