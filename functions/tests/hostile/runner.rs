@@ -229,7 +229,14 @@ impl Run {
     async fn judge_stored(&mut self, calls: Vec<Call>, events: Vec<Value>) -> Vec<Violation> {
         let (stored, mut violations) = self.tables().read(&self.population).await;
         let url = self.deployment.as_ref().unwrap().url.clone();
+        // DynamoDB may answer in parts at any time, and nothing may be missing because of it.
+        self.proxy.inject(|operation| match operation {
+            "Query" => Fault::ShortPage(12),
+            "BatchGetItem" => Fault::UnprocessedKeys,
+            _ => Fault::None,
+        });
         violations.extend(check_searches(&self.client, &url, &self.population, &stored).await);
+        self.proxy.inject(|_| Fault::None);
         let (population, writes) = (Arc::clone(&self.population), self.recorder.take());
         violations.extend(self.judge.judge(Epoch { population: &population, calls, writes, stored, events }));
         violations.append(&mut self.client.violations.lock().unwrap());

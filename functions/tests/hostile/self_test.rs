@@ -70,7 +70,7 @@ impl Partition {
 
     fn move_to_other_tenant(&mut self) {
         let other = AttributeValue::S(self.other_tenant.clone());
-        // The other tenant may have the tag too, and needs its own catalogue entry afterwards.
+        // The other tenant may have a catalogue entry of the same tag.
         for item in self.items.iter_mut().filter(|item| !text(item, "item").starts_with("tagdef#")) {
             item.insert("tenant_id".to_owned(), other.clone());
         }
