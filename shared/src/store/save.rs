@@ -226,11 +226,13 @@ impl ContactsTable {
             let attempt = self.transact(puts.collect::<Result<_, Error>>()?).await;
             let pause = match attempt {
                 Ok(Attempt::Written) => return Ok(()),
-                Ok(Attempt::Lost(_)) => {
-                    let defined = self.defined(tenant, &tags).await?;
-                    tags.retain(|tag| !defined.contains(tag));
-                    retry.pause_after_race().await
-                }
+                Ok(Attempt::Lost(_)) => match self.defined(tenant, &tags).await {
+                    Ok(defined) => {
+                        tags.retain(|tag| !defined.contains(tag));
+                        retry.pause_after_race().await
+                    }
+                    Err(error) => Err(error),
+                },
                 Ok(Attempt::Throttled) => retry.pause_after_throttling().await,
                 Err(error) => Err(error),
             };
