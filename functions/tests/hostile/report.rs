@@ -61,7 +61,7 @@ pub struct Counts {
     pub versions: u64,
     pub events: u64,
     pub checks: u64,
-    /// Calls that were not recognised as their own because five other writes had followed, which is documented.
+    /// Calls that were not recognised as their own because 64 other writes had followed, which is documented.
     pub forgotten: u64,
 }
 
@@ -100,6 +100,6 @@ impl fmt::Display for Counts {
             self.killed_functions, self.killed_deployments
         )?;
         writeln!(f, "versions of contacts: {}; change events: {}", self.versions, self.events)?;
-        write!(f, "checks: {}; writes not recognised after five others: {}", self.checks, self.forgotten)
+        write!(f, "checks: {}; writes not recognised after 64 others: {}", self.checks, self.forgotten)
     }
 }

@@ -28,8 +28,8 @@ pub(super) const CONTACT: &str = "contact#";
 /// Prefix of the sort keys of tag catalogue entries.
 pub(super) const DEFINITION: &str = "tagdef#";
 
-/// The random ids of the last calls that wrote a contact, the latest first. After a lost response, a call finds out
-/// whether its own write was applied, even if other writers have followed.
+/// The last writes of a contact, the latest first: the random ids of the calls, with times. After a lost response, a call
+/// finds out whether its own write was applied, even if other writers have followed.
 pub(super) const WRITE_IDS: &str = "write_ids";
 
 /// Contacts by phone number: `tenant_id` / `phone_key`, keys only.

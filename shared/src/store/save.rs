@@ -39,7 +39,7 @@ impl ContactsTable {
     /// second request is the same read again, strongly consistent. An outdated read costs one refused write.
     ///
     /// `rule` runs again whenever another writer was faster. After a lost response, the call recognises its own
-    /// write, unless five other writers have followed; then `rule` runs on its own result. Counters therefore
+    /// write, unless 64 others have followed within seconds; then `rule` runs on its own result. Counters therefore
     /// need [`apply`](ContactsTable::apply), which is idempotent.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ impl ContactsTable {
     {
         let mut snapshot = self.snapshot(target, first_read).await?;
         let mut retry = Retry::new();
-        let write_id = format!("{:016x}", fastrand::u64(..));
+        let call = format!("{:012x}", fastrand::u64(..1 << 48));
         loop {
             let ruled = rule(snapshot.contact.clone(), &snapshot.applied);
             let changes = ruled.as_ref().is_ok_and(|new| snapshot.contact.as_ref() != Some(new));
@@ -145,7 +145,7 @@ impl ContactsTable {
                     Outcome::Updated
                 }
             };
-            let (attempt, undefined) = self.save(target, &snapshot, &new, undefined, &write_id).await?;
+            let (attempt, undefined) = self.save(target, &snapshot, &new, undefined, &call).await?;
             match attempt {
                 Attempt::Written => {
                     self.define(target.tenant, undefined).await?;
@@ -166,7 +166,7 @@ impl ContactsTable {
                 }
             }
             // This call's own write was applied, but its response was lost. Other writers may have followed.
-            if snapshot.write_ids.contains(&write_id) {
+            if snapshot.is_written_by(&call) {
                 self.define(target.tenant, undefined).await?;
                 return Ok((snapshot.contact.unwrap_or(new), outcome));
             }
@@ -186,11 +186,11 @@ impl ContactsTable {
         snapshot: &Snapshot,
         new: &Contact,
         mut undefined: Vec<Tag>,
-        write_id: &str,
+        call: &str,
     ) -> Result<(Attempt, Vec<Tag>), Error> {
         let Target { tenant, events, .. } = target;
         let old = snapshot.contact.as_ref();
-        let contact = self.put_over(items::contact(tenant, new, snapshot.write_ids_with(write_id))?, old)?;
+        let contact = self.put_over(items::contact(tenant, new, snapshot.write_ids_with(call))?, old)?;
         let mut writes = self.membership_writes(tenant, old, new)?;
         let now = Timestamp::now();
         let applied: HashSet<&EventId> = events.ids.iter().filter(|id| !snapshot.applied.contains(*id)).collect();

@@ -7,11 +7,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::error::Error;
 use super::items::read;
 use super::keys::{Item, WRITE_IDS, s};
-use crate::model::{Contact, ContactId, EventId, Tag, Tags, Tenant};
+use crate::model::{Contact, ContactId, EventId, Tag, Tags, Tenant, Timestamp};
 
-/// How many writes a contact remembers: more than other writers can follow a lost response before the SDK retries
-/// the request, except under heavy contention.
-const MAX_WRITE_IDS: usize = 5;
+/// A contact remembers its last writes for this many seconds, longer than the SDK repeats a request whose response was
+/// lost (2.7 s). Clocks may differ by the rest.
+const WRITE_ID_AGE: i64 = 6;
+/// How many writes a contact remembers at least, however old they are, and at most.
+const MIN_WRITE_IDS: usize = 5;
+const MAX_WRITE_IDS: usize = 64;
 
 /// Ids of events that a write applies, each at most once. They are recorded in the same transaction.
 #[derive(Clone, Copy, Default)]
@@ -46,8 +49,9 @@ pub(super) struct Snapshot {
     pub(super) consistency: Consistency,
     /// The stored contact, if there is one.
     pub(super) contact: Option<Contact>,
-    /// The ids of the last writes of it, the latest first.
-    pub(super) write_ids: Vec<String>,
+    /// The ids of the last writes of it, the latest first: the second of the write, eight hexadecimal digits, and the
+    /// random id of the call.
+    write_ids: Vec<String>,
     /// The tags, of those looked up, that have an entry in the tag catalogue.
     pub(super) defined: HashSet<Tag>,
     /// The events, of those looked up, that were applied before.
@@ -79,9 +83,55 @@ impl Snapshot {
         Ok(())
     }
 
-    /// The attribute of a contact that the call `write_id` writes over this snapshot.
-    pub(super) fn write_ids_with(&self, write_id: &str) -> AttributeValue {
-        let earlier = self.write_ids.iter().map(String::as_str).filter(|id| *id != write_id);
-        AttributeValue::L(std::iter::once(write_id).chain(earlier).take(MAX_WRITE_IDS).map(s).collect())
+    /// Whether the call with this id has written the contact, and its write is still remembered.
+    pub(super) fn is_written_by(&self, call: &str) -> bool {
+        self.write_ids.iter().any(|id| id.ends_with(call))
+    }
+
+    /// The attribute of the contact that the call with this id writes over this snapshot.
+    pub(super) fn write_ids_with(&self, call: &str) -> AttributeValue {
+        let now = Timestamp::now().as_second();
+        let is_recent = |id: &str| {
+            let second = id.get(..8).and_then(|second| i64::from_str_radix(second, 16).ok());
+            second.is_some_and(|second| now - second <= WRITE_ID_AGE)
+        };
+        let mut ids = vec![format!("{now:08x}{call}")];
+        ids.extend(self.write_ids.iter().enumerate().filter_map(|(earlier, id)| {
+            let is_kept = earlier + 1 < MIN_WRITE_IDS || earlier + 1 < MAX_WRITE_IDS && is_recent(id);
+            (is_kept && !id.ends_with(call)).then(|| id.clone())
+        }));
+        AttributeValue::L(ids.into_iter().map(s).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number of remembered writes after one more, if all earlier ones are this many seconds old.
+    fn remembered(writes: usize, age: i64) -> usize {
+        let mut snapshot = Snapshot::empty(Consistency::Strong);
+        let second = Timestamp::now().as_second() - age;
+        snapshot.write_ids = (0..writes).map(|n| format!("{second:08x}{n:012x}")).collect();
+        let ids = snapshot.write_ids_with("000000ffffff");
+        let ids = ids.as_l().unwrap();
+        assert!(ids[0].as_s().unwrap().ends_with("000000ffffff"));
+        ids.len()
+    }
+
+    #[test]
+    fn recent_writes_are_remembered() {
+        for (writes, age, expected) in [(0, 0, 1), (3, 100, 4), (10, 100, 5), (10, 3, 11), (100, 3, 64), (100, 100, 5)]
+        {
+            assert_eq!(remembered(writes, age), expected, "{writes} writes {age} s ago");
+        }
+    }
+
+    #[test]
+    fn a_call_that_writes_again_is_remembered_once() {
+        let mut snapshot = Snapshot::empty(Consistency::Strong);
+        snapshot.write_ids = vec!["00000000000000abcdef".into(), "00000000000000000001".into()];
+        assert!(snapshot.is_written_by("000000abcdef") && !snapshot.is_written_by("000000abcdee"));
+        assert_eq!(snapshot.write_ids_with("000000abcdef").as_l().unwrap().len(), 2);
     }
 }

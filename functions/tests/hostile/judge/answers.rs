@@ -11,9 +11,9 @@ use crate::population::Population;
 use crate::report::Violation;
 
 /// After this many later writes, a contact no longer names a write among its last ones, which is documented.
-const REMEMBERED_WRITES: usize = 5;
+const REMEMBERED_WRITES: usize = 64;
 
-/// Checks one call. Returns the number of checks, and whether its own write was not recognised because five others had
+/// Checks one call. Returns the number of checks, and whether its own write was not recognised because 64 others had
 /// followed.
 pub fn check(
     index: usize,

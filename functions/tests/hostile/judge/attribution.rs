@@ -24,14 +24,14 @@ pub fn attribute(
             _ => {}
         }
     }
-    // The ids of calls that wrote: each call has one.
+    // The random ids of calls that wrote, which follow the eight digits of the time: each call has one.
     let mut write_ids: HashMap<String, u64> = HashMap::new();
     let mut made: Vec<usize> = Vec::new();
     for index in 0..chain.versions.len() {
         let (before, version) = chain.versions.split_at(index);
         let (old, version) = (before.last(), &version[0]);
         let number = version.image.version;
-        let write_id = version.image.write_ids.first().cloned().unwrap_or_default();
+        let write_id = version.image.write_ids.first().map(|id| id[8..].to_owned()).unwrap_or_default();
         let earlier = write_ids.insert(write_id, number);
         if index == 0 && chain.has_base {
             continue;
