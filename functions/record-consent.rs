@@ -26,7 +26,7 @@
 //! | `ContactNotFound` | `contact_id` names no contact of the tenant |
 //! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
-//! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After the last two the write may have been applied |
+//! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After any of them the write may have been applied |
 //! | `InternalError` | an unexpected error, which is logged |
 //!
 //! SQS redelivers every failed record, whatever its error, until it moves to the dead-letter queue; in a FIFO
@@ -65,6 +65,7 @@ struct Answer {
 
 impl Action for RecordConsent {
     const NAME: &'static str = "record-consent";
+    const HAS_ROUTE: bool = false;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

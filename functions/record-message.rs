@@ -26,7 +26,7 @@
 //! | `ContactNotFound` | `contact_id` names no contact of the tenant, or the message was counted before and its contact has been deleted |
 //! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
-//! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After the last two the write may have been applied |
+//! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After any of them the write may have been applied |
 //! | `InternalError` | an unexpected error, which is logged |
 //!
 //! SQS redelivers every failed record, whatever its error, until it moves to the dead-letter queue; in a FIFO
@@ -86,6 +86,7 @@ impl FromStr for Direction {
 
 impl Action for RecordMessage {
     const NAME: &'static str = "record-message";
+    const HAS_ROUTE: bool = false;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

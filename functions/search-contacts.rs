@@ -23,7 +23,7 @@
 //! # Errors
 //! | status | body | when |
 //! |---|---|---|
-//! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked |
+//! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked, or its tenant does not exist |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
@@ -45,7 +45,7 @@
 //! |---|---|
 //! | none, or `tag` alone | 1 Query (about 3 read units for 50 contacts of 350 bytes) |
 //! | text | 1 Query per page of 250, 1,000, 4,000, … contacts until 50 match: about 44 read units per 1,000 contacts |
-//! | `email` | 1 Query, 1 BatchGetItem per 100 contacts with that address (0.5 read units per contact); with 500 or more, as for a text |
+//! | `email` | 1 Query, 1 BatchGetItem per 100 contacts with that address (0.5 read units per 4 KB of each contact, metadata included); with 500 or more, as for a text |
 //! | beginning of a number with `+` | 2 Query, 1 BatchGetItem; with 100 or more matches, the text search |
 //! | 7–15 digits | 1 GetItem more |
 //!

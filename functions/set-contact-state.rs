@@ -29,7 +29,7 @@
 //! | `ContactNotFound` | the tenant has no such contact |
 //! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
-//! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After the last two the write may have been applied |
+//! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After any of them the write may have been applied |
 //! | `InternalError` | an unexpected error, which is logged |
 //!
 //! SQS redelivers every failed record, whatever its error, until it moves to the dead-letter queue; in a FIFO
@@ -73,6 +73,7 @@ struct Answer {
 
 impl Action for SetContactState {
     const NAME: &'static str = "set-contact-state";
+    const HAS_ROUTE: bool = false;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -48,7 +48,7 @@ async fn serve_with<R: Runner>() -> Result<(), StartError> {
     let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
     let table = ContactsTable::new(client, config.contacts_table);
     // Two connections are used at once if calls are counted: one for the action, one for the rate-limit check.
-    let connections = if config.rate_limit == 0 { 1 } else { 2 };
+    let connections = if R::Action::HAS_ROUTE && config.rate_limit > 0 { 2 } else { 1 };
     connect(&access, connections).await;
     let http = |request| http::run_action::<R::Action>(&access, &table, request);
     let event = async |event: &str, context: &Context| events::run_action::<R>(&access, &table, event, context).await;

@@ -1,4 +1,4 @@
-//! Which requests a local port answers: those of programs, and not those that a web page makes a browser send.
+//! Refuses requests that a web page makes through a browser; programs such as SDKs and curl are answered.
 //!
 //! The local ports have no authentication, and a browser connects to 127.0.0.1 for every page it shows. Two checks
 //! recognise such requests; every server of a stack has the first, and all but the HTTP API have both.
@@ -9,8 +9,8 @@
 //!   as a POST of plain text, without asking the server first, and say in `Origin` and `Sec-Fetch-Site` where they come
 //!   from. AWS SDKs and curl send neither header.
 //!
-//! Browsers may call the HTTP API from pages of other origins, in production as here, so it has only the first check;
-//! bearer tokens protect it.
+//! The HTTP API has only the first check. It has no CORS settings, so a browser refuses to send a bearer token from a
+//! page of another origin, and without a token every action answers 401.
 
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};

@@ -11,8 +11,8 @@
 //! | `ContactExists` | the contact exists already |
 //! | `UnknownTenant` | the tenant does not exist, or `tenant_id` is not a UUID |
 //! | `UnknownEvent` | the function does not take this event, it is not JSON, or `tenant_id` or `input` is missing |
-//! | `Conflict` | other writers changed the contact during every attempt; retry |
-//! | `Throttled` | DynamoDB throttled the requests; retry |
+//! | `Conflict` | other writers changed the contact during every attempt; a write may have been applied; retry |
+//! | `Throttled` | DynamoDB throttled the requests; a write may have been applied; retry |
 //! | `Unavailable` | DynamoDB cannot be reached or has a fault; a write may have been applied; retry |
 //! | `TimedOut` | the time limit was reached; a write may have been applied; retry |
 //! | `OutOfTurn` | an earlier record of the FIFO message group failed; only in the log |

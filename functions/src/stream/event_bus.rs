@@ -61,8 +61,8 @@ impl EventBus {
 
     /// Publishes events in order and returns what became of each.
     ///
-    /// Each entry is sent at most four times, with backoff, and not after `deadline`; on top of that the
-    /// SDK retries transport errors. Entries that are sent again follow later ones of the same request.
+    /// Each entry is sent at most four times, with backoff, and not after `deadline`. Each time, the SDK sends a request
+    /// that is throttled or fails up to four times. Entries that are sent again follow later ones of the same request.
     /// After a request that has failed four times, later ones are not sent.
     pub(super) async fn publish(&self, events: &[FeedEvent], deadline: Instant) -> Vec<Delivery> {
         let (mut entries, mut deliveries) = (Vec::new(), Vec::with_capacity(events.len()));

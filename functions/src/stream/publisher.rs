@@ -111,6 +111,8 @@ impl Publisher<'_> {
             for ((record, event), delivery) in of_records.into_iter().zip(published).zip(deliveries) {
                 let instead = match delivery {
                     Delivery::Published => continue,
+                    // Lambda redelivers the first failed record and all later ones: their events are replaced then.
+                    _ if failed.is_some_and(|first| first < record) => continue,
                     Delivery::NotYet => None,
                     Delivery::Refused(refusal) => instead_of(event, &records[record], &refusal),
                 };

@@ -30,6 +30,16 @@ async fn four_hundred_contacts_of_60_kb() {
     found_in_bounded_memory_and_requests(400, json!({ "text": "x".repeat(60_000) })).await;
 }
 
+/// The search walks over the activity index, which has only the stored spelling.
+#[tokio::test]
+async fn another_spelling_of_a_number_is_found_among_many() {
+    let (bundle, _proxy, engine) = Bundle::behind_proxy().await;
+    share_address(&bundle, engine.dynamodb(), 600, json!({})).await;
+    bundle.call("create-contact", json!({ "phone": "+5511987654321", "email": ADDRESS })).await;
+    let criteria = json!({ "email": ADDRESS, "query": "+551187654321" });
+    assert_eq!(bundle.call("search-contacts", criteria).await.each("phone"), ["+5511987654321"]);
+}
+
 async fn found_in_bounded_memory_and_requests(count: usize, metadata: Value) {
     let (bundle, proxy, engine) = Bundle::behind_proxy().await;
     share_address(&bundle, engine.dynamodb(), count, metadata).await;

@@ -19,7 +19,7 @@
 //! | `population.rs` | tenants, tokens, phone numbers |
 //! | `operation.rs`, `state.rs` | the model: what a call does to a contact |
 //! | `generate.rs`, `caller.rs`, `client.rs` | random calls, their delivery and their outcome |
-//! | `weather.rs` | which faults are injected |
+//! | `fault_schedule.rs` | which faults are injected |
 //! | `history.rs` | the record of calls and writes |
 //! | `judge/` | the rules |
 //! | `quiescence.rs` | what must hold when nothing is under way |
@@ -37,6 +37,7 @@ mod executables;
 #[path = "../support/fault_proxy/mod.rs"]
 #[allow(dead_code, reason = "shared with the other end-to-end tests")]
 mod fault_proxy;
+mod fault_schedule;
 mod generate;
 mod history;
 #[path = "../support/invocation.rs"]
@@ -52,7 +53,6 @@ mod self_test;
 mod state;
 #[path = "../support/stored.rs"]
 mod stored;
-mod weather;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -16,13 +16,13 @@ use super::caller::Caller;
 use super::client::Client;
 use super::deployment::{Deployment, Settings};
 use super::fault_proxy::{Fault, FaultProxy};
+use super::fault_schedule::{FaultCounts, FaultSchedule};
 use super::generate::{Generator, NAME_MARK};
 use super::history::{Call, Recorder};
 use super::judge::{Epoch, Judge};
 use super::population::Population;
 use super::quiescence::{Tables, check_searches};
 use super::report::{Counts, Violation};
-use super::weather::{FaultCounts, Weather};
 
 /// How many calls an epoch has at least.
 const EPOCH: usize = 2_500;
@@ -128,8 +128,8 @@ impl Run {
         let population = Arc::get_mut(&mut self.population).unwrap();
         population.begin_epoch(self.epochs);
         self.epochs += 1;
-        let mut weather = Weather::new(self.random.u64(..), Arc::clone(&self.faults));
-        self.proxy.inject(move |operation| weather.next(operation));
+        let mut fault_schedule = FaultSchedule::new(self.random.u64(..), Arc::clone(&self.faults));
+        self.proxy.inject(move |operation| fault_schedule.next(operation));
         let mut callers = tokio::spawn(self.callers().join_all());
         let mut next_kill = self.next_kill();
         let calls = loop {

@@ -115,7 +115,8 @@ impl Access {
     /// Counts a call against the rate limit of its token and returns the status of the limit, or `None`
     /// if the token is unlimited or the call could not be counted. Limits above
     /// [`MAX_RATE_LIMIT`] count as that.
-    /// Usually one UpdateItem, at most four; a rejected call costs as much.
+    /// Usually one UpdateItem, at most four, each of which is sent up to four times if it is throttled. A rejected call
+    /// costs as much.
     ///
     /// If counting fails or takes longer than a second, the call is accepted and a warning is logged,
     /// because an unavailable rate limiter must not make the API unavailable.
@@ -139,11 +140,11 @@ impl Access {
 
     /// Creates a tenant with a random id and a random namespace. `rate_limit` is the limit, in calls per 60 s, of
     /// its tokens that have none of their own. The functions' IAM policies do not permit it. One TransactWriteItems,
-    /// which stores the tenant together with its slug, so that of two simultaneous calls with one slug one fails.
+    /// which stores the tenant together with its slug, so if two calls create the same slug at once, one of them fails.
     ///
     /// # Errors
     /// [`Error::SlugTaken`]; [`Error::RateLimitTooHigh`]; [`Error::Store`]: after a store error, the tenant may have
-    /// been created; [`find_tenant`](Access::find_tenant) tells.
+    /// been created; [`find_tenant`](Access::find_tenant) shows whether it was.
     pub async fn create_tenant(&self, name: &str, slug: Slug, rate_limit: Option<u32>) -> Result<TenantRecord, Error> {
         check_rate_limit(rate_limit)?;
         let tenant = StoredTenant::new(name, slug, rate_limit);

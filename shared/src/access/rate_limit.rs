@@ -19,7 +19,7 @@ use crate::store::{self, AccessTable, CallRecord, RecordedCall, Slot};
 const WINDOW: i64 = 601;
 /// Times are counted from 2026-01-01T00:00:00Z, because smaller numbers make smaller items.
 const EPOCH: i64 = 1_767_225_600;
-/// The maximum number of UpdateItem requests per call. More than two are needed only if another process
+/// The maximum number of UpdateItem requests per call, not counting repetitions after throttling. More than two are needed only if another process
 /// or TTL changes the record between two of them.
 const MAX_ATTEMPTS: usize = 4;
 /// The largest `Retry-After`, in seconds. The window is a tenth of a second longer than that.

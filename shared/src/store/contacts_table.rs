@@ -15,8 +15,8 @@ pub struct ContactsTable {
     permission: Option<Arc<SetOnce<()>>>,
 }
 
-/// Permission for the writes of a [`ContactsTable`]. Dropping it without [`allow`](WritePermit::allow) leaves them
-/// waiting.
+/// Permission for the writes of a [`ContactsTable`]. If it is dropped without [`allow`](WritePermit::allow), waiting
+/// writes never finish.
 pub struct WritePermit(Arc<SetOnce<()>>);
 
 impl ContactsTable {
@@ -25,8 +25,8 @@ impl ContactsTable {
         ContactsTable { client, name, permission: None }
     }
 
-    /// The same table for one call: reads start at once, writes wait until the permit allows them. A call can so read
-    /// while it is checked whether it may write.
+    /// The same table for one call: reads start at once, writes wait until the permit allows them. So a call
+    /// reads while its rate-limit check is still running.
     pub fn with_held_writes(&self) -> (Self, WritePermit) {
         let permission = Arc::new(SetOnce::new());
         let table = ContactsTable {

@@ -21,7 +21,7 @@ impl ContactsTable {
     /// The contact with this id. Strongly consistent; one GetItem.
     ///
     /// # Errors
-    /// [`Error::Throttled`], [`Error::Internal`].
+    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`].
     pub async fn get(&self, tenant: &Tenant, id: ContactId) -> Result<Option<Contact>, Error> {
         self.item(keys::contact(tenant, id), Consistency::Strong).await?.map(read).transpose()
     }
@@ -64,10 +64,14 @@ impl ContactsTable {
     /// only the attributes of a search row.
     pub(super) async fn fetch(&self, tenant: &Tenant, entries: &[Item]) -> Result<Vec<SearchRow>, Error> {
         let (names, projection) = projection(&SearchRow::FIELDS);
-        let mut rows = Vec::with_capacity(entries.len());
-        for entries in entries.chunks(BATCH) {
+        // A contact that was created anew can have two entries for a moment. DynamoDB refuses a batch that names a key
+        // twice.
+        let mut seen = HashSet::new();
+        let keys: Vec<Item> = entries.iter().map(primary_key).filter(|key| seen.insert(sort_key(key))).collect();
+        let mut rows = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(BATCH) {
             let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(entries.iter().map(primary_key).collect()))
+                .set_keys(Some(keys.to_vec()))
                 .consistent_read(false)
                 .set_expression_attribute_names(Some(names.clone()))
                 .projection_expression(&projection);

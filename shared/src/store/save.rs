@@ -39,11 +39,12 @@ impl ContactsTable {
     /// second request is the same read again, strongly consistent. An outdated read costs one refused write.
     ///
     /// `rule` runs again whenever another writer was faster. After a lost response, the call recognises its own
-    /// write, unless 64 others have followed within seconds; then `rule` runs on its own result. Counters therefore
+    /// write, unless 64 others have followed, or five others and 6 s; then `rule` runs on its own result. Counters therefore
     /// need [`apply`](ContactsTable::apply), which is idempotent.
     ///
     /// # Errors
-    /// The errors of `rule`; [`Error::Conflict`], [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
+    /// The errors of `rule`; [`Error::Conflict`], [`Error::Throttled`], [`Error::Unavailable`],
+    /// [`Error::Unreadable`], [`Error::Internal`].
     pub async fn upsert<R, E>(
         &self,
         tenant: &Tenant,
@@ -67,7 +68,7 @@ impl ContactsTable {
     /// Cost: one GetItem (BatchGetItem with a non-empty `tags`) and, if something changes, one PutItem, or one
     /// TransactWriteItems if memberships, tag catalogue entries or a field of the search row of a tagged
     /// contact change; one more TransactWriteItems if that many tags change that their catalogue entries do not
-    /// fit. Each lost attempt adds one write request.
+    /// fit. Each lost attempt adds one write request, and one read unless the refusal returned the contact.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the contact does not exist; otherwise as [`upsert`](ContactsTable::upsert).
@@ -124,7 +125,8 @@ impl ContactsTable {
         loop {
             let ruled = rule(snapshot.contact.clone(), &snapshot.applied);
             let changes = ruled.as_ref().is_ok_and(|new| snapshot.contact.as_ref() != Some(new));
-            // A write is conditional on what was read; a decision not to write is not.
+            // DynamoDB checks the version when something is written. If nothing is written, nobody checks it, so the
+            // decision is made again on a strongly consistent read.
             if !changes && snapshot.consistency == Consistency::Eventual {
                 snapshot = self.snapshot(target, Consistency::Strong).await?;
                 continue;

@@ -10,7 +10,7 @@
 //! 3. **The walk**: pages of the tag index under the tag asked for, or under all contacts, most recently
 //!    active first, filtered by DynamoDB, until 50 matches are found or the index ends.
 //!
-//! In plans 2 and 3, a query of 7 to 15 digits also looks up the contact with that number (one GetItem),
+//! In plans 2 and 3, and when plan 1 uses the walk, a query of 7 to 15 digits also looks up the contact with that number (one GetItem),
 //! because WhatsApp writes some numbers in two ways and the stored spelling may be the other one.
 
 use std::cmp::Reverse;
@@ -91,18 +91,14 @@ impl ContactsTable {
         if let Some(email) = &search.email {
             return self.by_email(tenant, email, search).await;
         }
-        let (rows, person) = tokio::try_join!(self.by_text(tenant, search), self.person(tenant, search))?;
-        match person {
-            Some(contact) => Ok(merge(search, vec![SearchRow::from(&contact)], rows)),
-            None => Ok(rows),
-        }
+        self.with_person(tenant, search, self.by_text(tenant, search)).await
     }
 
     async fn by_email(&self, tenant: &Tenant, email: &Email, search: &Search) -> Result<Vec<SearchRow>, Error> {
         let entries = self.email_entries(tenant, email).limit(MAX_FETCH_BY_EMAIL).send().await;
         match self.fetch_all(tenant, entries, "Query of index email").await? {
             Some(rows) => Ok(merge(search, rows, Vec::new())),
-            None => self.walk(tenant, label(search), search).await,
+            None => self.with_person(tenant, search, self.walk(tenant, label(search), search)).await,
         }
     }
 
@@ -115,6 +111,21 @@ impl ContactsTable {
             }
         }
         self.walk(tenant, label(search), search).await
+    }
+
+    /// The rows, and the contact with the phone number that the query is, if it is a complete one and its stored spelling
+    /// is another.
+    async fn with_person(
+        &self,
+        tenant: &Tenant,
+        search: &Search,
+        rows: impl Future<Output = Result<Vec<SearchRow>, Error>>,
+    ) -> Result<Vec<SearchRow>, Error> {
+        let (rows, person) = tokio::try_join!(rows, self.person(tenant, search))?;
+        match person {
+            Some(contact) => Ok(merge(search, vec![SearchRow::from(&contact)], rows)),
+            None => Ok(rows),
+        }
     }
 
     /// The contact with the phone number that the query is, if it is a complete one.

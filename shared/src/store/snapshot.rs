@@ -1,4 +1,4 @@
-//! What a write reads first.
+//! The stored state that a write is based on.
 
 use std::collections::HashSet;
 
@@ -24,7 +24,7 @@ pub(super) struct EventIds<'a> {
     pub(super) ids: &'a [EventId],
 }
 
-/// What a write is about.
+/// The contact that a write changes, with the tags and events to look up.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) tenant: &'a Tenant,

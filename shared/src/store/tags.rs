@@ -17,7 +17,7 @@ impl ContactsTable {
     /// been found.
     ///
     /// # Errors
-    /// [`Error::Throttled`], [`Error::Internal`].
+    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
     pub async fn tags(&self, tenant: &Tenant, part: Option<&SearchQuery>) -> Result<Vec<TagDefinition>, Error> {
         let query = self.client.0.query().table_name(&self.name).consistent_read(true);
         let query = query

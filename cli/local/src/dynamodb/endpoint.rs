@@ -1,9 +1,9 @@
 //! The HTTP endpoint of the embedded DynamoDB.
 //!
-//! The engine's own server lets every web page read the tables: it answers any `Origin` with
-//! `Access-Control-Allow-Origin: *`. It has no setting for that, so it gets no port. This endpoint has the port, checks
-//! each request and passes it on over connections that it keeps for itself: the listener that the engine's server
-//! accepts such a connection from is closed as soon as it has accepted it.
+//! The engine's own server answers any `Origin` with `Access-Control-Allow-Origin: *`, which lets every web page read the
+//! tables and cannot be switched off. So clients connect to this endpoint instead. It checks each request and forwards it
+//! to the engine's server over pooled connections. Each connection is accepted on a temporary listener, which is then
+//! closed, so that no other process can connect.
 
 use std::future;
 use std::io;

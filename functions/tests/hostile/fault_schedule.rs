@@ -51,16 +51,16 @@ const MIXED: [Fault; 15] = [
 pub type FaultCounts = Arc<Mutex<BTreeMap<String, u64>>>;
 
 /// Chooses faults from a seed.
-pub struct Weather {
+pub struct FaultSchedule {
     random: fastrand::Rng,
     phase: usize,
     left: u32,
     counts: FaultCounts,
 }
 
-impl Weather {
+impl FaultSchedule {
     pub fn new(seed: u64, counts: FaultCounts) -> Self {
-        Weather { random: fastrand::Rng::with_seed(seed), phase: 0, left: 0, counts }
+        FaultSchedule { random: fastrand::Rng::with_seed(seed), phase: 0, left: 0, counts }
     }
 
     /// The fault of the next request, which has this operation.
