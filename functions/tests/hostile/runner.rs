@@ -260,7 +260,7 @@ impl Run {
 
     /// What the whole run must not have done: end processes by itself, panic, or log personal data.
     fn check_run(&self) -> Vec<Violation> {
-        // Long enough beginnings of the phone numbers, so that times and ids do not contain them.
+        // Long enough beginnings of the phone numbers, so that ids do not contain them.
         let numbers = ["55119800", "55118000", "52155000", "52550000", "54911000", "54110000", "14155550"];
         let personal: Vec<&str> = [NAME_MARK, "@example.com", "secret"].into_iter().chain(numbers).collect();
         let mut violations = Vec::new();
@@ -271,7 +271,7 @@ impl Run {
             violations.push(Violation::new("a process ends only when it is killed", sentence));
         }
         for line in BufReader::new(File::open(&self.settings.log).unwrap()).lines().map_while(Result::ok) {
-            if let Some(word) = personal.iter().find(|word| line.contains(**word)) {
+            if let Some(word) = personal.iter().find(|word| without_time(&line).any(|part| part.contains(**word))) {
                 violations.push(Violation::new("logs contain no personal data", format!("{word}: {line}")));
             }
             if line.contains("panicked") {
@@ -288,4 +288,10 @@ impl Run {
         }
         keep.then(|| self.directory.keep())
     }
+}
+
+/// The parts of a log line before and after its time, whose nanoseconds can have the digits of a phone number.
+fn without_time(line: &str) -> impl Iterator<Item = &str> {
+    let (before, after) = line.split_once(r#""timestamp":""#).unwrap_or((line, ""));
+    [before, after.split_once('"').map_or("", |(_, rest)| rest)].into_iter()
 }
