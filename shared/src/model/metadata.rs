@@ -56,7 +56,7 @@ impl Metadata {
         Self::of(&merged)
     }
 
-    /// Whether common JSON parsers read it: nested at most 128 levels deep, all numbers within the range of a
+    /// Whether common JSON parsers read it: nested fewer than 128 levels deep, all numbers within the range of a
     /// 64-bit float. Services such as EventBridge refuse other JSON.
     pub fn is_portable(&self) -> bool {
         serde_json::from_str::<serde_json::Value>(&self.0).is_ok()
