@@ -152,7 +152,12 @@ def leading_keys(condition):
     match condition:
         case None:
             return None
-        case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}, **rest} if not rest:
+        # `ForAllValues` alone is also true for a request without keys.
+        case {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+            **rest,
+        } if not rest:
             return keys
         case other:
             return str(other)
