@@ -1,7 +1,5 @@
 //! The access table: tokens, tenants and the rate limit's call records, each under its own key.
 
-use aws_sdk_dynamodb::Config;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
@@ -61,13 +59,16 @@ struct Calls {
 /// The table in which [`access`](crate::access) keeps its items.
 pub struct AccessTable {
     client: Client,
+    /// For requests that must not be repeated unless they certainly were not applied.
+    once: Client,
     name: String,
 }
 
 impl AccessTable {
     /// The table with this name.
     pub fn new(client: Client, name: String) -> Self {
-        AccessTable { client, name }
+        let once = client.without_retries();
+        AccessTable { client, once, name }
     }
 
     /// The item under `key`. A strongly consistent read, so that a token works as soon as it is issued.
@@ -88,7 +89,7 @@ impl AccessTable {
     pub(crate) async fn record_call(&self, key: &str, call: &RecordedCall, slot: Slot) -> Result<CallRecord, Error> {
         let number = |n: i64| AttributeValue::N(n.to_string());
         let update = self
-            .client
+            .once
             .0
             .update_item()
             .table_name(&self.name)
@@ -114,10 +115,9 @@ impl AccessTable {
         };
         let calls =
             |item: Option<Item>| item.map(read::<Calls>).transpose().map(|record| record.unwrap_or_default().calls);
-        let once = Config::builder().retry_config(RetryConfig::disabled());
         let mut retry = Retry::new();
         loop {
-            let refusal = match update.clone().customize().config_override(once.clone()).send().await {
+            let refusal = match update.clone().send().await {
                 Ok(done) => return calls(done.attributes).map(CallRecord::Recorded),
                 Err(refusal) => refusal,
             };
