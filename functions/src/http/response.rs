@@ -1,7 +1,7 @@
 //! Responses: statuses, headers and bodies.
 
 use contacts::access::RateLimitStatus;
-use contacts::store::{self, Outcome};
+use contacts::store::Outcome;
 use lambda_http::Body;
 use lambda_http::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -52,10 +52,7 @@ pub(super) fn failure(dialect: Dialect, error: &HttpError) -> Response<Body> {
     let mut response = json(status, body);
     let retry_after = match error {
         HttpError::RateLimited { retry_after } => Some(*retry_after),
-        HttpError::TimedOut
-        | HttpError::Action(Error::Store(
-            store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_),
-        )) => Some(1),
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(1),
         _ => None,
     };
     if let Some(seconds) = retry_after {

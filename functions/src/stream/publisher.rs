@@ -12,8 +12,8 @@
 //! | EventBridge refuses an event for good | the event is published without the contact and the tags; if it had none, or is refused again, a dead letter is published instead |
 //! | the record, or its tenant's item, cannot be read | a dead letter is published instead |
 //!
-//! A record is done once each of its events, or what is published instead, is on the bus. So a record that fails for
-//! good never holds up the later records of its shard, and none is lost while the bus is unavailable.
+//! A record is done once each of its events, or what is published instead, is on the bus. A record that fails for
+//! good therefore does not delay the later records of its shard, and no record is lost while the bus is unavailable.
 
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use contacts::access::{self, Access};

@@ -44,6 +44,8 @@ mod history;
 #[allow(dead_code, reason = "shared with the other end-to-end tests")]
 mod invocation;
 mod judge;
+#[path = "../support/local_sdk.rs"]
+mod local_sdk;
 mod operation;
 mod population;
 mod quiescence;

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use contacts::access::{Access, NewToken, User};
-use contacts::aws::{AwsEnvironment, SdkConfig, sdk_config};
 use contacts::model::{Tenant, TenantId};
 use contacts::store::{AccessTable, Client};
+
+use super::local_sdk::local_sdk;
 
 /// How many numbers are used during the whole run, and how many more in each epoch. The latter are created anew.
 const LASTING: usize = 5;
@@ -49,20 +50,10 @@ pub struct Population {
     pub is_crowded: bool,
 }
 
-/// The SDK's configuration for the engine.
-pub fn sdk() -> SdkConfig {
-    sdk_config(&AwsEnvironment {
-        region: "us-east-1".into(),
-        access_key_id: "local".into(),
-        secret_access_key: "local".into(),
-        session_token: None,
-    })
-}
-
 impl Population {
     /// Issues the tokens of this many tenants in the DynamoDB at this address.
     pub async fn issue(engine_url: &str, customers: usize) -> Self {
-        let client = Client::new(&sdk(), Some(engine_url.to_owned()));
+        let client = Client::new(&local_sdk(), Some(engine_url.to_owned()));
         let access = Access::new(AccessTable::new(client, "AccessTable".into()), 0);
         let issue = async |token: &str, tenant_id: Option<TenantId>, rate_limit| {
             let user = User { id: 7, email: "user@example.com".into(), name: None };

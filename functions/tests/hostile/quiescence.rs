@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use super::client::Client;
 use super::generate::{EMAILS, TAGS, own_tag};
 use super::history::Outcome;
+use super::local_sdk::local_sdk;
 use super::operation::Operation;
-use super::population::{Customer, Population, sdk};
+use super::population::{Customer, Population};
 use super::report::Violation;
 use super::state::{Image, State};
 use super::stored::{self, Item};
@@ -23,7 +24,7 @@ pub struct Tables(pub aws_sdk_dynamodb::Client);
 impl Tables {
     /// The tables in the DynamoDB at this address.
     pub fn open(engine_url: &str) -> Self {
-        let config = Builder::from(&sdk()).endpoint_url(engine_url).build();
+        let config = Builder::from(&local_sdk()).endpoint_url(engine_url).build();
         Tables(aws_sdk_dynamodb::Client::from_conf(config))
     }
 

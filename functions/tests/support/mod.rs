@@ -6,6 +6,7 @@
 //! | `reply.rs` | HTTP answers, and assertions about them |
 //! | `cases.rs` | tables of requests and the answers they have to get |
 //! | `invocation.rs` | events of the event sources, and what invocations return |
+//! | `local_sdk.rs` | the SDK's configuration for the embedded DynamoDB |
 //! | `openapi.rs` | whether an answer is documented in the OpenAPI document |
 //! | `executables.rs` | the functions of the template and their executables |
 //! | `fault_proxy/` | a fault-injecting proxy in front of DynamoDB |
@@ -20,6 +21,7 @@ mod executables;
 mod fault_proxy;
 pub mod imports;
 mod invocation;
+mod local_sdk;
 mod openapi;
 mod reply;
 pub mod sources;
@@ -27,7 +29,6 @@ pub mod stored;
 
 use carnet_local::{LogLines, Logs, Stack, Store};
 use contacts::access::{Access, NewToken, User};
-use contacts::aws::{AwsEnvironment, sdk_config};
 use contacts::model::{Contact, Phone, Source, Tenant, TenantId, Timestamp};
 use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
@@ -38,6 +39,7 @@ pub use carnet_local::{EventRefusal, InvocationOutcome, Options};
 pub use executables::{declared_binaries, executables, functions, peak_memory, template};
 pub use fault_proxy::{Fault, FaultProxy};
 pub use invocation::{error_of, eventbridge_event, failed_records, output_of, sqs_record};
+use local_sdk::local_sdk;
 pub use openapi::{actions, document, operations};
 pub use reply::{Reply, invalid};
 
@@ -285,11 +287,5 @@ pub fn with_timeout(seconds: u32) -> (Options, tempfile::TempDir) {
 }
 
 fn client(stack: &Stack) -> Client {
-    let environment = AwsEnvironment {
-        region: "us-east-1".into(),
-        access_key_id: "local".into(),
-        secret_access_key: "local".into(),
-        session_token: None,
-    };
-    Client::new(&sdk_config(&environment), Some(stack.dynamodb_url().to_owned()))
+    Client::new(&local_sdk(), Some(stack.dynamodb_url().to_owned()))
 }

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 pub type Item = HashMap<String, AttributeValue>;
 
 /// The attributes of a contact that its index rows repeat.
-const ROW: [&str; 10] = [
+const ROW: [&str; 14] = [
     "phone",
     "name",
     "email",
@@ -17,6 +17,10 @@ const ROW: [&str; 10] = [
     "tags",
     "last_message_at",
     "created_at",
+    "opted_out_at",
+    "bot_status",
+    "archived",
+    "blocked",
     "search_text",
     "active_at",
     "tenant_id",

@@ -96,8 +96,8 @@ impl Access {
 
     /// The tenant that an event names. On a cache miss (60 s), one strongly consistent GetItem.
     ///
-    /// Outside this module, call it only for events whose senders IAM authorises: whoever can name a tenant here acts
-    /// for it.
+    /// Outside this module, call it only for events whose senders IAM authorises, because the id alone gives access to
+    /// the tenant's contacts.
     ///
     /// # Errors
     /// [`Error::UnknownTenant`]; [`Error::Store`].

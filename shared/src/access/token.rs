@@ -29,7 +29,7 @@ pub struct NewToken {
     pub user: User,
     /// The user's tenant. Without one, the token is accepted by `GET /api/v1/me` only.
     pub tenant_id: Option<TenantId>,
-    /// What the token is for, in the words of whoever issues it.
+    /// What the token is used for, as free text of the operator who issues it.
     pub label: String,
     /// The token's own rate limit in calls per 60 s: 0 means unlimited, at most 1,000.
     /// `None` uses the tenant's, or else the template's parameter `RateLimit`.

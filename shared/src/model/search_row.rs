@@ -79,3 +79,24 @@ impl SearchRow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn the_listed_fields_are_those_of_the_row() {
+        let phone: Phone = "+14155550123".parse().unwrap();
+        let contact = Contact::new(ContactId::derive(&Uuid::nil(), &phone), phone, Source::Api, Timestamp::now());
+        // Default values are left out of the serialized row.
+        let row =
+            SearchRow { bot_status: BotStatus::Paused, archived: true, blocked: true, ..SearchRow::from(&contact) };
+        let row = serde_json::to_value(row).unwrap();
+        let fields: BTreeSet<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, BTreeSet::from(SearchRow::FIELDS));
+    }
+}

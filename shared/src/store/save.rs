@@ -125,8 +125,8 @@ impl ContactsTable {
         loop {
             let ruled = rule(snapshot.contact.clone(), &snapshot.applied);
             let changes = ruled.as_ref().is_ok_and(|new| snapshot.contact.as_ref() != Some(new));
-            // DynamoDB checks the version when something is written. If nothing is written, nobody checks it, so the
-            // decision is made again on a strongly consistent read.
+            // DynamoDB checks the version only when something is written. A decision not to write is therefore made again
+            // on a strongly consistent read.
             if !changes && snapshot.consistency == Consistency::Eventual {
                 snapshot = self.snapshot(target, Consistency::Strong).await?;
                 continue;
