@@ -126,12 +126,12 @@ def binary_problems(template, binaries):
 
 
 def function_problems(template):
-    """Each function runs on arm64, knows its tables, and logs to a group of its own that expires."""
+    """Each function runs on the chosen architecture, knows its tables, and logs to a group of its own that expires."""
     groups = of_type(template, "AWS::Logs::LogGroup")
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         properties = function["Properties"]
-        if properties.get("Architectures") != ["arm64"]:
-            yield f"{name}: its architecture has to be arm64"
+        if properties.get("Architectures") != [{"Ref": "Architecture"}]:
+            yield f"{name}: its architecture has to be the parameter Architecture"
         variables = properties.get("Environment", {}).get("Variables", {})
         if variables | ENVIRONMENT != variables:
             yield f"{name}: an environment variable of {sorted(ENVIRONMENT)} is missing or different"
