@@ -16,8 +16,8 @@ REGION = "us-east-1"
 # that account.
 ACCOUNT = "123456789012"
 SECONDS_TO_START = 60
-# Starts MiniStack with one addition.
-LEADING_KEYS = Path(__file__).with_name("ministack_leading_keys.py")
+# Starts MiniStack, with what it lacks for this test.
+START = Path(__file__).with_name("ministack_additions.py")
 
 
 class Emulator:
@@ -55,7 +55,7 @@ class Emulator:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [f"{programs}/python", LEADING_KEYS], env=environment, cwd=self.work, stdout=log, stderr=log, start_new_session=True
+                [f"{programs}/python", START], env=environment, cwd=self.work, stdout=log, stderr=log, start_new_session=True
             )
         self.clients = {}
         self.wait()

@@ -34,6 +34,11 @@ class Events:
             event.setdefault("message_id", f"wamid.{uuid.uuid4()}")
         return {"tenant_id": self.who.tenant, "input": event}
 
+    def unknown(self, binary, note):
+        """An event of a tenant that does not exist. The note, which the function ignores, is to find it again."""
+        event = self.envelope(binary, "+27820000000", note=note)
+        return {**event, "tenant_id": str(uuid.uuid4())}
+
     def new_contact(self, tags=""):
         """Creates a contact by direct invocation, and returns its phone number."""
         phone = f"+27821{next(self.numbers):06}"
@@ -111,8 +116,7 @@ def direct(events):
     for binary in INPUTS:
         report.expect(f"{binary} invoked", stack.invoke(binary, events.envelope(binary, phone)), {"id": ID, "phone": phone, ...: 0})
         report.expect(f"{binary} changed", events.contact(phone), {**INPUTS[binary][1], ...: 0})
-        unknown = {"tenant_id": str(uuid.uuid4()), "input": {}}
-        report.expect(f"{binary} of nobody", stack.invoke(binary, unknown), {"error": "UnknownTenant", "message": str})
+        report.expect(f"{binary} of an unknown tenant", stack.invoke(binary, events.unknown(binary, "")), {"error": "UnknownTenant", "message": str})
         report.expect(f"{binary} without an envelope", stack.invoke(binary, {}), {"error": "UnknownEvent", "message": str})
     # A contact that a message creates: its items are written in one transaction.
     fresh = f"+27829{next(events.numbers):06}"
@@ -135,7 +139,7 @@ def queues(events):
         events.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
         phone, bad = events.new_contact("vip"), f"bad-{uuid.uuid4()}"
         good = json.dumps(events.envelope(binary, phone))
-        bodies = [good, bad, good, json.dumps({"tenant_id": str(uuid.uuid4()), "input": {"note": bad}})]
+        bodies = [good, bad, good, json.dumps(events.unknown(binary, bad))]
         answer = events.sqs.send_message_batch(
             QueueUrl=url, Entries=[{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)]
         )
@@ -155,9 +159,9 @@ def bus(events):
     name = events.stack.outputs["Bus"]
     phones = {binary: events.new_contact("vip") for binary in INPUTS}
     note = f"nobody-{uuid.uuid4()}"
-    bad = {"tenant_id": str(uuid.uuid4()), "input": {"note": note}}
     entries = [(binary, events.envelope(binary, phone)) for binary, phone in phones.items()]
-    entries += [(binary, bad) for binary in INPUTS] + [("unknown-function", bad)]
+    entries += [(binary, events.unknown(binary, f"{note}-{binary}")) for binary in INPUTS]
+    entries.append(("unknown-function", {"note": note}))
     answer = events.events.put_events(Entries=[
         {"Source": "deploy-test", "DetailType": kind, "Detail": json.dumps(detail), "EventBusName": name}
         for kind, detail in entries
@@ -166,14 +170,14 @@ def bus(events):
     for binary, phone in phones.items():
         events.changed("bus", binary, phone)
     for binary, target in on_failure(events.stack).items():
-        events.dead_letter(f"an event that {binary} fails", target, note)
+        events.dead_letter(f"an event that {binary} fails", target, f"{note}-{binary}")
 
 
 def asynchronous(events):
     """Asynchronous invocations that fail are retried and end as dead letters."""
     for binary, target in on_failure(events.stack).items():
         note = f"async-{uuid.uuid4()}"
-        events.stack.invoke(binary, {"tenant_id": str(uuid.uuid4()), "input": {"note": note}}, "Event")
+        events.stack.invoke(binary, events.unknown(binary, note), "Event")
         events.dead_letter(f"a failed invocation of {binary}", target, note)
 
 

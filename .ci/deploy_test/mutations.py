@@ -129,18 +129,23 @@ def siblings(template, name):
 
 
 def without(template, path):
-    result = copy.deepcopy(template)
-    parent = result
-    for step in path[:-1]:
-        parent = parent[step]
+    """The template without the value at a path. What is not on the path is shared with it."""
+    result, parent = along(template, path)
     del parent[path[-1]]
     return result
 
 
 def replaced(template, path, value):
-    result = copy.deepcopy(template)
-    parent = result
-    for step in path[:-1]:
-        parent = parent[step]
+    """The template with another value at a path. What is not on the path is shared with it."""
+    result, parent = along(template, path)
     parent[path[-1]] = value
     return result
+
+
+def along(template, path):
+    """A copy of the template in which everything on the path is a copy, and the copy of the last value's parent."""
+    result = parent = copy.copy(template)
+    for step in path[:-1]:
+        parent[step] = copy.copy(parent[step])
+        parent = parent[step]
+    return result, parent

@@ -4,11 +4,15 @@ import re
 import time
 
 
-class Report:
-    """Counts the calls, and prints each that is not as expected at once."""
+class Failed(Exception):
+    """A call that is not as expected."""
 
-    def __init__(self, quiet=False):
-        self.quiet = quiet
+
+class Report:
+    """Counts the calls, and prints each that is not as expected at once, or raises it with `fail_fast`."""
+
+    def __init__(self, fail_fast=False):
+        self.fail_fast = fail_fast
         self.calls = 0
         self.failures = []
 
@@ -17,8 +21,9 @@ class Report:
         self.calls += 1
         if problem := differs(actual, expected):
             self.failures.append(f"{name}: {problem}")
-            if not self.quiet:
-                print(f"  not ok: {self.failures[-1]}", flush=True)
+            if self.fail_fast:
+                raise Failed(self.failures[-1])
+            print(f"  not ok: {self.failures[-1]}", flush=True)
         return not problem
 
     def eventually(self, name, seconds, read, expected):

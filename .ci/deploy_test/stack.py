@@ -73,9 +73,10 @@ class Stack:
                 )
                 gateway.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{created['IntegrationId']}")
         if cors := self.resolver.value(body.get("x-amazon-apigateway-cors", {})):
-            gateway.update_api(
-                ApiId=api, CorsConfiguration={name[0].upper() + name[1:]: each for name, each in cors.items()}
-            )
+            settings = {name[0].upper() + name[1:]: each for name, each in cors.items()}
+            if isinstance(settings.get("AllowOrigins"), str):
+                settings["AllowOrigins"] = settings["AllowOrigins"].split(",")
+            gateway.update_api(ApiId=api, CorsConfiguration=settings)
 
     def remove_refused_targets(self):
         """Removes targets of rules whose function does not permit the rule to invoke it, as EventBridge would fail."""

@@ -1,14 +1,15 @@
-"""Starts MiniStack with one addition: the condition key `dynamodb:LeadingKeys`, which it does not know.
+"""Starts MiniStack with two additions. This program runs in the environment that MiniStack is installed in.
 
-Without it, every grant of the template that is limited to keys would refuse. This program runs in the environment that
-MiniStack is installed in.
+- The condition key `dynamodb:LeadingKeys`, without which every grant that is limited to keys would refuse.
+- Rules invoke functions asynchronously, as EventBridge does: with retries and a destination for failures. MiniStack
+  invokes them once and forgets the result.
 """
 
 import json
 
 from ministack.app import main
 from ministack.core import iam_actions
-from ministack.services import dynamodb
+from ministack.services import dynamodb, eventbridge, lambda_svc
 
 own_context = iam_actions.dynamodb_service_context
 
@@ -43,6 +44,15 @@ def leading_keys(request):
             yield next(iter(value.values()))
 
 
+def invoke_asynchronously(arn, payload):
+    """Invokes the function that is a rule's target."""
+    function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    if function and config:
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+
 if __name__ == "__main__":
     iam_actions.dynamodb_service_context = with_leading_keys
+    eventbridge._dispatch_to_lambda = invoke_asynchronously
     main()
