@@ -55,11 +55,22 @@ def make(emulator, table, slug):
     return Access(tenant, slug, token, key)
 
 
+def of_token(emulator, table, token):
+    """The tenant of a token with a FlowIQ key of its own."""
+    item = emulator.client("dynamodb").get_item(TableName=table, Key={"key": {"S": token_key(token)}})["Item"]
+    tenant = item["tenant_id"]["S"]
+    return Access(tenant, "me", token, issue(emulator, table, tenant, "fiq_"))
+
+
+def token_key(token):
+    return f"token#{hashlib.sha256(token.encode()).hexdigest()}"
+
+
 def issue(emulator, table, tenant, prefix="", **attributes):
     """Makes a token of a tenant, or of a user without one if that is None. Attributes are added to its item."""
     token = prefix + uuid.uuid4().hex
     item = {
-        "key": f"token#{hashlib.sha256(token.encode()).hexdigest()}", "created_at": now(), "label": "deploy-test",
+        "key": token_key(token), "created_at": now(), "label": "deploy-test",
         "last_four": token[-4:], "user": {"id": 1, "email": "me@example.com"}, **attributes,
     }
     put(emulator, table, item | ({"tenant_id": tenant} if tenant else {}))

@@ -56,10 +56,15 @@ class Sam:
 
     def deploy(self, emulator, **parameters):
         """`sam deploy` with the settings of samconfig.toml."""
+        run(self.deploy_command(**parameters), **(self.environment | emulator.environment))
+
+    def deploy_command(self, **parameters):
         pairs = {"Architecture": ARCHITECTURE, **parameters}.items()
-        run(["sam", "deploy", "--template-file", self.directory / "template.yaml", "--config-file", ROOT / "samconfig.toml",
-             "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", *(f"{key}={value}" for key, value in pairs)],
-            **(self.environment | emulator.environment))
+        return [
+            "sam", "deploy", "--template-file", self.directory / "template.yaml", "--config-file", ROOT / "samconfig.toml",
+            "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides",
+            *(f"{key}={value}" for key, value in pairs),
+        ]
 
     def delete(self, emulator, stack):
         """`sam delete`."""

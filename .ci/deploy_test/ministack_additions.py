@@ -1,15 +1,19 @@
-"""Starts MiniStack with two additions. This program runs in the environment that MiniStack is installed in.
+"""Starts MiniStack with three changes. This program runs in the environment that MiniStack is installed in.
 
 - The condition key `dynamodb:LeadingKeys`, without which every grant that is limited to keys would refuse.
 - Rules invoke functions asynchronously, as EventBridge does: with retries and a destination for failures. MiniStack
   invokes them once and forgets the result.
+- The ARN of a stream that CloudFormation creates ends with its time, as on AWS. MiniStack appends a `Z`, which the
+  template's parameter for such an ARN refuses.
 """
 
 import json
+from types import FunctionType
 
 from ministack.app import main
 from ministack.core import iam_actions
 from ministack.services import dynamodb, eventbridge, lambda_svc
+from ministack.services.cloudformation import provisioners
 
 own_context = iam_actions.dynamodb_service_context
 
@@ -52,7 +56,15 @@ def invoke_asynchronously(arn, payload):
         lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
 
+def with_stream_label(create):
+    """The function that creates a table for CloudFormation, with a stream's label in the place of a time."""
+    names = {**vars(provisioners), "now_iso": dynamodb._stream_label}
+    return FunctionType(create.__code__, names, create.__name__, create.__defaults__)
+
+
 if __name__ == "__main__":
     iam_actions.dynamodb_service_context = with_leading_keys
+    table = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    table["create"] = with_stream_label(table["create"])
     eventbridge._dispatch_to_lambda = invoke_asynchronously
     main()

@@ -1,0 +1,68 @@
+"""Proves that template.yaml deploys and works, and that mistakes in it are seen: see .ci/deploy-test."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import access
+import build
+import drive
+import judge
+import restore
+import stack
+import template_check
+from emulator import Emulator
+from report import Report
+
+# The stack's name in samconfig.toml.
+STACK = "carnet"
+PARAMETERS = {"PollQueues": "true"}
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("part", nargs="?", choices=["deployment", "mutations"])
+    arguments.add_argument("--emulator", required=True, help="the directory of the programs of requirements-deploy.txt")
+    arguments.add_argument("--sam", required=True, help="the directory of the SAM CLI")
+    arguments.add_argument("--work", required=True, help="an empty directory for files of this run")
+    given = arguments.parse_args()
+    # cargo-lambda looks for zig with the first `python3`, which has to be the one that it is installed with.
+    sam = build.Sam([given.emulator, given.sam], given.work)
+    sam.build()
+    emulator = Emulator(given.emulator, given.work)
+    report, mutated, caught = Report(), 0, 0
+    try:
+        if given.part != "mutations":
+            deployment(emulator, sam, report, given.emulator)
+        if given.part != "deployment":
+            template = template_check.expand(template_check.yaml_parse((build.ROOT / "template.yaml").read_text()))
+            parameters = PARAMETERS | {"Architecture": build.ARCHITECTURE}
+            mutated, caught = judge.judge(template, judge.Deployment(emulator, template, sam.bootstrap, parameters))
+    finally:
+        emulator.stop()
+        if report.failures:
+            print(f"The last lines of MiniStack and of the functions:\n{Path(emulator.log).read_text()[-4000:]}")
+    print(f"deploy-test: {report.calls} calls, {report.ok} ok; {mutated} mutations, {caught} caught")
+    return report.ok < report.calls or caught < mutated
+
+
+def deployment(emulator, sam, report, programs):
+    """Deploys the stack, calls everything, restores its tables into another stack, and deletes both."""
+    sam.deploy(emulator, **PARAMETERS)
+    deployed = stack.Stack(emulator, STACK)
+    table = deployed.outputs["AccessTable"]
+    token = access.make_with_readme(emulator, table, programs)
+    who = access.of_token(emulator, table, token)
+    start = time.monotonic()
+    drive.drive(deployed, report, who)
+    print(f"calls: {time.monotonic() - start:.0f} s", flush=True)
+    # Again, without a change: a deployment of the same template succeeds and leaves the stack as it is.
+    sam.deploy(emulator, **PARAMETERS)
+    again = stack.Stack(emulator, STACK)
+    report.expect("outputs after a second deployment", again.outputs, deployed.outputs)
+    restore.rehearse(emulator, sam, report, deployed, who, programs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

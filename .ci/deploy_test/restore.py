@@ -1,0 +1,112 @@
+"""Rehearses docs/operations.md: restoring a table step by step, deleting the stack, using its tables in another one.
+
+The commands are those of the page, run by a shell with the AWS CLI. `sam build` is left out, as everything is built.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import http_calls
+import stack
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/operations.md"
+
+
+def rehearse(emulator, sam, report, deployed, who, programs):
+    """Leaves the emulator without stacks, and with the tables, which outlive them."""
+    dynamodb = emulator.client("dynamodb")
+    tables = {name: deployed.outputs[name] for name in ("ContactsTable", "AccessTable")}
+    for name, table in tables.items():
+        protected = dynamodb.describe_table(TableName=table)["Table"]["DeletionProtectionEnabled"]
+        report.expect(f"{name} is protected against deletion", protected, True)
+    sam.delete(emulator, deployed.name)
+    report.expect("the stack after sam delete", stack.wait(emulator.client("cloudformation"), deployed.name), "DELETE_COMPLETE")
+    left = set(dynamodb.list_tables()["TableNames"])
+    report.expect("tables after sam delete", sorted(set(tables.values()) - left), [])
+
+    shell = Shell(emulator, sam, programs, tables)
+    shell.run("Use the tables of a deleted stack")
+    adopted = stack.Stack(emulator, deployed.name)
+    report.expect("the adopted tables", {name: adopted.outputs[name] for name in tables}, tables)
+    works(adopted, report, who, "with the tables of a deleted stack")
+
+    restored = shell.run("Restore a table")
+    changed = stack.Stack(emulator, deployed.name)
+    report.expect("the restored table", changed.outputs["ContactsTable"], restored["RESTORED"])
+    check_settings(dynamodb, report, restored["RESTORED"])
+    works(changed, report, who, "with a restored table")
+    report.expect("the earlier table is deleted", restored["CONTACTS"] in dynamodb.list_tables()["TableNames"], False)
+    sam.delete(emulator, deployed.name)
+
+
+def works(deployed, report, who, name):
+    """The contact that the calls have left is there, can be changed, and its change is published."""
+    api = http_calls.Api(deployed, report)
+    phone = http_calls.PHONE
+    api.action(f"get {name}", "get-contact", {"phone": phone}, who.token, (200, {"phone": phone, "name": "Zoé", ...: 0}))
+    api.action(f"search {name}", "search-contacts", {"query": "zoe"}, who.token, (200, lambda found: bool(found)))
+    api.action(f"change {name}", "add-tag", {"phone": phone, "tag": name}, who.token, (200, {"tag_added": name, ...: 0}))
+    functions = [each for each in deployed.of_type("AWS::Lambda::EventSourceMapping")]
+    mappings = [
+        deployed.emulator.client("lambda").get_event_source_mapping(UUID=deployed.resources[each]) for each in functions
+    ]
+    streams = [each["EventSourceArn"] for each in mappings if ":dynamodb:" in each["EventSourceArn"]]
+    table = deployed.outputs["ContactsTable"]
+    report.expect(f"the stream {name}", [f":table/{table}/stream/" in arn for arn in streams], [True])
+
+
+def check_settings(dynamodb, report, table):
+    """The settings that a restored table does not have by itself."""
+    described = dynamodb.describe_table(TableName=table)["Table"]
+    report.expect("deletion protection of a restored table", described["DeletionProtectionEnabled"], True)
+    report.expect("stream of a restored table", described["StreamSpecification"], {
+        "StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES",
+    })
+    indexes = sorted(each["IndexName"] for each in described["GlobalSecondaryIndexes"])
+    report.expect("indexes of a restored table", indexes, ["email", "phone", "tag"])
+    ttl = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    report.expect("TTL of a restored table", ttl, {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"})
+    backups = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    status = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    report.expect("point-in-time recovery of a restored table", status, "ENABLED")
+
+
+class Shell:
+    """A shell that runs the commands of sections of the page."""
+
+    def __init__(self, emulator, sam, programs, tables):
+        self.sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE))
+        self.start = blocks(PAGE.read_text().split("\n## ")[0])
+        self.environment = os.environ | sam.environment | emulator.environment
+        self.sam, self.tables, self.programs = sam, tables, programs
+
+    def run(self, section):
+        """Runs the commands of a section, and returns the variables that they set."""
+        commands = "\n".join([self.start, blocks(self.sections[section])])
+        for printed, actual in (
+            ("carnet-ContactsTable-…", self.tables["ContactsTable"]),
+            ("carnet-AccessTable-…", self.tables["AccessTable"]),
+            ("sam build && sam deploy --parameter-overrides", self.deploy()),
+            # The emulator's tables are younger than the page.
+            ("--restore-date-time 2026-11-20T10:58:35Z", "--use-latest-restorable-time"),
+        ):
+            commands = commands.replace(printed, actual)
+        commands += "\ndeclare -p CONTACTS RESTORED STREAM 2>/dev/null || true\n"
+        run = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands], env=self.environment, cwd=PAGE.parents[1],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )
+        if run.returncode:
+            raise SystemExit(f"the commands of docs/operations.md, {section}, failed:\n{commands}\n{run.stderr[-3000:]}")
+        return dict(re.findall(r'^declare -- (\w+)="(.*)"$', run.stdout, re.MULTILINE))
+
+    def deploy(self):
+        """The page's `sam deploy`, with what the emulator needs besides."""
+        return " ".join(map(str, self.sam.deploy_command(PollQueues="true")))
+
+
+def blocks(text):
+    """The commands of the shell blocks of a text."""
+    return "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
