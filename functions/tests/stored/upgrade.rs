@@ -143,6 +143,11 @@ async fn upgraded(layout: &Layout) -> Bundle {
             bundle.dynamodb().put_item().table_name("AccessTable").set_item(Some(tenant)).send().await.unwrap();
         }
     }
+    // The first versions had no FlowIQ endpoints, and so no keys.
+    if bundle.access.find("fiq_demo").await.unwrap().is_none() {
+        let tenant = bundle.tenant("demo-token").await.id();
+        bundle.issue("fiq_demo", Some(tenant)).await;
+    }
     bundle
 }
 
