@@ -108,13 +108,16 @@ impl Counter {
     }
 }
 
-/// Runs one group of cases in a deployment of its own.
-async fn count(rate_limit: Option<u32>, cases: impl AsyncFnOnce(&mut Counter)) -> Units {
+/// Runs one group of cases in a deployment of its own. Returns the units, and the length of the longest line that a call
+/// logged.
+async fn count(rate_limit: Option<u32>, cases: impl AsyncFnOnce(&mut Counter)) -> (Units, usize) {
     let settings = rate_limit.map_or_else(options, with_rate_limit);
     let (bundle, proxy, _engine) = Bundle::behind_proxy_with(settings).await;
     let mut counter = Counter { bundle, proxy, units: Units::new() };
     cases(&mut counter).await;
-    counter.units
+    let lines = counter.bundle.log.lines();
+    let longest = lines.iter().filter(|line| line.contains(r#""answered""#)).map(String::len).max().unwrap();
+    (counter.units, longest)
 }
 
 async fn creates(c: &mut Counter) {
@@ -236,14 +239,14 @@ async fn rate_limit(c: &mut Counter) {
     }
     c.proxy.clear();
     assert_eq!(c.bundle.me("demo-token").await.status, 200);
-    c.end("HTTP call", "counted by a rate limit of up to 120");
+    c.end("+ HTTP call", "counted by a rate limit of up to 120");
     assert_eq!(c.bundle.me("demo-token").await.status, 429);
     c.end("HTTP call", "rejected with 429");
 }
 
 async fn first_call(c: &mut Counter) {
     c.bundle.me("demo-token").await;
-    c.end("HTTP call", "the first of a process");
+    c.end("+ HTTP call", "the first of a process");
 }
 
 #[tokio::test]
@@ -258,7 +261,12 @@ async fn the_document_agrees_with_the_counted_units_refused_writes_included() {
         count(Some(120), rate_limit),
         count(None, first_call),
     );
-    let counted: Units = [c, u, t, r, s, e, l, f].into_iter().flatten().collect();
+    let groups = [c, u, t, r, s, e, l, f];
+    let longest = groups.iter().map(|(_, longest)| *longest).max().unwrap();
+    let (before, _) = DOCUMENT.split_once(" bytes, counted by a test").unwrap();
+    let documented_bytes: usize = before.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((documented_bytes - 20..=documented_bytes).contains(&longest), "a call logs up to {longest} bytes");
+    let counted: Units = groups.into_iter().flat_map(|(units, _)| units).collect();
     let documented = documented();
     let rows = counted.keys().chain(documented.keys()).collect::<BTreeSet<_>>();
     let differs = |row: &&&(String, String)| counted.get(**row) != documented.get(**row);
