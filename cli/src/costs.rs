@@ -213,6 +213,41 @@ mod tests {
         assert_eq!(lines[0].what, "search-contacts: text that no contact has, of 20000");
     }
 
+    /// The document's command, with the words of its quoted arguments kept together, and what it prints.
+    #[test]
+    fn the_documents_month_is_what_the_command_prints() {
+        #[derive(clap::Parser)]
+        struct Command {
+            #[command(flatten)]
+            args: Args,
+        }
+        let (_, session) = document::TEXT.split_once("$ cargo run -q -- ").unwrap();
+        let (session, _) = session.split_once("```").unwrap();
+        let (command, printed) = session.split_at(end_of_command(session));
+        let mut words = Vec::new();
+        for (n, part) in command.replace("\\\n", " ").split('"').enumerate() {
+            match n % 2 {
+                0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                _ => words.push(part.to_owned()),
+            }
+        }
+        let Command { args } = clap::Parser::parse_from(words);
+        let lines = month(&Document::read().unwrap(), &args).unwrap();
+        assert_eq!(table(&lines).trim(), printed.trim());
+    }
+
+    /// The end of the first line that does not end with a backslash.
+    fn end_of_command(session: &str) -> usize {
+        let mut end = 0;
+        for line in session.split_inclusive('\n') {
+            end += line.len();
+            if !line.ends_with("\\\n") {
+                break;
+            }
+        }
+        end
+    }
+
     #[test]
     fn calls_name_a_function_and_the_beginning_of_a_case() {
         let document = Document::read().unwrap();

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-const TEXT: &str = include_str!("../../../docs/costs.md");
+/// The document.
+pub(super) const TEXT: &str = include_str!("../../../docs/costs.md");
 
 /// The function of the row about calls that are rejected before they reach their function's action.
 pub(super) const ANY_HTTP_CALL: &str = "HTTP call";

@@ -28,7 +28,7 @@ impl Layout {
     pub fn all() -> Vec<Layout> {
         let mut paths: Vec<PathBuf> = fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
-        paths.iter().map(|path| Layout::read(path)).collect()
+        paths.iter().map(Layout::read).collect()
     }
 
     fn read(path: &PathBuf) -> Layout {
