@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 ARCHITECTURE = "x86_64"
 
 
-def run(command, cwd=ROOT, **environment):
+def run(command, **environment):
     """Runs a command that must succeed, and says how long it took."""
     start = time.monotonic()
     result = subprocess.run(
-        command, cwd=cwd, env=os.environ | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        command, cwd=ROOT, env=os.environ | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     if result.returncode:
         print(result.stdout[-3000:], result.stderr[-5000:], sep="\n", file=sys.stderr)
@@ -43,10 +43,8 @@ class Sam:
         }
 
     def build(self):
-        """`sam build` of the template."""
-        # All executables at once, which cargo links in parallel. SAM then builds one after the other and finds each
-        # of them ready.
-        run(["cargo", "lambda", "build", "--release", "--locked", "--bins"], ROOT / "functions", **self.environment)
+        """`sam build` of the template, after .ci/build has compiled everything in parallel."""
+        run(["bash", ".ci/build"])
         run(["sam", "build", "--build-dir", self.directory, "--parameter-overrides", f"Architecture={ARCHITECTURE}"],
             **self.environment)
 

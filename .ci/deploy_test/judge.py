@@ -1,14 +1,14 @@
 """Shows for each mutation of the expanded template that a check of `.ci/run` fails.
 
 The checks are tried in the order of what they cost: Carnet's own rules (milliseconds), cfn-lint (seconds), and a
-deployment, which is driven like the real one. A mutation that none of them sees is one that slipped through, unless
-`unseen` says why nothing can see it without AWS.
+deployment, which is driven like the real one. `unseen` names those that nothing on this machine can see. A mutation that
+is not among them and that no check sees has slipped through: a rule is missing.
 """
 
 import copy
 import multiprocessing
 import zipfile
-from collections import Counter
+from collections import defaultdict
 from io import BytesIO
 
 import drive
@@ -79,33 +79,44 @@ def zipped(path):
     return content.getvalue()
 
 
-def judge(template, deployment):
-    """Tries all mutations, prints which check sees how many and those that slip through: how many, and how many seen."""
+def judge(template, deploy):
+    """Tries all mutations, and prints which check sees how many, and each that slips through: how many, and how many seen.
+
+    `deploy` makes a `Deployment` of the template. It is called only if something is left for it to try.
+    """
     for check in (rules, linter):
         if problem := check(Unchanged(template)):
             raise SystemExit(f"the template itself does not pass: {problem}")
     everything = list(mutations(template))
-    todo = [each for each in everything if not unseen.reason(each)]
-    left_out = Counter(unseen.reason(each) for each in everything if unseen.reason(each))
-    print(f"{len(everything)} mutations, of which nothing can see {len(everything) - len(todo)} without AWS:")
-    for reason, count in left_out.items():
-        print(f"  {count:4} {reason}")
-    total = len(todo)
+    print(f"{len(everything)} mutations of the template", flush=True)
     with multiprocessing.Pool() as pool:
-        for name, check in (("Carnet's rules", rules), ("cfn-lint", linter)):
-            found = pool.map(check, todo, chunksize=4)
-            print(f"{name}: {sum(map(bool, found))} of {len(todo)} seen", flush=True)
-            todo = [each for each, problem in zip(todo, found, strict=True) if not problem]
-    if todo and (problem := deployment.problem(template)):
+        todo = remaining("Carnet's rules see", everything, pool.map(rules, everything, chunksize=20))
+        # Only what the rules accept: a missing value may be a problem where another value is none.
+        nothing_sees = defaultdict(list)
+        for each in todo:
+            nothing_sees[unseen.reason(each)].append(each)
+        todo = nothing_sees.pop(None, [])
+        total = len(everything) - sum(map(len, nothing_sees.values()))
+        print(f"  {len(everything) - total} cannot be seen without AWS, or change nothing:")
+        for reason, several in nothing_sees.items():
+            print(f"    {len(several):4} {reason}, such as {'/'.join(map(str, several[0].path))}")
+        todo = remaining("cfn-lint sees", todo, pool.map(linter, todo, chunksize=1))
+    if not todo:
+        return total, total
+    deployment = deploy()
+    if problem := deployment.problem(template):
         raise SystemExit(f"the deployment of the unchanged template does not pass: {problem}")
-    slipped = []
+    todo = remaining("a deployment sees", todo, [deployment.problem(each.template) for each in todo])
     for each in todo:
-        if problem := deployment.problem(each.template):
-            print(f"  seen by a deployment: {each.name}: {problem}"[:240], flush=True)
-        else:
-            print(f"  NOT SEEN: {each.name}", flush=True)
-            slipped.append(each)
-    return total, total - len(slipped)
+        print(f"  NOT SEEN: {each.name}", flush=True)
+    return total, total - len(todo)
+
+
+def remaining(who, several, problems):
+    """Says how many mutations a check has found a problem with, and returns the others."""
+    left = [each for each, problem in zip(several, problems, strict=True) if not problem]
+    print(f"  {who} {len(several) - len(left)} of {len(several)}", flush=True)
+    return left
 
 
 class Unchanged:

@@ -1,9 +1,11 @@
 """Proves that template.yaml deploys and works, and that mistakes in it are seen: see .ci/deploy-test."""
 
 import argparse
+import json
 import sys
 import time
-from pathlib import Path
+from contextlib import ExitStack
+from functools import cache
 
 import access
 import build
@@ -24,27 +26,37 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("part", nargs="?", choices=["deployment", "mutations"])
     arguments.add_argument("--emulator", required=True, help="the directory of the programs of requirements-deploy.txt")
+    arguments.add_argument("--builder", required=True, help="the directory of cargo-lambda")
     arguments.add_argument("--sam", required=True, help="the directory of the SAM CLI")
     arguments.add_argument("--work", required=True, help="an empty directory for files of this run")
     given = arguments.parse_args()
-    # cargo-lambda looks for zig with the first `python3`, which has to be the one that it is installed with.
-    sam = build.Sam([given.emulator, given.sam], given.work)
-    sam.build()
-    emulator = Emulator(given.emulator, given.work)
+    sam = build.Sam([given.builder, given.sam], given.work)
     report, mutated, caught = Report(), 0, 0
-    try:
+    with ExitStack() as running:
+        @cache
+        def emulator():
+            """The emulator, started when it is needed; the mutations need it only if the static checks miss some."""
+            sam.build()
+            started = Emulator(given.emulator, given.work)
+            running.callback(started.stop)
+            return started
+
         if given.part != "mutations":
-            deployment(emulator, sam, report, given.emulator)
+            deployment(emulator(), sam, report, given.emulator)
         if given.part != "deployment":
-            template = template_check.expand(template_check.yaml_parse((build.ROOT / "template.yaml").read_text()))
-            parameters = PARAMETERS | {"Architecture": build.ARCHITECTURE}
-            mutated, caught = judge.judge(template, judge.Deployment(emulator, template, sam.bootstrap, parameters))
-    finally:
-        emulator.stop()
+            mutated, caught = mutate(emulator, sam)
         if report.failures:
-            print(f"The last lines of MiniStack and of the functions:\n{Path(emulator.log).read_text()[-4000:]}")
+            print(f"The last lines of MiniStack and of the functions:\n{emulator().log.read_text()[-4000:]}")
     print(f"deploy-test: {report.calls} calls, {report.ok} ok; {mutated} mutations, {caught} caught")
     return report.ok < report.calls or caught < mutated
+
+
+def mutate(emulator, sam):
+    """How many mutations of the template there are, and how many of them a check sees."""
+    # As JSON and back: SAM's translator returns dicts of a class of its own, which cannot be copied.
+    template = json.loads(json.dumps(template_check.expand((build.ROOT / "template.yaml").read_text())))
+    parameters = PARAMETERS | {"Architecture": build.ARCHITECTURE}
+    return judge.judge(template, lambda: judge.Deployment(emulator(), template, sam.bootstrap, parameters))
 
 
 def deployment(emulator, sam, report, programs):

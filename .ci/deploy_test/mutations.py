@@ -25,13 +25,6 @@ class Mutation:
     def name(self):
         return f"{'/'.join(map(str, self.path))}: {self.change}"
 
-    def family(self, template):
-        """What mutations of alike resources have in common: the names of their functions and queues left out."""
-        section, name, *rest = self.path
-        kind = template["Resources"][name]["Type"] if section == "Resources" else name
-        inner = [each for each in rest if not isinstance(each, int) and not str(each).startswith(("/", "$"))]
-        return "/".join([section, kind, *inner, re.sub(r"[\"'].*", "", self.change)])
-
 
 def mutations(template):
     """All mutations of a template, in its order."""
