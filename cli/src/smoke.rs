@@ -198,7 +198,8 @@ async fn check(args: &Args, mut sides: Sides, flowiq: bool, report: &mut Report)
     let mut contacts = if flowiq { vec![1, 2] } else { vec![1] };
     #[cfg(feature = "cloud")]
     if let Some(stack) = &args.invoke {
-        contacts.extend(invoke::run(stack, args.units, args.dead_letters, &mut sides, report).await?);
+        let settings = invoke::Settings { units: args.units, flowiq, patience: args.dead_letters };
+        contacts.extend(invoke::run(stack, settings, &mut sides, report).await?);
     }
     if let Some(idle) = args.idle {
         report.say(&format!("waiting for {} s without a call", idle.as_secs()))?;

@@ -125,14 +125,23 @@ impl Aws {
     }
 }
 
+/// What is run.
+pub(super) struct Settings {
+    /// Whether the units of each action are measured.
+    pub(super) units: bool,
+    /// Whether the token is a FlowIQ key.
+    pub(super) flowiq: bool,
+    /// How long dead letters are waited for; zero sends none.
+    pub(super) patience: Duration,
+}
+
 /// Runs all of it. Returns the numbers of the contacts that it has created.
 ///
 /// # Errors
 /// When the stack cannot be described or the report cannot be written.
 pub(super) async fn run(
     stack: &str,
-    with_units: bool,
-    patience: Duration,
+    settings: Settings,
     sides: &mut Sides,
     report: &mut Report,
 ) -> Result<Vec<usize>, BoxError> {
@@ -145,16 +154,16 @@ pub(super) async fn run(
         eventbridge: aws_sdk_eventbridge::Client::new(&config),
     };
     // Sent first, because they arrive after minutes.
-    let sent = match patience.is_zero() {
+    let sent = match settings.patience.is_zero() {
         true => Vec::new(),
         false => dead_letters::send(&aws, sides.deployment.value("run"), report).await?,
     };
     events::run(&aws, sides, report).await?;
     let mut contacts = vec![EVENT_CONTACT];
-    if with_units {
-        units::run(&aws, sides, report).await?;
+    if settings.units {
+        units::run(&aws, sides, settings.flowiq, report).await?;
         contacts.push(MEASURED_CONTACT);
     }
-    dead_letters::collect(&aws, sent, patience, report).await?;
+    dead_letters::collect(&aws, sent, settings.patience, report).await?;
     Ok(contacts)
 }

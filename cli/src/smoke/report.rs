@@ -92,7 +92,7 @@ impl CaseReport {
         };
         let answer = self.answer.as_deref().unwrap_or("-");
         let ms = self.ms.map_or_else(String::new, |ms| format!("{ms} ms"));
-        let mut line = format!("{mark:<10}{answer:<5}{ms:>9}  {:<22} {}", self.group, self.name);
+        let mut line = format!("{mark:<10}{answer:<16}{ms:>9}  {:<29} {}", self.group, self.name);
         if let Some(Units { read, write }) = self.units {
             line.push_str(&format!("  read {read}, write {write}"));
             if let Some(local) = self.local_units.filter(|local| Some(*local) != self.units) {
@@ -100,10 +100,10 @@ impl CaseReport {
             }
         }
         if let Some(note) = &self.note {
-            line.push_str(&format!("\n{:26}{note}", ""));
+            line.push_str(&format!("\n{:37}{note}", ""));
         }
         for difference in &self.differences {
-            line.push_str(&format!("\n{:26}{difference}", ""));
+            line.push_str(&format!("\n{:37}{difference}", ""));
         }
         line
     }

@@ -71,8 +71,8 @@ impl Shape {
                 }
             }
         }
-        if self.body != local.body {
-            let (old, new) = (spread(&local.body), spread(&self.body));
+        let (old, new) = (spread(&local.body), spread(&self.body));
+        if old != new {
             let (old, new) = different_part(&old, &new);
             lines.extend(shown(old, '-'));
             lines.extend(shown(new, '+'));
@@ -101,13 +101,14 @@ fn shown(lines: &[String], sign: char) -> Vec<String> {
     shown
 }
 
-/// JSON with a line for each value, without parsing it, so that numbers and the order of keys stay as they are.
+/// JSON with a line for each value and without other white space. It is not parsed, so numbers and the order of keys stay
+/// as they are.
 fn spread(json: &str) -> Vec<String> {
     let (mut lines, mut line, mut depth) = (Vec::new(), String::new(), 0_usize);
     let (mut in_text, mut escaped) = (false, false);
     let mut finish = |line: &mut String, depth: usize| {
-        if !line.trim().is_empty() {
-            lines.push(format!("{}{}", "  ".repeat(depth), line.trim()));
+        if !line.is_empty() {
+            lines.push(format!("{}{line}", "  ".repeat(depth)));
         }
         line.clear();
     };
@@ -133,10 +134,13 @@ fn spread(json: &str) -> Vec<String> {
                 depth = depth.saturating_sub(1);
                 line.push(character);
             }
-            ',' | '\n' => {
-                line.extend((character == ',').then_some(','));
+            ',' => {
+                line.push(character);
                 finish(&mut line, depth);
             }
+            // Text that is not JSON keeps its lines.
+            '\n' if depth == 0 => finish(&mut line, depth),
+            ' ' | '\t' | '\r' | '\n' if depth > 0 => {}
             _ => line.push(character),
         }
     }
@@ -222,6 +226,8 @@ mod tests {
             spread(r#"{"a":"x,{\"]","b":[1,{}]}"#),
             ["{", r#"  "a":"x,{\"]","#, r#"  "b":["#, "    1,", "    {", "    }", "  ]", "}",]
         );
-        assert_eq!(spread("plain, text"), ["plain,", "text"]);
+        assert_eq!(spread("plain text\nof two lines"), ["plain text", "of two lines"]);
+        assert_eq!(spread("{ \"a\" : [ 1.0,\n\"b c\" ] }"), spread("{\"a\":[1.0,\"b c\"]}"));
+        assert_ne!(spread("[1.0]"), spread("[1.00]"));
     }
 }

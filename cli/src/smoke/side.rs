@@ -30,7 +30,7 @@ pub(super) struct Call {
     pub(super) method: &'static str,
     /// The path and the query.
     pub(super) target: String,
-    /// Whose token is sent.
+    /// The token that is sent.
     pub(super) bearer: Bearer,
     /// Further headers; `Content-Type` is among them.
     pub(super) headers: Vec<(&'static str, String)>,
