@@ -6,6 +6,7 @@
 //! | `run.rs` | making a call on both sides, and the verdict |
 //! | `rate_limit.rs` | using up the token's limit |
 //! | `invoke.rs`, `events.rs`, `dead_letters.rs`, `units.rs` | what goes to the functions directly (`--invoke`) |
+//! | `aws.rs` | the clients of a deployed stack, direct invocations |
 //! | `side.rs` | a deployment with its token and values |
 //! | `shape.rs` | what is compared of an answer |
 //! | `wire.rs` | HTTP/1.1 over TCP or TLS |
@@ -15,6 +16,8 @@
 //! It may be run against a deployment in production. It writes under telephone numbers with the country code 999 only,
 //! which the ITU keeps in reserve (E.164), so that nobody has them, and under names that contain the run's own number.
 
+#[cfg(feature = "cloud")]
+mod aws;
 mod cases;
 #[cfg(feature = "cloud")]
 mod dead_letters;

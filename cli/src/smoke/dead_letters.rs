@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use carnet_local::BoxError;
 use serde_json::json;
 
+use super::aws::Aws;
 use super::events::NO_TENANT;
-use super::invoke::Aws;
 use super::report::{CaseReport, Report, Verdict};
 
 /// The outputs that name dead-letter queues.

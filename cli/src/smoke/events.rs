@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::invoke::{Aws, Invoked, Invoker};
+use super::aws::{Aws, Invoked, Invoker};
 use super::report::{CaseReport, Report, Verdict};
 use super::run::Sides;
 

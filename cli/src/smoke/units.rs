@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::invoke::{Aws, Invoked, Invoker};
+use super::aws::{Aws, Invoked, Invoker};
 use super::report::{CaseReport, Report, Units, Verdict};
 use super::run::Sides;
 use super::side::Side;
