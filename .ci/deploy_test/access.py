@@ -43,13 +43,16 @@ def make_with_readme(emulator, table, programs):
     return run.stdout.split()[-1]
 
 
-def make(emulator, table, slug):
-    """Makes a tenant with a token and a FlowIQ key, with the items that README.md describes."""
+def make(emulator, table, slug, **attributes):
+    """Makes a tenant with a token and a FlowIQ key, with the items that README.md describes.
+
+    Attributes are added to the tenant's item.
+    """
     tenant = str(uuid.uuid4())
     put(emulator, table, {"key": f"slug#{slug}", "tenant_id": tenant})
     put(emulator, table, {
         "key": f"tenant#{tenant}", "tenant_id": tenant, "created_at": now(), "name": slug, "slug": slug,
-        "namespace": uuid.uuid4().hex,
+        "namespace": uuid.uuid4().hex, **attributes,
     })
     token, key = (issue(emulator, table, tenant, prefix) for prefix in ("", "fiq_"))
     return Access(tenant, slug, token, key)

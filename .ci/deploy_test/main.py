@@ -11,7 +11,9 @@ import access
 import build
 import drive
 import judge
+import redrive
 import restore
+import smoke
 import stack
 import template_check
 from emulator import Emulator
@@ -60,7 +62,7 @@ def mutate(emulator, sam):
 
 
 def deployment(emulator, sam, report, programs):
-    """Deploys the stack, calls everything, restores its tables into another stack, and deletes both."""
+    """Deploys the stack, calls everything, redrives dead letters, restores tables, and deletes the stack."""
     sam.deploy(emulator, **PARAMETERS)
     deployed = stack.Stack(emulator, STACK)
     table = deployed.outputs["AccessTable"]
@@ -69,6 +71,8 @@ def deployment(emulator, sam, report, programs):
     start = time.monotonic()
     drive.drive(deployed, report, who)
     print(f"calls: {time.monotonic() - start:.0f} s", flush=True)
+    redrive.rehearse(emulator, sam, report, deployed, who, programs)
+    smoke.check(emulator, report, deployed)
     # Again, without a change: a deployment of the same template succeeds and leaves the stack as it is.
     sam.deploy(emulator, **PARAMETERS)
     again = stack.Stack(emulator, STACK)

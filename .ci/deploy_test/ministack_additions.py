@@ -1,18 +1,20 @@
-"""Starts MiniStack with three changes. This program runs in the environment that MiniStack is installed in.
+"""Starts MiniStack with four changes. This program runs in the environment that MiniStack is installed in.
 
 - The condition key `dynamodb:LeadingKeys`, without which every grant that is limited to keys would refuse.
 - Rules invoke functions asynchronously, as EventBridge does: with retries and a destination for failures. MiniStack
   invokes them once and forgets the result.
 - The ARN of a stream that CloudFormation creates ends with its time, as on AWS. MiniStack appends a `Z`, which the
   template's parameter for such an ARN refuses.
+- StartMessageMoveTask of SQS, which MiniStack does not have. The messages are moved at once.
 """
 
 import json
+import time
 from types import FunctionType
 
 from ministack.app import main
 from ministack.core import iam_actions
-from ministack.services import dynamodb, eventbridge, lambda_svc
+from ministack.services import dynamodb, eventbridge, lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
 own_context = iam_actions.dynamodb_service_context
@@ -62,9 +64,26 @@ def with_stream_label(create):
     return FunctionType(create.__code__, names, create.__name__, create.__defaults__)
 
 
+def start_message_move_task(data, url):
+    """Moves the messages of a dead-letter queue back to the queues that they come from."""
+    dead_letters = sqs._queue_by_arn(data["SourceArn"])
+    left = []
+    for message in dead_letters["messages"]:
+        origin = sqs._queue_by_arn(message["sys"].pop("DeadLetterQueueSourceArn", ""))
+        if origin is None:
+            left.append(message)
+            continue
+        again = {"receipt_handle": None, "visible_at": time.time(), "receive_count": 0, "first_receive_at": None}
+        origin["messages"].append({**message, **again})
+    dead_letters["messages"] = left
+    sqs.esm_wake.set()
+    return {"TaskHandle": "moved"}
+
+
 if __name__ == "__main__":
     iam_actions.dynamodb_service_context = with_leading_keys
     table = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
     table["create"] = with_stream_label(table["create"])
     eventbridge._dispatch_to_lambda = invoke_asynchronously
+    sqs._HANDLERS["StartMessageMoveTask"] = start_message_move_task
     main()

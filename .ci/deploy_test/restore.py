@@ -1,17 +1,11 @@
 """Rehearses docs/operations.md: restoring a table step by step, deleting the stack, using its tables in another one.
 
-The commands are those of the page, run by a shell with the AWS CLI. `sam build` is left out, as everything is built.
+`sam build` is left out, as everything is built.
 """
-
-import os
-import re
-import subprocess
-from pathlib import Path
 
 import http_calls
 import stack
-
-PAGE = Path(__file__).resolve().parents[2] / "docs/operations.md"
+from operations import Shell
 
 
 def rehearse(emulator, sam, report, deployed, who, programs):
@@ -26,13 +20,21 @@ def rehearse(emulator, sam, report, deployed, who, programs):
     left = set(dynamodb.list_tables()["TableNames"])
     report.expect("tables after sam delete", sorted(set(tables.values()) - left), [])
 
-    shell = Shell(emulator, sam, programs, tables)
-    shell.run("Use the tables of a deleted stack")
+    shell = Shell(emulator, sam, programs)
+    replacements = {
+        "carnet-ContactsTable-…": tables["ContactsTable"],
+        "carnet-AccessTable-…": tables["AccessTable"],
+        # The page's `sam deploy`, with what the emulator needs besides.
+        "sam build && sam deploy --parameter-overrides": " ".join(map(str, sam.deploy_command(PollQueues="true"))),
+        # The emulator's tables are younger than the page.
+        "--restore-date-time 2026-11-20T10:58:35Z": "--use-latest-restorable-time",
+    }
+    shell.run("Use the tables of a deleted stack", replacements)
     adopted = stack.Stack(emulator, deployed.name)
     report.expect("the adopted tables", {name: adopted.outputs[name] for name in tables}, tables)
     works(adopted, report, who, "with the tables of a deleted stack")
 
-    restored = shell.run("Restore a table")
+    restored = shell.run("Restore a table", replacements)
     changed = stack.Stack(emulator, deployed.name)
     report.expect("the restored table", changed.outputs["ContactsTable"], restored["RESTORED"])
     check_settings(dynamodb, report, restored["RESTORED"])
@@ -71,42 +73,3 @@ def check_settings(dynamodb, report, table):
     backups = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
     status = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
     report.expect("point-in-time recovery of a restored table", status, "ENABLED")
-
-
-class Shell:
-    """A shell that runs the commands of sections of the page."""
-
-    def __init__(self, emulator, sam, programs, tables):
-        self.sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE))
-        self.start = blocks(PAGE.read_text().split("\n## ")[0])
-        self.environment = os.environ | sam.environment | emulator.environment
-        self.sam, self.tables, self.programs = sam, tables, programs
-
-    def run(self, section):
-        """Runs the commands of a section, and returns the variables that they set."""
-        commands = "\n".join([self.start, blocks(self.sections[section])])
-        for printed, actual in (
-            ("carnet-ContactsTable-…", self.tables["ContactsTable"]),
-            ("carnet-AccessTable-…", self.tables["AccessTable"]),
-            ("sam build && sam deploy --parameter-overrides", self.deploy()),
-            # The emulator's tables are younger than the page.
-            ("--restore-date-time 2026-11-20T10:58:35Z", "--use-latest-restorable-time"),
-        ):
-            commands = commands.replace(printed, actual)
-        commands += "\ndeclare -p CONTACTS RESTORED STREAM 2>/dev/null || true\n"
-        run = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands], env=self.environment, cwd=PAGE.parents[1],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        )
-        if run.returncode:
-            raise SystemExit(f"the commands of docs/operations.md, {section}, failed:\n{commands}\n{run.stderr[-3000:]}")
-        return dict(re.findall(r'^declare -- (\w+)="(.*)"$', run.stdout, re.MULTILINE))
-
-    def deploy(self):
-        """The page's `sam deploy`, with what the emulator needs besides."""
-        return " ".join(map(str, self.sam.deploy_command(PollQueues="true")))
-
-
-def blocks(text):
-    """The commands of the shell blocks of a text."""
-    return "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
