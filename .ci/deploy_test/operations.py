@@ -5,6 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
+# Version 1 of the AWS CLI, which is the one on PyPI, has a host name of its own for SQS in place of AWS_ENDPOINT_URL.
+ENDPOINT = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }'
 PAGE = Path(__file__).resolve().parents[2] / "docs/operations.md"
 
 
@@ -15,12 +17,12 @@ class Shell:
         self.sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE))
         self.start = blocks(PAGE.read_text().split("\n## ")[0])
         self.environment = os.environ | sam.environment | emulator.environment
-        self.environment["PATH"] += f":{programs}"
+        self.environment["PATH"] = f"{programs}:{self.environment['PATH']}"
         self.directory = emulator.work
 
     def run(self, section, replacements):
         """Runs the commands of a section after these replacements, and returns the variables that they set."""
-        commands = "\n".join([self.start, blocks(self.sections[section])])
+        commands = "\n".join([ENDPOINT, self.start, blocks(self.sections[section])])
         for printed, actual in replacements.items():
             if printed not in commands:
                 raise SystemExit(f"docs/operations.md, {section}, does not have {printed!r} any more")

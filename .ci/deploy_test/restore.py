@@ -21,20 +21,20 @@ def rehearse(emulator, sam, report, deployed, who, programs):
     report.expect("tables after sam delete", sorted(set(tables.values()) - left), [])
 
     shell = Shell(emulator, sam, programs)
-    replacements = {
+    # The page's `sam deploy`, with what the emulator needs besides.
+    deploy = {"sam build && sam deploy --parameter-overrides": " ".join(map(str, sam.deploy_command(PollQueues="true")))}
+    shell.run("Use the tables of a deleted stack", deploy | {
         "carnet-ContactsTable-…": tables["ContactsTable"],
         "carnet-AccessTable-…": tables["AccessTable"],
-        # The page's `sam deploy`, with what the emulator needs besides.
-        "sam build && sam deploy --parameter-overrides": " ".join(map(str, sam.deploy_command(PollQueues="true"))),
-        # The emulator's tables are younger than the page.
-        "--restore-date-time 2026-11-20T10:58:35Z": "--use-latest-restorable-time",
-    }
-    shell.run("Use the tables of a deleted stack", replacements)
+    })
     adopted = stack.Stack(emulator, deployed.name)
     report.expect("the adopted tables", {name: adopted.outputs[name] for name in tables}, tables)
     works(adopted, report, who, "with the tables of a deleted stack")
 
-    restored = shell.run("Restore a table", replacements)
+    restored = shell.run("Restore a table", deploy | {
+        # The emulator's tables are younger than the page.
+        "--restore-date-time 2026-11-20T10:58:35Z": "--use-latest-restorable-time",
+    })
     changed = stack.Stack(emulator, deployed.name)
     report.expect("the restored table", changed.outputs["ContactsTable"], restored["RESTORED"])
     check_settings(dynamodb, report, restored["RESTORED"])
