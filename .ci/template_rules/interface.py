@@ -69,7 +69,7 @@ def interface_problems(template):
         if not parameter.get("Description"):
             yield f"Parameters: {name} has no Description"
         limits = {"AllowedValues", "AllowedPattern", "MinValue"} & parameter.keys()
-        if not limits and parameter["Type"] != "CommaDelimitedList":
+        if not limits:
             yield f"Parameters: {name} accepts every value"
         if parameter["Type"] == "Number" and not {"MaxValue", "AllowedValues"} & parameter.keys():
             yield f"Parameters: {name} has no MaxValue"
