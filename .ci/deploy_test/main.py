@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -32,6 +33,8 @@ def main():
     arguments.add_argument("--sam", required=True, help="the directory of the SAM CLI")
     arguments.add_argument("--work", required=True, help="an empty directory for files of this run")
     given = arguments.parse_args()
+    # So that the emulator, which has a process group of its own, is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sam = build.Sam([given.builder, given.sam], given.work)
     report, mutated, caught = Report(), 0, 0
     with ExitStack() as running:

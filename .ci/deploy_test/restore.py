@@ -21,8 +21,9 @@ def rehearse(emulator, sam, report, deployed, who, programs):
     report.expect("tables after sam delete", sorted(set(tables.values()) - left), [])
 
     shell = Shell(emulator, sam, programs)
-    # The page's `sam deploy`, with what the emulator needs besides.
-    deploy = {"sam build && sam deploy --parameter-overrides": " ".join(map(str, sam.deploy_command(PollQueues="true")))}
+    # The page's `sam build`, which has been run, and its `sam deploy` with what the emulator needs besides.
+    printed = 'sam build --config-env "$ENVIRONMENT" && sam deploy --config-env "$ENVIRONMENT" --parameter-overrides'
+    deploy = {printed: " ".join(map(str, sam.deploy_command(PollQueues="true")))}
     shell.run("Use the tables of a deleted stack", deploy | {
         "carnet-ContactsTable-…": tables["ContactsTable"],
         "carnet-AccessTable-…": tables["AccessTable"],

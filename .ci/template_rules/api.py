@@ -14,11 +14,8 @@ ORIGINS = ["https://app.example.com", "https://www.example.com"]
 DEFAULT = "openapi"
 
 # The headers that callers send, and those of the answers that they may read (CORS).
-REQUEST_HEADERS = ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer"]
-ANSWER_HEADERS = [
-    *("etag", "idempotency-replayed", "link", "preference-applied", "retry-after", "x-contact-outcome"),
-    *("x-next-cursor", "x-ratelimit-limit", "x-ratelimit-remaining", "x-request-id"),
-]
+REQUEST_HEADERS = ["authorization", "content-type", "x-request-id"]
+ANSWER_HEADERS = ["retry-after", "x-contact-outcome", "x-ratelimit-limit", "x-ratelimit-remaining", "x-request-id"]
 # The variables of an access log line. Those that contain addresses, queries or headers are personal data.
 LOGGED = [
     *("requestId", "requestTimeEpoch", "routeKey", "status", "error.responseType", "responseLatency"),

@@ -37,7 +37,10 @@ PARAMETERS = {
     # Documents and clients rely on the defaults of the others.
     "Architecture": switch("arm64", "x86_64"),
     "RateLimit": number(120, 0, 1000),
-    "AllowedOrigins": {"Type": "CommaDelimitedList", "Default": "*"},
+    # The pattern has to match each origin of the list.
+    "AllowedOrigins": {
+        "Type": "CommaDelimitedList", "Default": "*", "AllowedPattern": r"^(\*|https?://[^/,*\s]+)$",
+    },
     "EventDetail": switch("names", "contact"),
     "LogLevel": choice("INFO", ["DEBUG", "INFO", "WARN", "ERROR"]),
     "SystemLogLevel": choice("WARN", ["DEBUG", "INFO", "WARN"]),
