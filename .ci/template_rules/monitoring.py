@@ -4,7 +4,7 @@ import json
 import re
 
 from .events import DEAD_LETTERS, DEAD_LETTERS_OF_QUEUES
-from .resources import as_list, functions_by_binary, of_type, only, ref
+from .resources import as_list, differences, functions_by_binary, of_type, only, ref, sub
 from .tables import INDEXES
 
 SUM = "SUM(FILL(METRICS(), 0))"
@@ -67,7 +67,8 @@ def metrics_of(alarm):
         stat = alarm.get("Statistic") or alarm.get("ExtendedStatistic")
         return [as_metric(alarm, stat, alarm.get("Period"))], SUM
     expressions = [each for each in alarm["Metrics"] if "Expression" in each]
-    stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each and not each.get("ReturnData")]
+    # Without ReturnData a metric is returned beside the expression, and an alarm can be about one only.
+    stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each and each.get("ReturnData") is False]
     found = [as_metric(each["Metric"], each["Stat"], each["Period"]) for each in stats]
     returned = [each["Expression"] for each in expressions if each.get("ReturnData")]
     return found, returned[0] if len(returned) == len(expressions) == 1 else None
@@ -107,8 +108,14 @@ def alarm_problems(template):
             "AlarmActions": notify,
             "OKActions": notify,
         }
-        about = {"AlarmDescription", "Metrics", "Namespace", "MetricName", "Dimensions", "Period", "Statistic"}
-        about |= {"ExtendedStatistic", "EvaluateLowSampleCountPercentile"}
+        if "ExtendedStatistic" in alarm:
+            # The p99 of a few calls is that of the slowest one, such as a cold start.
+            rest["EvaluateLowSampleCountPercentile"] = "ignore"
+        ids = [each.get("Id") for each in alarm.get("Metrics", [])]
+        if None in ids or len(set(ids)) < len(ids):
+            yield f"{name}: its metrics have to have different ids, not {ids}"
+        about = {"AlarmDescription", "Metrics", "Namespace", "MetricName", "Dimensions", "Period"}
+        about |= {"Statistic", "ExtendedStatistic"}
         yield from only(name, {key: value for key, value in alarm.items() if key not in about}, rest)
 
 
@@ -118,6 +125,7 @@ def dashboard_problems(template):
     for name, dashboard in dashboards.items():
         if template["Resources"][name].get("Condition") != "DashboardOn":
             yield f"{name}: its Condition has to be DashboardOn, as dashboards cost money"
+        yield from differences(name, dashboard, {"DashboardName": sub("${AWS::StackName}-${AWS::Region}")})
         text, names = as_list(dashboard.get("DashboardBody", {}).get("Fn::Sub", ["{}", {}]))
         if names != {"Contacts": ref("ContactsTable"), "Access": ref("AccessTable")}:
             yield f"{name}: it has to show the tables of the stack, not {names}"
