@@ -112,7 +112,7 @@ mod tests {
     const ME: &str = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"id\":1}";
     const BAD_REQUEST: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 3\r\n\r\nbad";
 
-    /// The case of this name, between a deployment with this answer and a local stack that refuses what is no URI.
+    /// The case of this name, between a deployment with this answer and a local stack that refuses invalid URIs.
     async fn verdict(name: &str, answer: &'static str) -> CaseReport {
         let deployment = Side::new(serve(move |_| answer.to_owned()).await, "a");
         let local = serve(|request| if request.contains('<') { BAD_REQUEST } else { ME }.to_owned()).await;
