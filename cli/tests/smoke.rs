@@ -162,7 +162,7 @@ async fn what_cannot_be_checked_is_an_error_with_its_remedy() {
     }
 }
 
-/// `--invoke` against an AWS that describes a stack and refuses almost everything else. What works is tried on an emulator.
+/// `--invoke` against an AWS that describes a stack, accepts asynchronous invocations and refuses almost everything else. What works is tried on an emulator.
 #[cfg(feature = "cloud")]
 mod invoke {
     use std::sync::{Arc, Mutex};
@@ -179,8 +179,8 @@ mod invoke {
     struct Aws {
         /// Whether the functions have the alias `live`.
         has_alias: bool,
-        /// Whether it accepts asynchronous invocations, and its dead-letter queues are read.
-        accepts: bool,
+        /// Whether its dead-letter queues can be read.
+        has_queues: bool,
         /// The invocations: the type, the function and the qualifier.
         invocations: Arc<Mutex<Vec<String>>>,
     }
@@ -207,15 +207,15 @@ mod invoke {
                 return match kind {
                     "DryRun" if self.has_alias => StatusCode::NO_CONTENT.into_response(),
                     "DryRun" => error(StatusCode::NOT_FOUND, "ResourceNotFoundException"),
-                    "Event" if self.accepts => StatusCode::ACCEPTED.into_response(),
+                    "Event" => StatusCode::ACCEPTED.into_response(),
                     _ => error(StatusCode::FORBIDDEN, "AccessDeniedException"),
                 };
             }
             match header("x-amz-target") {
                 "" if body.contains("StackName=carnet") => DESCRIBED.into_response(),
                 "" => (StatusCode::BAD_REQUEST, UNKNOWN_STACK).into_response(),
-                "AmazonSQS.ReceiveMessage" if self.accepts => "{}".into_response(),
-                "AmazonSQS.GetQueueAttributes" if self.accepts => {
+                "AmazonSQS.ReceiveMessage" if self.has_queues => "{}".into_response(),
+                "AmazonSQS.GetQueueAttributes" if self.has_queues => {
                     r#"{"Attributes":{"ApproximateNumberOfMessages":"1200","ApproximateNumberOfMessagesNotVisible":"34"}}"#
                         .into_response()
                 }
@@ -277,6 +277,10 @@ mod invoke {
                 assert!(case["note"].as_str().is_some_and(|note| note.contains("AccessDenied")), "{case}");
             }
         }
+        // The only dead letter that was sent is in a queue that cannot be read.
+        let read =
+            cases(&report, "dead letters").iter().any(|case| case["note"].to_string().contains("cannot be read"));
+        assert!(read && report["left_behind"].to_string().contains("once it arrives"), "{report}");
         // Contacts 3 and 4 were not created, and are not created by emptying them.
         let cleaned: Vec<_> = cases(&report, "clean-up").iter().map(|case| (&case["name"], &case["verdict"])).collect();
         assert_eq!(
@@ -293,7 +297,7 @@ mod invoke {
     #[tokio::test]
     async fn the_alias_is_invoked_and_a_missing_dead_letter_comes_with_the_depth_of_its_queue() {
         let dev = Dev::start("0").await;
-        let aws = Aws { has_alias: true, accepts: true, ..Aws::default() };
+        let aws = Aws { has_alias: true, has_queues: true, ..Aws::default() };
         let arguments = ["--invoke", "carnet", "--dead-letters", "1s", "--no-compare"];
         let output = run(&dev.url, aws.clone(), &arguments).await;
         let printed = text(&output.stdout);
