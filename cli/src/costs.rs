@@ -9,7 +9,8 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use carnet_local::BoxError;
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, value_parser};
+use contacts::model::Tags;
 use serde::Serialize;
 
 use document::{Document, Row};
@@ -23,13 +24,13 @@ pub(crate) struct Args {
     #[arg(value_name = "CALL=N")]
     calls: Vec<Calls>,
     /// Contacts that are stored
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u64).range(..=MOST))]
     contacts: u64,
     /// Tenants that the contacts belong to, in equal parts; a search for rare text reads all contacts of its tenant
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..=MOST))]
     tenants: u64,
-    /// Tags of each contact, on average
-    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    /// Tags of each contact, on average: 0 to 45, with decimals
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = tags)]
     tags: f64,
     /// Without a rate limit (RateLimit=0), which is one write unit for each HTTP call
     #[arg(long)]
@@ -37,6 +38,17 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// The largest number of calls, contacts or tenants: 10^15. Sums of a few thousand of them fit into 64 bits, and their
+/// products are exact enough as floating-point numbers.
+const MOST: u64 = 1_000_000_000_000_000;
+
+/// The average number of tags of a contact.
+fn tags(text: &str) -> Result<f64, String> {
+    // `nan` is a number for the standard library, but in no range.
+    let tags = text.parse().ok().filter(|tags| (0.0..=Tags::MAX as f64).contains(tags));
+    tags.ok_or_else(|| format!("not a number from 0 to {}, which is the most that a contact can have", Tags::MAX))
 }
 
 /// The end of cases whose read units grow with the number of contacts of the tenant.
@@ -56,7 +68,8 @@ impl FromStr for Calls {
     fn from_str(text: &str) -> Result<Self, String> {
         let (call, number) = text.rsplit_once('=').ok_or("write FUNCTION=N, such as get-contact=600000")?;
         let number = number.replace([',', '_'], "");
-        let number = number.parse().map_err(|_| format!("`{number}` is not a number of calls"))?;
+        let parsed = number.parse().ok().filter(|number| *number <= MOST);
+        let number = parsed.ok_or_else(|| format!("`{number}` is not a number of calls from 0 to {MOST}"))?;
         let (function, case) = call.split_once(':').unwrap_or((call, ""));
         Ok(Calls { function: function.trim().to_owned(), case: case.trim().to_owned(), number })
     }
@@ -96,13 +109,12 @@ fn month(document: &Document, args: &Args) -> Result<Vec<Line>, String> {
     let mut http_calls = 0;
     for calls in &args.calls {
         let row = find(document, calls)?;
-        // A rejected call has its write unit in its own row.
-        if row.is_http() && row.function != document::ANY_HTTP_CALL {
+        if row.is_rate_limited() {
             http_calls += calls.number;
         }
         let mut line = line(document, row, calls.number);
         if row.case.ends_with(PER_THOUSAND) && args.contacts > 0 {
-            let thousands = args.contacts as f64 / args.tenants.max(1) as f64 / 1e3;
+            let thousands = args.contacts as f64 / args.tenants as f64 / 1e3;
             let more = line.read_units * (thousands - 1.0);
             line.what = line.what.replace(PER_THOUSAND, &format!("of {:.0}", thousands * 1e3));
             line.read_units += more;
@@ -201,6 +213,50 @@ mod tests {
         assert!((lines[4].dollars - sum).abs() < 1e-9 && lines[4].write_units == 8_000_030.0);
     }
 
+    /// A call that is not counted costs API Gateway and Lambda only.
+    #[test]
+    fn the_document_and_rejected_calls_have_no_rate_limit() {
+        let document = Document::read().unwrap();
+        let lines =
+            month(&document, &args(&["openapi=1000000", "HTTP call=1000000", "record-message=1000000"])).unwrap();
+        let names: Vec<&str> = lines.iter().map(|line| line.what.as_str()).collect();
+        assert_eq!(names, ["openapi: any", "HTTP call: rejected with 429", "record-message: without tags", "sum"]);
+        assert_eq!(format!("{:.2}", lines[0].dollars), "1.43");
+        assert_eq!(lines[0].write_units, 0.0);
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_refused() {
+        let parse = |arguments: &[&str]| {
+            let words = ["costs"].iter().chain(arguments).copied();
+            <Command as clap::Parser>::try_parse_from(words).map(|Command { args }| args)
+        };
+        for accepted in ["0", "0.5", "45"] {
+            assert!(parse(&["--tags", accepted]).is_ok(), "{accepted}");
+        }
+        for refused in ["-5", "nan", "inf", "-0.1", "45.1", "1e308", "many"] {
+            assert!(parse(&[&format!("--tags={refused}")]).is_err(), "{refused}");
+        }
+        for refused in ["--tenants=0", "--tenants=-1", "--contacts=-1", "--contacts=1000000000000001", "--contacts=1e3"]
+        {
+            assert!(parse(&[refused]).is_err(), "{refused}");
+        }
+        // Each fits into 64 bits, and their sum would not.
+        for refused in ["me=18446744073709551615", "me=1000000000000001", "me=-1"] {
+            assert!(parse(&[refused]).is_err(), "{refused}");
+        }
+        let many = format!("me={MOST}");
+        let lines = month(&Document::read().unwrap(), &parse(&[&many, &many, &many]).unwrap()).unwrap();
+        assert!(lines.iter().all(|line| line.dollars.is_finite()));
+        assert_eq!(lines.last().unwrap().number, 3 * MOST);
+    }
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
     #[test]
     fn a_search_for_rare_text_reads_all_contacts_of_its_tenant() {
         let document = Document::read().unwrap();
@@ -216,11 +272,6 @@ mod tests {
     /// The document's command, with the words of its quoted arguments kept together, and what it prints.
     #[test]
     fn the_documents_month_is_what_the_command_prints() {
-        #[derive(clap::Parser)]
-        struct Command {
-            #[command(flatten)]
-            args: Args,
-        }
         let (_, session) = document::TEXT.split_once("$ cargo run -q -- ").unwrap();
         let (session, _) = session.split_once("```").unwrap();
         let (command, printed) = session.split_at(end_of_command(session));

@@ -12,12 +12,15 @@
 //! | `wire.rs` | HTTP/1.1 over TCP or TLS |
 //! | `local.rs` | the local stack and its tenant |
 //! | `report.rs` | the table and the JSON document |
+//! | `canned.rs` | a server for tests, which answers what a local stack cannot be made to answer |
 //!
 //! It may be run against a deployment in production. It writes under telephone numbers with the country code 999 only,
 //! which the ITU keeps in reserve (E.164), so that nobody has them, and under names that contain the run's own number.
 
 #[cfg(feature = "cloud")]
 mod aws;
+#[cfg(test)]
+mod canned;
 mod cases;
 #[cfg(feature = "cloud")]
 mod dead_letters;
@@ -57,8 +60,11 @@ use wire::Endpoint;
 /// The telephone numbers of a run: `+999`, nine digits of the run, three of the contact.
 const COUNTRY: &str = "999";
 
-/// How many numbers have names. Contacts are created under the first few; nobody has the last one.
+/// How many numbers have names. Nobody has the last one.
 const PHONES: usize = 9;
+
+/// Contacts are created under the first numbers: 1 and 2 by calls of the API, 3 by events, 4 to measure units.
+const CONTACTS: usize = 4;
 
 /// The variable that the token is read from, so that it is in no list of processes and in no shell history.
 const TOKEN_VARIABLE: &str = "CARNET_TOKEN";
@@ -66,7 +72,13 @@ const TOKEN_VARIABLE: &str = "CARNET_TOKEN";
 /// Options of `carnet smoke`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Exit status: 0 if every answer is as expected or differs for a documented reason, 1 if one \
-                        differs or does not come, 2 if the check could not be made.")]
+                        differs or does not come, 2 if the check could not be made.\n\n\
+                        One to four contacts of the run stay in the tenant, under numbers that begin with +999, without \
+                        name, address, tags and metadata, and the run's tags stay in the tag catalogue; the end of the \
+                        report names them. Subscribers of the change feed get events of these contacts. With --invoke, \
+                        rules for the source carnet also get the event stream-record.unpublished that the check of the \
+                        dead-letter queues publishes, and the alarms DeadLettersAlarm and FunctionErrorsAlarm go off if \
+                        the stack has them.")]
 pub(crate) struct Args {
     /// Base URL of the deployment: the stack's output ApiUrl
     #[arg(long)]
@@ -82,6 +94,9 @@ pub(crate) struct Args {
     /// Check the documented statuses only, without building and starting a local stack
     #[arg(long)]
     no_compare: bool,
+    /// Origin of a browser's preflight request: one that the parameter AllowedOrigins allows
+    #[arg(long, default_value = "https://example.com", value_parser = origin)]
+    origin: String,
     /// Use up the token's rate limit; its other callers get 429 for up to a minute
     #[arg(long)]
     rate_limit: bool,
@@ -123,7 +138,8 @@ impl From<String> for Token {
 /// Runs the check and prints the report.
 ///
 /// # Errors
-/// When the check cannot be made: the token is refused, nothing answers, or the local stack does not start.
+/// When the check cannot be made: the stack of `--invoke` cannot be described, the token is refused, nothing answers, or
+/// the local stack does not start.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, BoxError> {
     if args.invoke.is_some() && !cfg!(feature = "cloud") {
         return Err("--invoke needs what talks to AWS, which this command was built without; run it as \
@@ -135,6 +151,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, BoxError> {
     let token = token.ok_or_else(|| format!("there is no token; set {TOKEN_VARIABLE} or give one with --token"))?;
     let run = format!("{:09}", fastrand::u32(..1_000_000_000));
     let mut deployment = Side::new(Endpoint::new(&args.url)?, &token);
+    // Before the first call, so that a wrong name or missing credentials leave nothing behind.
+    #[cfg(feature = "cloud")]
+    let aws = match &args.invoke {
+        Some(stack) => Some(aws::Aws::connect(stack).await?),
+        None => None,
+    };
     let identity = identify(&mut deployment, &args).await?;
     let mut report = Report::new(args.url.to_string(), format!("smoke-{run}"), args.json);
     report.rate_limit = (identity.rate_limit > 0).then_some(identity.rate_limit);
@@ -148,11 +170,17 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, BoxError> {
         name_values(side, &run, &args.slug);
     }
     let flowiq = token.starts_with("fiq_");
-    let result = check(&args, Sides { deployment, local }, flowiq, &mut report).await;
+    let check = Check {
+        args: &args,
+        sides: Sides { deployment, local },
+        flowiq,
+        #[cfg(feature = "cloud")]
+        aws,
+    };
+    check.run(&mut report).await;
     if let Some(stack) = stack {
         Stack::stop(stack).await;
     }
-    result?;
     report.finish()?;
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -188,54 +216,89 @@ fn name_values(side: &mut Side, run: &str, slug: &str) {
     }
 }
 
-async fn check(args: &Args, mut sides: Sides, flowiq: bool, report: &mut Report) -> Result<(), BoxError> {
-    report.say(&format!("{} of {}\n", report.run, report.url))?;
-    for case in cases::actions(flowiq).into_iter().chain(odd::requests()) {
-        report.add(sides.run(&case).await)?;
-    }
-    if !flowiq {
-        let why = "the token is not a FlowIQ key: it does not begin with fiq_";
-        report.add(CaseReport::skipped("flowiq", "both endpoints with a key", why))?;
-    }
-    #[cfg_attr(not(feature = "cloud"), allow(unused_mut, reason = "events create more"))]
-    let mut contacts = if flowiq { vec![1, 2] } else { vec![1] };
+/// A run: what is checked, and with which options.
+struct Check<'a> {
+    args: &'a Args,
+    sides: Sides,
+    /// Whether the token is a FlowIQ key.
+    flowiq: bool,
+    /// The stack of `--invoke`.
     #[cfg(feature = "cloud")]
-    if let Some(stack) = &args.invoke {
-        let settings = invoke::Settings { units: args.units, flowiq, patience: args.dead_letters };
-        contacts.extend(invoke::run(stack, settings, &mut sides, report).await?);
-    }
-    if let Some(idle) = args.idle {
-        report.say(&format!("waiting for {} s without a call", idle.as_secs()))?;
-        sleep(idle).await;
-        for case in cases::after_idle() {
-            report.add(sides.run(&case).await)?;
+    aws: Option<aws::Aws>,
+}
+
+impl Check<'_> {
+    /// Runs everything and cleans up. Nothing ends it early: what fails is a case of the report.
+    async fn run(mut self, report: &mut Report) {
+        report.say(&format!("{} of {}\n", report.run, report.url));
+        for case in cases::actions(self.flowiq).into_iter().chain(odd::requests(&self.args.origin)) {
+            report.add(self.sides.run(&case).await);
         }
-    }
-    for case in cases::clean_up(&contacts) {
-        report.add(sides.run(&case).await)?;
-    }
-    match (args.rate_limit, report.rate_limit) {
-        (false, _) => {}
-        (true, None) => {
-            report.add(CaseReport::skipped("rate limit", "a call too many", "the token is unlimited"))?;
+        if !self.flowiq {
+            let why = "the token is not a FlowIQ key: it does not begin with fiq_";
+            report.add(CaseReport::skipped("flowiq", "both endpoints with a key", why));
         }
-        (true, Some(limit)) => {
-            for case in rate_limit::run(&sides, limit).await {
-                report.add(case)?;
+        #[cfg(feature = "cloud")]
+        if let Some(aws) = &self.aws {
+            let Args { units, dead_letters, .. } = *self.args;
+            let settings = invoke::Settings { units, flowiq: self.flowiq, patience: dead_letters };
+            invoke::run(aws, settings, &mut self.sides, report).await;
+        }
+        if let Some(idle) = self.args.idle {
+            report.say(&format!("waiting for {} s without a call", idle.as_secs()));
+            sleep(idle).await;
+            for case in cases::after_idle() {
+                report.add(self.sides.run(&case).await);
+            }
+        }
+        self.clean_up(report).await;
+        match (self.args.rate_limit, report.rate_limit) {
+            (false, _) => {}
+            (true, None) => {
+                report.add(CaseReport::skipped("rate limit", "a call too many", "the token is unlimited"));
+            }
+            (true, Some(limit)) => {
+                for case in rate_limit::run(&self.sides, limit).await {
+                    report.add(case);
+                }
             }
         }
     }
-    report.left_behind = left_behind(&sides.deployment, &contacts);
-    Ok(())
+
+    /// Empties the contacts of the run, and notes what the API of today cannot delete.
+    async fn clean_up(&mut self, report: &mut Report) {
+        let (mut emptied, mut full) = (Vec::new(), Vec::new());
+        for contact in 1..=CONTACTS {
+            // Emptying creates a contact that does not exist. One that may exist is emptied.
+            let lookup = self.sides.deployment.call(&cases::lookup(contact).call).await;
+            if lookup.is_ok_and(|answer| answer.status == 404) {
+                continue;
+            }
+            let case = self.sides.run(&cases::clean_up(contact)).await;
+            let list = if case.answer.as_deref() == Some("201") { &mut emptied } else { &mut full };
+            list.push(self.sides.deployment.value(&format!("phone{contact}")).to_owned());
+            report.add(case);
+        }
+        for (numbers, what) in [
+            (emptied, "without name, address, tags and metadata"),
+            (full, "that may have a name, an address, tags and metadata, because they could not be emptied"),
+        ] {
+            let noun = if numbers.len() == 1 { "contact" } else { "contacts" };
+            if !numbers.is_empty() {
+                report.left_behind.push(format!("{} {noun} {what}: {}", numbers.len(), numbers.join(", ")));
+            }
+        }
+        let run = self.sides.deployment.value("run");
+        report.left_behind.push(format!("entries of the tag catalogue: those with {run} in their name, and fr-FR"));
+    }
 }
 
-/// What the API of today cannot delete.
-fn left_behind(side: &Side, contacts: &[usize]) -> Vec<String> {
-    let numbers: Vec<&str> = contacts.iter().map(|n| side.value(&format!("phone{n}"))).collect();
-    vec![
-        format!("{} contacts without name, address, tags and metadata: {}", numbers.len(), numbers.join(", ")),
-        format!("entries of the tag catalogue: those with {} in their name, and fr-FR", side.value("run")),
-    ]
+/// An origin as browsers send it: scheme, host and perhaps port.
+fn origin(text: &str) -> Result<String, String> {
+    let is_origin = Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text.to_ascii_lowercase()
+    });
+    if is_origin { Ok(text.to_owned()) } else { Err("not an origin such as https://app.example.com".to_owned()) }
 }
 
 /// A duration such as `90s`, `10m` or `1h`.
@@ -259,6 +322,16 @@ mod tests {
         }
         for text in ["", "10", "m", "-1m", "1.5h", "10 m", "99999999999999999999s"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_no_path() {
+        for text in ["https://app.example.com", "http://localhost:3000"] {
+            assert_eq!(origin(text).as_deref(), Ok(text));
+        }
+        for text in ["*", "example.com", "https://example.com/", "https://a.example\r\nX: y", "file:///etc"] {
+            assert!(origin(text).is_err(), "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 pub(super) const TEXT: &str = include_str!("../../../docs/costs.md");
 
 /// The function of the row about calls that are rejected before they reach their function's action.
-pub(super) const ANY_HTTP_CALL: &str = "HTTP call";
+const ANY_HTTP_CALL: &str = "HTTP call";
 /// The function of the rows about what is added to HTTP calls.
 const ADDED: &str = "+ HTTP call";
 
@@ -46,6 +46,12 @@ impl Row {
     pub(super) fn is_http(&self) -> bool {
         !["record-message", "record-consent", "set-contact-state", "publish-changes", ADDED]
             .contains(&self.function.as_str())
+    }
+
+    /// Whether the call takes a place in the rate limit of its token, which is a row of its own. A rejected call has the
+    /// write unit in its own row, and the OpenAPI document is read without a token.
+    pub(super) fn is_rate_limited(&self) -> bool {
+        self.is_http() && ![ANY_HTTP_CALL, "openapi"].contains(&self.function.as_str())
     }
 }
 

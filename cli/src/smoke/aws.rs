@@ -4,22 +4,29 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::error::DisplayErrorContext;
 use aws_sdk_lambda::types::{InvocationType, LogType};
+use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use carnet_local::BoxError;
 use serde_json::Value;
 
 use super::wire::{Endpoint, Request};
-use crate::cloud::DeployedStack;
+use crate::cloud::{DeployedStack, config};
 
 /// Clients for a deployed stack.
 pub(super) struct Aws {
     /// Its outputs.
     pub(super) stack: DeployedStack,
-    pub(super) lambda: aws_sdk_lambda::Client,
+    lambda: aws_sdk_lambda::Client,
+    /// The alias that the event sources invoke, if there is one: [`ALIAS`].
+    alias: Option<String>,
     pub(super) sqs: aws_sdk_sqs::Client,
     pub(super) eventbridge: aws_sdk_eventbridge::Client,
 }
+
+/// The alias of gradual deployments. Where it exists, the template's settings of asynchronous invocations, such as the
+/// destination of failed ones, are the alias's, and the function's plain name has none.
+const ALIAS: &str = "live";
 
 /// What invokes functions.
 pub(super) enum Invoker<'a> {
@@ -51,7 +58,8 @@ impl Invoker<'_> {
         let (failed, payload, log) = match self {
             Self::Aws(aws) => {
                 let name = aws.stack.function(function);
-                let invoke = aws.lambda.invoke().function_name(&name).log_type(LogType::Tail);
+                let invoke = aws.lambda.invoke().function_name(&name).set_qualifier(aws.alias.clone());
+                let invoke = invoke.log_type(LogType::Tail);
                 let answer = invoke.payload(event.as_bytes().to_vec().into()).send().await;
                 let answer = answer.map_err(|error| format!("{name}: {}", DisplayErrorContext(&error)))?;
                 let payload = answer.payload.map(|payload| payload.into_inner()).unwrap_or_default();
@@ -79,13 +87,36 @@ impl Invoker<'_> {
 }
 
 impl Aws {
+    /// Describes a stack and makes its clients.
+    ///
+    /// # Errors
+    /// When there are no credentials, or no such stack, or it is none of Carnet's.
+    pub(super) async fn connect(stack: &str) -> Result<Self, BoxError> {
+        let config = config().await;
+        let stack = DeployedStack::describe(&config, stack).await?;
+        stack.output("Bus")?;
+        let lambda = aws_sdk_lambda::Client::new(&config);
+        // A dry run needs no other permission than an invocation. If it fails for another reason than that there is no
+        // such alias, the invocations will say so.
+        let dry_run = lambda.invoke().function_name(stack.function("record-message")).qualifier(ALIAS);
+        let dry_run = dry_run.invocation_type(InvocationType::DryRun).send().await;
+        Ok(Self {
+            sqs: aws_sdk_sqs::Client::new(&config),
+            eventbridge: aws_sdk_eventbridge::Client::new(&config),
+            alias: dry_run.is_ok().then(|| ALIAS.to_owned()),
+            stack,
+            lambda,
+        })
+    }
+
     /// Begins an asynchronous invocation.
     ///
     /// # Errors
     /// When Lambda does not accept it.
     pub(super) async fn invoke_async(&self, function: &str, event: &str) -> Result<(), BoxError> {
         let name = self.stack.function(function);
-        let invoke = self.lambda.invoke().function_name(&name).invocation_type(InvocationType::Event);
+        let invoke = self.lambda.invoke().function_name(&name).set_qualifier(self.alias.clone());
+        let invoke = invoke.invocation_type(InvocationType::Event);
         let sent = invoke.payload(event.as_bytes().to_vec().into()).send().await;
         sent.map(drop).map_err(|error| format!("{name}: {}", DisplayErrorContext(&error)).into())
     }
@@ -114,5 +145,17 @@ impl Aws {
     pub(super) async fn send_message(&self, output: &str, body: &str) -> Result<(), BoxError> {
         let send = self.sqs.send_message().queue_url(self.stack.output(output)?).message_body(body).send();
         send.await.map(drop).map_err(|error| DisplayErrorContext(&error).to_string().into())
+    }
+
+    /// How many messages a queue has, approximately: those that can be received and those that are invisible.
+    ///
+    /// # Errors
+    /// When SQS does not answer or refuses it.
+    pub(super) async fn depth(&self, url: &str) -> Result<u64, BoxError> {
+        let names = [Attribute::ApproximateNumberOfMessages, Attribute::ApproximateNumberOfMessagesNotVisible];
+        let get = self.sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec())).send();
+        let answer = get.await.map_err(|error| DisplayErrorContext(&error).to_string())?;
+        let attributes = answer.attributes.unwrap_or_default();
+        Ok(names.iter().filter_map(|name| attributes.get(name)?.parse::<u64>().ok()).sum())
     }
 }

@@ -3,12 +3,17 @@
 use serde_json::{Value, json};
 
 use super::side::{Bearer, Call};
+use super::wire::Answer;
 
 /// Why an answer may differ from the local stack's although nothing is wrong.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KnownDifference {
-    /// The statuses with which the services in front of the functions may answer by themselves.
+    /// The statuses, other than the documented one, with which the services in front of the functions may answer.
     pub(super) statuses: &'static [u16],
+    /// Whether an answer with the documented status may have a body and headers of its own, too.
+    pub(super) has_own_body: bool,
+    /// What such an answer has to fulfil; the lines say what is wrong.
+    pub(super) check: Option<fn(&Call, &Answer) -> Vec<String>>,
     /// The reason, for the report.
     pub(super) reason: &'static str,
 }
@@ -30,6 +35,8 @@ pub(super) struct Case {
     pub(super) capture: Option<(&'static str, &'static str)>,
     /// A difference that is known.
     pub(super) known: Option<KnownDifference>,
+    /// The target that the local stack is asked for, if it refuses the deployment's.
+    pub(super) local_target: Option<&'static str>,
 }
 
 impl Case {
@@ -37,7 +44,16 @@ impl Case {
     pub(super) fn new(group: &'static str, method: &'static str, target: &str, status: u16, name: &str) -> Self {
         let call =
             Call { method, target: target.to_owned(), bearer: Bearer::Own, headers: Vec::new(), body: String::new() };
-        Self { group, name: name.to_owned(), call, status, eventually: false, capture: None, known: None }
+        Self {
+            group,
+            name: name.to_owned(),
+            call,
+            status,
+            eventually: false,
+            capture: None,
+            known: None,
+            local_target: None,
+        }
     }
 
     /// A call of one of Qyvo's actions.
@@ -81,7 +97,13 @@ impl Case {
 
     /// The same with a known difference.
     pub(super) fn known(self, statuses: &'static [u16], reason: &'static str) -> Self {
-        Self { known: Some(KnownDifference { statuses, reason }), ..self }
+        Self { known: Some(KnownDifference { statuses, has_own_body: false, check: None, reason }), ..self }
+    }
+
+    /// The call of the local stack.
+    pub(super) fn local_call(&self) -> Call {
+        let target = self.local_target.map_or_else(|| self.call.target.clone(), str::to_owned);
+        Call { target, ..self.call.clone() }
     }
 }
 
@@ -188,14 +210,17 @@ fn document() -> Vec<Case> {
     vec![get("/api/v1/openapi.json", "the document in JSON"), get("/api/v1/openapi.yaml", "the document in YAML")]
 }
 
-/// The calls that empty the contacts of this run, so that only their numbers stay; `contacts` are the numbers of their names.
-pub(super) fn clean_up(contacts: &[usize]) -> Vec<Case> {
-    let clear = |n: &usize| {
-        let phone = format!("$phone{n}");
-        let body = json!({ "phone": phone, "name": "", "email": "", "tags": "", "metadata": "" });
-        Case::action("create-contact", body, 201, &format!("empties contact {n}"))
-    };
-    contacts.iter().map(clear).map(|case| Case { group: "clean-up", ..case }).collect()
+/// The call that empties a contact of this run, so that only its number stays.
+pub(super) fn clean_up(contact: usize) -> Case {
+    let phone = format!("$phone{contact}");
+    let body = json!({ "phone": phone, "name": "", "email": "", "tags": "", "metadata": "" });
+    let case = Case::action("create-contact", body, 201, &format!("empties contact {contact}"));
+    Case { group: "clean-up", ..case }
+}
+
+/// The call that says whether a contact of this run exists.
+pub(super) fn lookup(contact: usize) -> Case {
+    Case::action("get-contact", json!({ "phone": format!("$phone{contact}") }), 200, "")
 }
 
 /// A call after idle time: it reads a contact, so it needs the token, its tenant and a connection to DynamoDB.

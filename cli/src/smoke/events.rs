@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::aws::{Aws, Invoked, Invoker};
-use super::report::{CaseReport, Report, Verdict};
+use super::report::{CaseReport, Report};
 use super::run::Sides;
+use super::side::Side;
 
 /// How long an event of the bus or a queue may take until its effect is seen.
 const DELIVERY: Duration = Duration::from_secs(60);
@@ -92,69 +93,69 @@ fn consumer_input(function: &str, n: usize) -> Value {
 const LOCALES: [&str; 4] = ["", "en-GB", "pt-BR", "fr-FR"];
 
 /// Runs all cases.
-///
-/// # Errors
-/// When the report cannot be written, or the local stack does not answer.
-pub(super) async fn run(aws: &Aws, sides: &mut Sides, report: &mut Report) -> Result<(), BoxError> {
+pub(super) async fn run(aws: &Aws, sides: &mut Sides, report: &mut Report) {
     let now = Timestamp::now();
     for side in [Some(&mut sides.deployment), sides.local.as_mut()].into_iter().flatten() {
         for n in 1..LOCALES.len() {
-            let time = now.checked_sub(SignedDuration::from_mins(5 - n as i64))?;
+            let time = now - SignedDuration::from_mins(5 - n as i64);
             side.set(&format!("time{n}"), time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         }
     }
     for (function, event, expected, name) in direct() {
-        report.add(invoke_both(aws, sides, function, &event.to_string(), expected, name).await?)?;
+        report.add(invoke_both(aws, sides, function, &event.to_string(), expected, name).await);
     }
     let mut delivered = Vec::new();
     for (function, _) in CONSUMERS {
         let event = envelope(consumer_input(function, 2)).to_string();
         delivered.push(aws.publish("carnet.smoke", function, &sides.deployment.fill(&event)).await);
     }
-    report.add(effect(aws, sides, 2, delivered, "bus", "an event for each consumer").await?)?;
+    report.add(effect(aws, sides, 2, delivered, "bus", "an event for each consumer").await);
     if aws.stack.parameter("PollQueues") == Some("false") {
-        report.add(CaseReport::skipped("queue", "a message for each consumer", "the stack's PollQueues is false"))?;
-        return Ok(());
+        report.add(CaseReport::skipped("queue", "a message for each consumer", "the stack's PollQueues is false"));
+        return;
     }
     let mut delivered = Vec::new();
     for (function, queue) in CONSUMERS {
         let event = envelope(consumer_input(function, 3)).to_string();
         delivered.push(aws.send_message(queue, &sides.deployment.fill(&event)).await);
     }
-    report.add(effect(aws, sides, 3, delivered, "queue", "a message for each consumer").await?)?;
-    Ok(())
+    report.add(effect(aws, sides, 3, delivered, "queue", "a message for each consumer").await);
 }
 
 /// Invokes a function on both sides and compares the answers.
-async fn invoke_both(
-    aws: &Aws,
-    sides: &Sides,
-    function: &str,
-    event: &str,
-    expected: &str,
-    name: &str,
-) -> Result<CaseReport, BoxError> {
+async fn invoke_both(aws: &Aws, sides: &Sides, function: &str, event: &str, expected: &str, name: &str) -> CaseReport {
     let mut case = CaseReport::new(&format!("invoke {function}"), name);
     case.expected = Some(expected.to_owned());
     let mine = match Invoker::Aws(aws).invoke(function, &sides.deployment.fill(event)).await {
         Ok(mine) => mine,
-        Err(error) => {
-            return Ok(CaseReport { verdict: Verdict::NoAnswer, note: Some(error.to_string()), ..case });
-        }
+        Err(error) => return case.no_answer(error),
     };
+    let mut differences = Vec::new();
     if let Some(side) = &sides.local {
-        let local = Invoker::Local(&side.endpoint).invoke(function, &side.fill(event)).await?;
+        let local = Invoker::Local(&side.endpoint).invoke(function, &side.fill(event)).await;
+        let local = match local {
+            Ok(local) => local,
+            Err(error) => return case.no_answer(format!("the local stack: {error}")),
+        };
         let shape = |invoked: &Invoked| (invoked.outcome.clone(), invoked.payload.clone());
         let ((outcome, payload), (locals, local_payload)) = (shape(&mine), shape(&local));
         let shape = sides.deployment.invocation_shape(&outcome, &payload);
-        case.differences = shape.differences(&side.invocation_shape(&locals, &local_payload));
+        differences = shape.differences(&side.invocation_shape(&locals, &local_payload));
     }
     if mine.outcome != expected {
-        case.differences.push(format!("the documented outcome is {expected}"));
+        differences.push(format!("the documented outcome is {expected}"));
     }
-    case.verdict = if case.differences.is_empty() { Verdict::Ok } else { Verdict::Different };
     case.answer = Some(if mine.outcome == "answered" { "200".to_owned() } else { mine.outcome });
-    Ok(case.took(mine.took))
+    case.took(mine.took).judged(differences)
+}
+
+/// The contact in the local stack after the `n`th events of all consumers; `read` is the event that reads it.
+async fn local_effect(side: &Side, n: usize, read: &str) -> Result<Invoked, BoxError> {
+    let local = Invoker::Local(&side.endpoint);
+    for (function, _) in CONSUMERS {
+        local.invoke(function, &side.fill(&envelope(consumer_input(function, n)).to_string())).await?;
+    }
+    local.invoke("get-contact", &side.fill(read)).await
 }
 
 /// Waits until the `n`th events of all consumers show in the contact; then it has to look as in the local stack, whose
@@ -166,38 +167,37 @@ async fn effect(
     delivered: Vec<Result<(), BoxError>>,
     group: &str,
     name: &str,
-) -> Result<CaseReport, BoxError> {
-    let mut case = CaseReport::new(group, name);
+) -> CaseReport {
+    let case = CaseReport::new(group, name);
     if let Some(error) = delivered.into_iter().find_map(Result::err) {
-        return Ok(CaseReport { verdict: Verdict::NoAnswer, note: Some(error.to_string()), ..case });
+        return case.no_answer(error);
     }
     let read = envelope(json!({ "phone": "$phone3" })).to_string();
     let mut expected = None;
     if let Some(side) = &sides.local {
-        for (function, _) in CONSUMERS {
-            let event = side.fill(&envelope(consumer_input(function, n)).to_string());
-            Invoker::Local(&side.endpoint).invoke(function, &event).await?;
+        match local_effect(side, n, &read).await {
+            Ok(local) => expected = Some(side.invocation_shape(&local.outcome, &local.payload)),
+            Err(error) => return case.no_answer(format!("the local stack: {error}")),
         }
-        let local = Invoker::Local(&side.endpoint).invoke("get-contact", &side.fill(&read)).await?;
-        expected = Some(side.invocation_shape(&local.outcome, &local.payload));
     }
     let begun = Instant::now();
     loop {
-        let mine = Invoker::Aws(aws).invoke("get-contact", &sides.deployment.fill(&read)).await?;
+        let mine = match Invoker::Aws(aws).invoke("get-contact", &sides.deployment.fill(&read)).await {
+            Ok(mine) => mine,
+            Err(error) => return case.no_answer(error),
+        };
         let contact: Value = serde_json::from_str(&mine.payload).unwrap_or_default();
         let consent = if n % 2 == 1 { "opted_in_at" } else { "opted_out_at" };
         let arrived = contact["total_messages"] == json!(n)
             && contact["locale"] == LOCALES[n]
             && contact[consent].as_str().is_some();
         let shape = sides.deployment.invocation_shape(&mine.outcome, &mine.payload);
-        let differences = expected.as_ref().map(|expected| shape.differences(expected)).unwrap_or_default();
+        let mut differences = expected.as_ref().map(|expected| shape.differences(expected)).unwrap_or_default();
         if (arrived && differences.is_empty()) || begun.elapsed() > DELIVERY {
-            case.differences = differences;
             if !arrived {
-                case.differences.push(format!("not all events had an effect within {} s", DELIVERY.as_secs()));
+                differences.push(format!("not all events had an effect within {} s", DELIVERY.as_secs()));
             }
-            case.verdict = if case.differences.is_empty() { Verdict::Ok } else { Verdict::Different };
-            return Ok(case.took(begun.elapsed()));
+            return case.took(begun.elapsed()).judged(differences);
         }
         sleep(Duration::from_millis(500)).await;
     }

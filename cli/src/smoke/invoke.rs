@@ -2,18 +2,10 @@
 
 use std::time::Duration;
 
-use carnet_local::BoxError;
-
 use super::aws::Aws;
 use super::report::Report;
 use super::run::Sides;
 use super::{dead_letters, events, units};
-use crate::cloud::{DeployedStack, config};
-
-/// The contact that events create and change, by the number of its telephone number.
-const EVENT_CONTACT: usize = 3;
-/// The contact whose calls are measured.
-const MEASURED_CONTACT: usize = 4;
 
 /// What is run.
 pub(super) struct Settings {
@@ -25,35 +17,16 @@ pub(super) struct Settings {
     pub(super) patience: Duration,
 }
 
-/// Runs all of it. Returns the numbers of the contacts that it has created.
-///
-/// # Errors
-/// When the stack cannot be described or the report cannot be written.
-pub(super) async fn run(
-    stack: &str,
-    settings: Settings,
-    sides: &mut Sides,
-    report: &mut Report,
-) -> Result<Vec<usize>, BoxError> {
-    let config = config().await;
-    let stack = DeployedStack::describe(&config, stack).await?;
-    let aws = Aws {
-        stack,
-        lambda: aws_sdk_lambda::Client::new(&config),
-        sqs: aws_sdk_sqs::Client::new(&config),
-        eventbridge: aws_sdk_eventbridge::Client::new(&config),
-    };
+/// Runs all of it. What AWS refuses is a case of the report, so that later steps and the clean-up are run.
+pub(super) async fn run(aws: &Aws, settings: Settings, sides: &mut Sides, report: &mut Report) {
     // Sent first, because they arrive after minutes.
     let sent = match settings.patience.is_zero() {
         true => Vec::new(),
-        false => dead_letters::send(&aws, sides.deployment.value("run"), report).await?,
+        false => dead_letters::send(aws, sides.deployment.value("run"), report).await,
     };
-    events::run(&aws, sides, report).await?;
-    let mut contacts = vec![EVENT_CONTACT];
+    events::run(aws, sides, report).await;
     if settings.units {
-        units::run(&aws, sides, settings.flowiq, report).await?;
-        contacts.push(MEASURED_CONTACT);
+        units::run(aws, sides, settings.flowiq, report).await;
     }
-    dead_letters::collect(&aws, sent, settings.patience, report).await?;
-    Ok(contacts)
+    dead_letters::collect(aws, sent, settings.patience, report).await;
 }

@@ -1,14 +1,15 @@
 //! Odd requests: what clients, scanners and typing errors send. The functions answer them with the documented errors; some
 //! may be refused before they reach a function.
 
-use super::cases::Case;
-use super::side::Bearer;
+use super::cases::{Case, KnownDifference};
+use super::side::{Bearer, Call};
+use super::wire::Answer;
 
-const REFUSED_TARGET: &str = "API Gateway may refuse a target that is not a valid URI";
-const NOT_LOCAL: &str = "the local stack refuses this target; a function behind API Gateway answers it with 200";
+const REFUSED_TARGET: &str = "API Gateway or another server may refuse a target that is not a valid URI";
+/// What the local stack is asked for instead of a target that it refuses and that gets the same answer elsewhere.
+const SAME_ANSWER: &str = "/api/v1/me";
 const TOO_LONG: &str = "API Gateway refuses a request line and headers of more than 10,240 bytes (docs/limits.md)";
-const TOO_LARGE: &str =
-    "413 is API Gateway's own, with AWS's body (docs/limits.md); without its limits the function answers 422";
+const TOO_LARGE: &str = "without API Gateway's limits (docs/limits.md) the function answers 422";
 const PREFLIGHT: &str = "with CORS settings, API Gateway answers OPTIONS by itself";
 const MERGED: &str = "a proxy may merge slashes or refuse them";
 
@@ -16,9 +17,9 @@ const MERGED: &str = "a proxy may merge slashes or refuse them";
 const OVER_FUNCTION_LIMIT: usize = 7 * 1024 * 1024;
 const OVER_GATEWAY_LIMIT: usize = 10 * 1024 * 1024 + 1024;
 
-/// The cases.
-pub(super) fn requests() -> Vec<Case> {
-    [paths(), queries(), methods(), headers_and_bodies()].concat()
+/// The cases. `origin` is that of a web page that may call the deployment.
+pub(super) fn requests(origin: &str) -> Vec<Case> {
+    [paths(), queries(), methods(origin), headers_and_bodies()].concat()
 }
 
 fn paths() -> Vec<Case> {
@@ -45,15 +46,18 @@ fn queries() -> Vec<Case> {
         get("a=+55%2011&b=%2B", "plus signs and encoded spaces"),
         get("a=1&a=2&&=&a", "repeated and empty parameters"),
         get("a=%zz&b=%ff", "percent signs that encode nothing").known(&[400], REFUSED_TARGET),
-        get("a=<b>", "angle brackets").known(&[200, 400, 403], NOT_LOCAL),
-        get("a=\"b\"", "quotation marks").known(&[200, 400], NOT_LOCAL),
-        Case { status: 400, ..get("a=b c", "a space") }.known(&[400, 505], "the body of this 400 is the server's own"),
+        Case { local_target: Some(SAME_ANSWER), ..get("a=<b>", "angle brackets") }.known(&[400, 403], REFUSED_TARGET),
+        Case { local_target: Some(SAME_ANSWER), ..get("a=\"b\"", "quotation marks") }.known(&[400], REFUSED_TARGET),
+        own_body(
+            Case { status: 400, ..get("a=b c", "a space") }
+                .known(&[505], "the body of this refusal is the server's own"),
+        ),
         get(&format!("a={}", "x".repeat(6_000)), "6,000 characters"),
         get(&format!("a={}", "x".repeat(20_000)), "20,000 characters").known(&[400, 414, 431, 494], TOO_LONG),
     ]
 }
 
-fn methods() -> Vec<Case> {
+fn methods(origin: &str) -> Vec<Case> {
     let ask = |method, target, name| Case::new("odd method", method, target, 405, name).bearer(Bearer::None);
     vec![
         ask("POST", "/api/v1/me", "POST instead of GET"),
@@ -63,12 +67,51 @@ fn methods() -> Vec<Case> {
         ask("DELETE", "/contact", "DELETE"),
         ask("HEAD", "/api/v1/me", "HEAD"),
         ask("OPTIONS", "/api/v1/me", "OPTIONS").known(&[200, 204], PREFLIGHT),
-        ask("OPTIONS", "/api/v1/actions/get-contact", "a browser's preflight request")
-            .header("Origin", "https://example.com")
-            .header("Access-Control-Request-Method", "POST")
-            .header("Access-Control-Request-Headers", "authorization,content-type")
-            .known(&[200, 204], PREFLIGHT),
+        checked(
+            ask("OPTIONS", "/api/v1/actions/get-contact", "a browser's preflight request")
+                .header("Origin", origin)
+                .header("Access-Control-Request-Method", "POST")
+                .header("Access-Control-Request-Headers", "authorization,content-type")
+                .known(&[200, 204], PREFLIGHT),
+            cors,
+        ),
     ]
+}
+
+/// The same with a body of the server's own at the documented status, too.
+fn own_body(case: Case) -> Case {
+    let known = case.known.map(|known| KnownDifference { has_own_body: true, ..known });
+    Case { known, ..case }
+}
+
+/// The same with a check of an answer whose difference is known.
+fn checked(case: Case, check: fn(&Call, &Answer) -> Vec<String>) -> Case {
+    let known = case.known.map(|known| KnownDifference { check: Some(check), ..known });
+    Case { known, ..case }
+}
+
+/// What a browser needs of the answer to a preflight request before it sends a POST with a token.
+fn cors(call: &Call, answer: &Answer) -> Vec<String> {
+    let origin = call.headers.iter().find(|(name, _)| *name == "Origin").map_or("", |(_, value)| value.as_str());
+    let lists = |header: &str, wanted: &[&str]| {
+        let mut values = answer.header(header).unwrap_or_default().split(',').map(str::trim);
+        values.any(|value| wanted.iter().any(|wanted| value.eq_ignore_ascii_case(wanted)))
+    };
+    let stated = |header: &str| answer.header(header).unwrap_or("absent").to_owned();
+    // For Access-Control-Allow-Headers, `*` does not stand for Authorization (Fetch Standard).
+    [
+        (
+            "access-control-allow-origin",
+            &["*", origin][..],
+            "; if AllowedOrigins is a list, name one of it with --origin",
+        ),
+        ("access-control-allow-methods", &["*", "POST"], ""),
+        ("access-control-allow-headers", &["authorization"], ""),
+    ]
+    .into_iter()
+    .filter(|(header, wanted, _)| !lists(header, wanted))
+    .map(|(header, wanted, hint)| format!("{header}: {}, not {}{hint}", stated(header), wanted.join(" or ")))
+    .collect()
 }
 
 fn headers_and_bodies() -> Vec<Case> {
@@ -97,10 +140,8 @@ fn headers_and_bodies() -> Vec<Case> {
         get(200, "12,000 bytes of headers")
             .header("X-Long", &"x".repeat(12_000))
             .known(&[400, 413, 431, 494], TOO_LONG),
-        post(413, "a body of 7 MB").body("application/json", &large(OVER_FUNCTION_LIMIT)).known(&[413, 422], TOO_LARGE),
-        post(413, "a body over 10 MB")
-            .body("application/json", &large(OVER_GATEWAY_LIMIT))
-            .known(&[413, 422], TOO_LARGE),
+        post(413, "a body of 7 MB").body("application/json", &large(OVER_FUNCTION_LIMIT)).known(&[422], TOO_LARGE),
+        post(413, "a body over 10 MB").body("application/json", &large(OVER_GATEWAY_LIMIT)).known(&[422], TOO_LARGE),
     ]);
     cases
 }

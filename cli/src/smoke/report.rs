@@ -1,5 +1,6 @@
 //! The report: a line per case for people, or one JSON document for programs.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -77,6 +78,17 @@ impl CaseReport {
         Self { verdict: Verdict::Skipped, note: Some(why.to_owned()), ..Self::new(group, name) }
     }
 
+    /// A case in which something did not answer, and what it was.
+    pub(super) fn no_answer(self, why: impl Display) -> Self {
+        Self { verdict: Verdict::NoAnswer, note: Some(why.to_string()), ..self }
+    }
+
+    /// A case whose verdict follows from its differences.
+    pub(super) fn judged(self, differences: Vec<String>) -> Self {
+        let verdict = if differences.is_empty() { Verdict::Ok } else { Verdict::Different };
+        Self { verdict, differences, ..self }
+    }
+
     /// The same with the time that the deployment took.
     pub(super) fn took(self, took: Duration) -> Self {
         Self { ms: u64::try_from(took.as_millis()).ok(), ..self }
@@ -126,32 +138,37 @@ pub(super) struct Report {
     pub(super) left_behind: Vec<String>,
     #[serde(skip)]
     json: bool,
+    /// Why standard output could not be written first. The run goes on, because it has to clean up.
+    #[serde(skip)]
+    unwritten: Option<io::Error>,
 }
 
 impl Report {
     /// An empty report. With `json`, nothing is printed before the end.
     pub(super) fn new(url: String, run: String, json: bool) -> Self {
-        Self { url, run, compared: false, rate_limit: None, cases: Vec::new(), left_behind: Vec::new(), json }
+        Self {
+            url,
+            run,
+            compared: false,
+            rate_limit: None,
+            cases: Vec::new(),
+            left_behind: Vec::new(),
+            json,
+            unwritten: None,
+        }
     }
 
-    /// Adds a case and prints it.
-    ///
-    /// # Errors
-    /// When standard output cannot be written.
-    pub(super) fn add(&mut self, case: CaseReport) -> io::Result<()> {
-        if !self.json {
-            writeln!(io::stdout().lock(), "{}", case.line())?;
-        }
+    /// Adds a case and prints it. That it could not be printed is an error of [`Report::finish`].
+    pub(super) fn add(&mut self, case: CaseReport) {
+        self.say(&case.line());
         self.cases.push(case);
-        Ok(())
     }
 
     /// Prints a line for people.
-    ///
-    /// # Errors
-    /// When standard output cannot be written.
-    pub(super) fn say(&self, line: &str) -> io::Result<()> {
-        if self.json { Ok(()) } else { writeln!(io::stdout().lock(), "{line}") }
+    pub(super) fn say(&mut self, line: &str) {
+        if !self.json && self.unwritten.is_none() {
+            self.unwritten = writeln!(io::stdout().lock(), "{line}").err();
+        }
     }
 
     /// How many cases ended in this way.
@@ -167,8 +184,11 @@ impl Report {
     /// Prints the summary, or the JSON document.
     ///
     /// # Errors
-    /// When standard output cannot be written.
-    pub(super) fn finish(&self) -> io::Result<()> {
+    /// When standard output cannot be written, or could not be before.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        if let Some(error) = self.unwritten.take() {
+            return Err(error);
+        }
         if self.json {
             return writeln!(io::stdout().lock(), "{}", serde_json::to_string_pretty(self)?);
         }

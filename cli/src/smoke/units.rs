@@ -43,30 +43,38 @@ fn measured() -> Vec<Measured> {
 
 /// Invokes every action once to wake its process and to fill its caches, and once to measure it. Differences from the
 /// local stack are shown and not judged, because its DynamoDB is another implementation.
-///
-/// # Errors
-/// When the report cannot be written, or a function cannot be invoked.
-pub(super) async fn run(aws: &Aws, sides: &Sides, flowiq: bool, report: &mut Report) -> Result<(), BoxError> {
+pub(super) async fn run(aws: &Aws, sides: &Sides, flowiq: bool, report: &mut Report) {
     for (function, method, target, body, name) in measured() {
         // Without a FlowIQ key the function only refuses the call.
         if !flowiq && function.starts_with("flowiq") {
             continue;
         }
-        let mine = measure(&Invoker::Aws(aws), &sides.deployment, function, method, target, &body).await?;
-        let mut case = CaseReport::new(&format!("units {function}"), name).took(mine.took);
+        let mut case = CaseReport::new(&format!("units {function}"), name);
+        let mine = match measure(&Invoker::Aws(aws), &sides.deployment, function, method, target, &body).await {
+            Ok(mine) => mine,
+            Err(error) => {
+                report.add(case.no_answer(error));
+                continue;
+            }
+        };
+        case = case.took(mine.took);
         case.answer = status(&mine);
         case.units = units(&mine.log);
         if let Some(side) = &sides.local {
-            let local = measure(&Invoker::Local(&side.endpoint), side, function, method, target, &body).await?;
-            case.local_units = units(&local.log);
+            match measure(&Invoker::Local(&side.endpoint), side, function, method, target, &body).await {
+                Ok(local) => case.local_units = units(&local.log),
+                Err(error) => {
+                    report.add(case.no_answer(format!("the local stack: {error}")));
+                    continue;
+                }
+            }
         }
         if case.units.is_none() {
             case.verdict = Verdict::Skipped;
             case.note = Some("the log states no units; deploy with the log level DEBUG for them".to_owned());
         }
-        report.add(case)?;
+        report.add(case);
     }
-    Ok(())
 }
 
 async fn measure(
