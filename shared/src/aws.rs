@@ -1,15 +1,18 @@
 //! The configuration that the clients of all AWS services share: region, credentials, TLS, timeouts
 //! and the SDK's own retries.
 
+mod http;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
+    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
 };
-use aws_smithy_http_client::{Builder, tls};
 pub use aws_types::SdkConfig;
+
+use http::PooledHttp;
 
 /// Region and credentials, as Lambda sets them in the environment of a function. The credentials are
 /// valid for longer than the process lives.
@@ -30,10 +33,7 @@ pub struct AwsEnvironment {
 pub fn sdk_config(environment: &AwsEnvironment) -> SdkConfig {
     // Lambda freezes an idle process, and a connection may be dead when it wakes. Those that have been idle for long are
     // not used again; for the others, an attempt is short and the next one opens a new connection.
-    let http = Builder::new()
-        .pool_idle_timeout(Duration::from_secs(20))
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+    let http = SharedHttpClient::new(PooledHttp::new(Duration::from_secs(20)));
     // DynamoDB normally answers within milliseconds. After two connections that do not answer, a third attempt still
     // has time, and the caller gets an error within 3 s.
     let timeouts = TimeoutConfig::builder()
