@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TIMEOUT_SECONDS = 300
+VALGRIND = Path("/usr/bin/valgrind")
 CHUNK = re.compile(rb"([0-9a-fA-F]+)[^\r\n]*\r\n")
 
 
@@ -161,11 +162,11 @@ class Subject:
     def count(self, calls):
         with tempfile.TemporaryDirectory() as directory:
             out = Path(directory, "callgrind")
-            self.run(calls, ["/usr/bin/valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"])
+            self.run(calls, [str(VALGRIND), "-q", "--tool=callgrind", f"--callgrind-out-file={out}"])
             return int(re.search(r"(?m)^(?:totals|summary): (\d+)", out.read_text())[1])
 
 
-def need_valgrind():
-    """Installs Debian's valgrind if it is missing, which needs root."""
-    if not Path("/usr/bin/valgrind").exists():
-        subprocess.run(["apt-get", "install", "-y", "-q", "valgrind"], check=True)
+def need(path, package):
+    """Installs the Debian package that a file comes from if the file is missing, which needs root."""
+    if not path.exists():
+        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", package], check=True)
