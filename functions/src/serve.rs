@@ -146,10 +146,10 @@ where
 /// `lambda_http` tries the formats in turn and that of REST APIs first, so an event that begins as HTTP APIs and
 /// function URLs write it is tried as one of theirs before.
 fn http_request(event: &str) -> Option<LambdaRequest> {
-    if event.starts_with(r#"{"version":"2.0""#) {
-        if let Ok(request) = serde_json::from_str(event) {
-            return Some(LambdaRequest::ApiGatewayV2(request));
-        }
+    if event.starts_with(r#"{"version":"2.0""#)
+        && let Ok(request) = serde_json::from_str(event)
+    {
+        return Some(LambdaRequest::ApiGatewayV2(request));
     }
     serde_json::from_str(event).ok()
 }
