@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod costs;
 mod dev;
 mod events;
 mod send;
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Run the whole deployment on this machine (the default)
     Dev(dev::Args),
+    /// Print what a month of calls costs on AWS
+    Costs(costs::Args),
     /// Print a sample event, or the events that a stack has published
     Events(events::Args),
     /// Invoke a function of a running stack with an event
@@ -38,6 +41,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result: Result<(), BoxError> = match cli.command.unwrap_or(Command::Dev(cli.dev)) {
         Command::Dev(args) => dev::run(args).await.map_err(Into::into),
+        Command::Costs(args) => costs::run(args),
         Command::Events(args) => events::run(args).await,
         Command::Send(args) => send::run(args).await.map_err(Into::into),
     };

@@ -37,7 +37,11 @@ const CRATES: [Layers; 4] = [
             &["config", "deadline", "telemetry"],
         ],
     },
-    Layers { root: "cli/src", name: "carnet", layers: &[&["main"], &["dev", "events", "send"], &["workspace"]] },
+    Layers {
+        root: "cli/src",
+        name: "carnet",
+        layers: &[&["main"], &["costs", "dev", "events", "send"], &["workspace"]],
+    },
     Layers {
         root: "cli/local/src",
         name: "carnet_local",

@@ -2,6 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `cost_table.rs` | the table of docs/costs.md against the counted units |
 //! | `request_cost.rs` | the requests and capacity units of each endpoint |
 //! | `access_table.rs` | creating tenants, issuing tokens, and the index of the access table |
 //! | `concurrency.rs` | simultaneous writes by several processes |
@@ -11,6 +12,7 @@
 
 mod access_table;
 mod concurrency;
+mod cost_table;
 mod faults;
 mod random_histories;
 mod request_cost;

@@ -57,7 +57,11 @@ async fn caught_up(bundle: &Bundle) {
 async fn acme_is_published(bundle: &Bundle) {
     let id = bundle.call_as("acme-token", "create-contact", json!({ "phone": PHONE })).await.id();
     caught_up(bundle).await;
-    assert_eq!(kinds(bundle, &id), ["contact.created"]);
+    let mut events = events_of(bundle, &id);
+    // Published again, with the same id, if it is in one batch with a record that is retried.
+    events.dedup_by(|one, other| one["detail"]["event_id"] == other["detail"]["event_id"]);
+    let kinds: Vec<&Value> = events.iter().map(|event| &event["detail-type"]).collect();
+    assert_eq!(kinds, ["contact.created"]);
 }
 
 /// The events of a contact so far.

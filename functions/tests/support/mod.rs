@@ -229,10 +229,10 @@ impl Bundle {
         self.stack.refuse_events(refuse);
     }
 
-    /// The messages of the dead-letter queue so far.
+    /// The messages so far of the dead-letter queue of the stream.
     pub fn dead_letters(&self) -> Vec<Value> {
         let to_queue = |mut letter: Value| {
-            let is_queue = letter["destination"].as_str().is_some_and(|arn| arn.ends_with(":DeadLetters"));
+            let is_queue = letter["destination"].as_str().is_some_and(|arn| arn.ends_with(":StreamDeadLetters"));
             is_queue.then(|| letter["message"].take())
         };
         self.stack.failures().into_iter().filter_map(to_queue).collect()

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::earlier;
 use super::error::Error;
 use super::keys::{self, ACTIVE_AT, EMAIL_KEY, EXPIRES_AT, ID, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_IDS, s};
 use crate::model::{
@@ -24,8 +25,10 @@ pub(super) fn attributes<T: Serialize>(value: &T) -> Result<Item, Error> {
     Ok(item)
 }
 
-/// The value stored in an item. Attributes that the type does not have are ignored.
+/// The value stored in an item, in today's layout or an earlier one. Attributes that the type does not have are ignored.
 pub(super) fn read<T: DeserializeOwned>(item: impl Into<serde_dynamo::Item>) -> Result<T, Error> {
+    let mut item = item.into();
+    earlier::convert(&mut item);
     // The deserializer's message is left out, because it may quote a value.
     let unreadable = |_| Error::Unreadable(format!("an item could not be read as {}", std::any::type_name::<T>()));
     serde_dynamo::from_item(item).map_err(unreadable)

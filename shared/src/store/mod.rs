@@ -25,6 +25,7 @@ mod access_table;
 mod client;
 mod contact_change;
 mod contacts_table;
+mod earlier;
 mod error;
 mod items;
 mod keys;

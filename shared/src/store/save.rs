@@ -193,7 +193,7 @@ impl ContactsTable {
         let Target { tenant, events, .. } = target;
         let old = snapshot.contact.as_ref();
         let contact = self.put_over(items::contact(tenant, new, snapshot.write_ids_with(call))?, old)?;
-        let mut writes = self.membership_writes(tenant, old, new)?;
+        let mut writes = self.membership_writes(tenant, snapshot, new)?;
         let now = Timestamp::now();
         let applied: HashSet<&EventId> = events.ids.iter().filter(|id| !snapshot.applied.contains(*id)).collect();
         for id in applied {
@@ -243,16 +243,18 @@ impl ContactsTable {
         Ok(())
     }
 
-    /// The memberships to write and to delete. Unchanged memberships are not written.
+    /// The memberships to write and to delete. Unchanged memberships are not written, unless they may have an earlier
+    /// layout.
     fn membership_writes(
         &self,
         tenant: &Tenant,
-        old: Option<&Contact>,
+        snapshot: &Snapshot,
         new: &Contact,
     ) -> Result<Vec<TransactWriteItem>, Error> {
+        let old = snapshot.contact.as_ref();
         let had: Vec<Label<'_>> = old.map(labels).unwrap_or_default();
         let has = labels(new);
-        let same_row = old.is_some_and(|old| SearchRow::from(old) == SearchRow::from(new));
+        let same_row = snapshot.is_current && old.is_some_and(|old| SearchRow::from(old) == SearchRow::from(new));
         let mut writes = Vec::new();
         let rewritten: Vec<_> = has.iter().filter(|label| !same_row || !had.contains(label)).collect();
         if !rewritten.is_empty() {

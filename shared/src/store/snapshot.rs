@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::earlier;
 use super::error::Error;
 use super::items::read;
 use super::keys::{Item, WRITE_IDS, s};
@@ -11,7 +12,7 @@ use crate::model::{Contact, ContactId, EventId, Tag, Tags, Tenant, Timestamp};
 
 /// A contact remembers its last writes for this many seconds, longer than the SDK repeats a request whose response was
 /// lost (2.7 s). Clocks may differ by the rest.
-const WRITE_ID_AGE: i64 = 6;
+const WRITE_ID_AGE: u64 = 6;
 /// How many writes a contact remembers at least, however old they are, and at most.
 const MIN_WRITE_IDS: usize = 5;
 const MAX_WRITE_IDS: usize = 64;
@@ -49,6 +50,8 @@ pub(super) struct Snapshot {
     pub(super) consistency: Consistency,
     /// The stored contact, if there is one.
     pub(super) contact: Option<Contact>,
+    /// Whether its item has today's layout; `false` without a contact.
+    pub(super) is_current: bool,
     /// The ids of the last writes of it, the latest first: the second of the write, eight hexadecimal digits, and the
     /// random id of the call.
     write_ids: Vec<String>,
@@ -61,7 +64,14 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// A snapshot in which nothing has been found yet.
     pub(super) fn empty(consistency: Consistency) -> Self {
-        Snapshot { consistency, contact: None, write_ids: Vec::new(), defined: HashSet::new(), applied: HashSet::new() }
+        Snapshot {
+            consistency,
+            contact: None,
+            is_current: false,
+            write_ids: Vec::new(),
+            defined: HashSet::new(),
+            applied: HashSet::new(),
+        }
     }
 
     /// The tags of the new list whose catalogue entries have to be written: those that the contact does not have yet
@@ -79,6 +89,7 @@ impl Snapshot {
         let ids = item.get(WRITE_IDS).and_then(|ids| ids.as_l().ok());
         let ids = ids.into_iter().flatten().filter_map(|id| id.as_s().ok());
         self.write_ids = ids.cloned().collect();
+        self.is_current = earlier::is_current(&item);
         self.contact = Some(read(item)?);
         Ok(())
     }
@@ -91,9 +102,10 @@ impl Snapshot {
     /// The attribute of the contact that the call with this id writes over this snapshot.
     pub(super) fn write_ids_with(&self, call: &str) -> AttributeValue {
         let now = Timestamp::now().as_second();
+        // Earlier versions stored ids that do not begin with a time, which can look like one in the future.
         let is_recent = |id: &str| {
             let second = id.get(..8).and_then(|second| i64::from_str_radix(second, 16).ok());
-            second.is_some_and(|second| now - second <= WRITE_ID_AGE)
+            second.is_some_and(|second| now.abs_diff(second) <= WRITE_ID_AGE)
         };
         let mut ids = vec![format!("{now:08x}{call}")];
         ids.extend(self.write_ids.iter().enumerate().filter_map(|(earlier, id)| {
@@ -121,7 +133,8 @@ mod tests {
 
     #[test]
     fn recent_writes_are_remembered() {
-        for (writes, age, expected) in [(0, 0, 1), (3, 100, 4), (10, 100, 5), (10, 3, 11), (100, 3, 64), (100, 100, 5)]
+        for (writes, age, expected) in
+            [(0, 0, 1), (3, 100, 4), (10, 100, 5), (10, 3, 11), (100, 3, 64), (100, 100, 5), (10, -100, 5)]
         {
             assert_eq!(remembered(writes, age), expected, "{writes} writes {age} s ago");
         }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::condition::Conditions;
+use super::event_source::EventSource;
 use super::function::{Function, FunctionProperties};
 use super::resolve::{Names, ResourceKind};
 use super::resource::{Resource, properties};
@@ -51,6 +52,7 @@ struct Globals {
 const FUNCTION: &str = "AWS::Serverless::Function";
 const TABLE: &str = "AWS::DynamoDB::Table";
 const RULE: &str = "AWS::Events::Rule";
+const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 
 impl Template {
     /// Reads a template from a file. `parameters` replace the defaults of the template's parameters.
@@ -96,6 +98,12 @@ impl Template {
             functions.push(Function::from_resource(id, resource, &globals, &names).map_err(at(id))?);
         }
         check_unique(&functions)?;
+        for (id, resource) in document.of_type(MAPPING) {
+            let (function, source) = EventSource::from_resource(id, &resource.properties, &names).map_err(at(id))?;
+            let function = functions.iter_mut().find(|each| each.logical_id == function);
+            let function = function.ok_or_else(|| at(id)("FunctionName: there is no such function".into()))?;
+            source.into_iter().for_each(|source| function.add_source(source));
+        }
         check_streams(&functions, &tables)?;
         let polled: Vec<String> = functions.iter().flat_map(|function| function.queues.iter().cloned()).collect();
         let mut queue_rules = Vec::new();
@@ -117,7 +125,7 @@ impl TemplateDocument {
         let mut resources = BTreeMap::new();
         for (id, mut resource) in std::mem::take(&mut self.resources) {
             let kind = resource.r#type.as_str();
-            let known = kind == FUNCTION || kind == RULE || ResourceKind::of(kind).is_some();
+            let known = [FUNCTION, RULE, MAPPING].contains(&kind) || ResourceKind::of(kind).is_some();
             let holds = |name: &String| conditions.holds(name).map_err(at(&id));
             if known && resource.condition.as_ref().map_or(Ok(true), holds)? {
                 resource.properties = conditions.decided(&resource.properties).map_err(at(&id))?.unwrap_or_default();
@@ -164,9 +172,8 @@ fn check_streams(functions: &[Function], tables: &[Table]) -> Result<(), Templat
         for mapping in &function.streams {
             let table = tables.iter().find(|table| table.name == mapping.table);
             if table.is_none_or(|table| table.stream_specification.is_none()) {
-                let reason =
-                    format!("event {}: the table `{}` has no StreamSpecification", mapping.name, mapping.table);
-                return Err(at(&function.logical_id)(reason));
+                let reason = format!("the table `{}` has no StreamSpecification", mapping.table);
+                return Err(at(&mapping.name)(reason));
             }
         }
     }

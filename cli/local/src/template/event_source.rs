@@ -1,4 +1,5 @@
-//! The event sources of a function besides HTTP and event buses: the stream of a table, a queue.
+//! Event source mappings: resources of type `AWS::Lambda::EventSourceMapping`, which connect the stream of a table or a
+//! queue to a function.
 
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use super::pattern::Pattern;
 use super::resolve::{Names, ResourceKind};
 use super::resource::properties;
 
-/// An event source mapping of a table's stream: an event of type `DynamoDB`.
+/// An event source mapping of a table's stream.
 #[derive(Debug, Clone)]
 pub struct StreamMapping {
-    /// The event's name within the function.
+    /// The resource's name within the template.
     pub name: String,
     /// The table, by its local name.
     pub table: String,
@@ -43,12 +44,20 @@ pub enum StartingPosition {
     Latest,
 }
 
-/// Properties of an event of type `DynamoDB`. Any other property is refused.
+/// What an event source mapping reads.
+pub(super) enum EventSource {
+    /// The stream of a table.
+    Stream(StreamMapping),
+    /// A queue, by its local name.
+    Queue(String),
+}
+
+/// Properties of an event source mapping. Any other property is refused.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct DynamoDb {
-    stream: Value,
-    starting_position: String,
+struct EventSourceMapping {
+    event_source_arn: String,
+    starting_position: Option<String>,
     batch_size: Option<Value>,
     maximum_retry_attempts: Option<Value>,
     maximum_record_age_in_seconds: Option<Value>,
@@ -60,11 +69,15 @@ struct DynamoDb {
     #[serde(default)]
     destination_config: DestinationConfig,
     enabled: Option<Value>,
-    // Both affect cost and throughput only: here a batch is sent as soon as there are records, and one at a time.
+    #[serde(rename = "FunctionName")]
+    _function: Value,
+    // These affect cost and throughput only: here a batch is sent as soon as there are records, and one at a time.
     #[serde(rename = "MaximumBatchingWindowInSeconds")]
     _window: Option<Value>,
     #[serde(rename = "ParallelizationFactor")]
     _parallelization: Option<Value>,
+    #[serde(rename = "ScalingConfig")]
+    _scaling: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -93,59 +106,61 @@ struct Destination {
     destination: String,
 }
 
-/// Properties of an event of type `SQS`. Any other property is refused.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Sqs {
-    queue: Value,
-    // The local stack has no queues. The sender of an SQS event decides how many messages are in it.
-    #[serde(rename = "BatchSize")]
-    _batch_size: Option<Value>,
-    #[serde(rename = "MaximumBatchingWindowInSeconds")]
-    _window: Option<Value>,
-    #[serde(rename = "FunctionResponseTypes")]
-    _response_types: Option<Value>,
-    #[serde(rename = "FilterCriteria")]
-    _filters: Option<Value>,
-    #[serde(rename = "ScalingConfig")]
-    _scaling: Option<Value>,
-    #[serde(rename = "Enabled")]
-    _enabled: Option<Value>,
+impl EventSource {
+    /// Reads the mapping called `id`: the logical id of its function, and what it reads.
+    pub(super) fn from_resource(
+        id: &str,
+        mapping: &Value,
+        names: &Names<'_>,
+    ) -> Result<(String, Option<Self>), String> {
+        let function = mapping["FunctionName"]["Ref"].as_str();
+        let function = function.ok_or("FunctionName has to be a Ref of a function in this template")?.to_owned();
+        let source = &mapping["EventSourceArn"];
+        // The local stack has no queues. The sender of an SQS event decides how many messages are in it.
+        if let Ok(queue) = names.owner(source, ResourceKind::Queue, "Arn") {
+            return Ok((function, Some(Self::Queue(queue.to_owned()))));
+        }
+        let table = names.owner(source, ResourceKind::Table, "StreamArn");
+        let table = table.map_err(|reason| format!("EventSourceArn: {reason}, nor the Arn of a queue"))?.to_owned();
+        let mut mapping = mapping.clone();
+        // The references that are left resolve to text and numbers.
+        mapping["EventSourceArn"] = table.into();
+        mapping["FunctionName"] = function.as_str().into();
+        let stream = StreamMapping::from_properties(id, properties(&names.resolved(&mapping)?)?)?;
+        Ok((function, stream.map(Self::Stream)))
+    }
 }
 
 impl StreamMapping {
-    /// Reads the event called `name`; `None` if it is disabled.
-    pub(super) fn from_event(name: &str, event: &Value, names: &Names<'_>) -> Result<Option<Self>, String> {
-        let table = names.owner(&event["Stream"], ResourceKind::Table, "StreamArn")?;
-        let mut event = event.clone();
-        // The references that are left resolve to text and numbers.
-        event["Stream"] = table.into();
-        let event: DynamoDb = properties(&names.resolved(&event)?)?;
-        if !flag("Enabled", event.enabled.as_ref())?.unwrap_or(true) {
+    /// `None` if the mapping is disabled.
+    fn from_properties(id: &str, mapping: EventSourceMapping) -> Result<Option<Self>, String> {
+        if !flag("Enabled", mapping.enabled.as_ref())?.unwrap_or(true) {
             return Ok(None);
         }
-        let filters = event.filter_criteria.filters.iter().map(|filter| {
+        let filters = mapping.filter_criteria.filters.iter().map(|filter| {
             let pattern = serde_json::from_str(&filter.pattern).map_err(|error| error.to_string());
             pattern.and_then(|pattern| Pattern::parse(&pattern)).map_err(|reason| format!("FilterCriteria: {reason}"))
         });
-        let starting_position = match &*event.starting_position {
-            "TRIM_HORIZON" => StartingPosition::TrimHorizon,
-            "LATEST" => StartingPosition::Latest,
-            other => return Err(format!("StartingPosition: the local stack doesn't support `{other}`")),
+        let starting_position = match mapping.starting_position.as_deref() {
+            Some("TRIM_HORIZON") => StartingPosition::TrimHorizon,
+            Some("LATEST") => StartingPosition::Latest,
+            Some(other) => return Err(format!("StartingPosition: the local stack doesn't support `{other}`")),
+            None => return Err("a mapping of a stream needs StartingPosition".to_owned()),
         };
-        let batch_size = whole("BatchSize", event.batch_size.as_ref())?.unwrap_or(100);
+        let batch_size = whole("BatchSize", mapping.batch_size.as_ref())?.unwrap_or(100);
         Ok(Some(Self {
-            name: name.to_owned(),
-            table: event.stream.as_str().unwrap_or_default().to_owned(),
+            name: id.to_owned(),
+            table: mapping.event_source_arn,
             starting_position,
             batch_size: usize::try_from(batch_size).unwrap_or_default().max(1),
-            retries: whole("MaximumRetryAttempts", event.maximum_retry_attempts.as_ref())?,
-            max_age: whole("MaximumRecordAgeInSeconds", event.maximum_record_age_in_seconds.as_ref())?
+            retries: whole("MaximumRetryAttempts", mapping.maximum_retry_attempts.as_ref())?,
+            max_age: whole("MaximumRecordAgeInSeconds", mapping.maximum_record_age_in_seconds.as_ref())?
                 .map(|seconds| Duration::from_secs(seconds.into())),
-            bisect: flag("BisectBatchOnFunctionError", event.bisect_batch_on_function_error.as_ref())?.unwrap_or(false),
-            reports_failures: event.function_response_types.iter().any(|each| each == "ReportBatchItemFailures"),
+            bisect: flag("BisectBatchOnFunctionError", mapping.bisect_batch_on_function_error.as_ref())?
+                .unwrap_or(false),
+            reports_failures: mapping.function_response_types.iter().any(|each| each == "ReportBatchItemFailures"),
             filters: filters.collect::<Result<_, _>>()?,
-            on_failure: event.destination_config.into_text(),
+            on_failure: mapping.destination_config.into_text(),
         }))
     }
 }
@@ -155,12 +170,6 @@ impl DestinationConfig {
     pub(super) fn into_text(self) -> Option<String> {
         self.on_failure.map(|destination| destination.destination)
     }
-}
-
-/// The local name of the queue of an event of type `SQS`.
-pub(super) fn queue(event: &Value, names: &Names<'_>) -> Result<String, String> {
-    let event: Sqs = properties(event)?;
-    names.owner(&event.queue, ResourceKind::Queue, "Arn").map(str::to_owned)
 }
 
 /// A whole number; `None` for -1, which is how AWS writes "no limit".

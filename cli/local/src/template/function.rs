@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::event_source::{self, DestinationConfig, StreamMapping, whole};
+use super::event_source::{DestinationConfig, EventSource, StreamMapping, whole};
 use super::resolve::Names;
 use super::resource::{Resource, properties};
 use super::rule::Rule;
@@ -24,13 +24,15 @@ pub struct Function {
     pub timeout: Duration,
     /// `MemorySize`, in MB.
     pub memory_mb: u32,
+    /// `LoggingConfig.ApplicationLogLevel`.
+    pub log_level: Option<String>,
     /// Its events of type `HttpApi`.
     pub routes: Vec<Route>,
-    /// Its events of type `DynamoDB` that are enabled.
+    /// The event source mappings of tables' streams that invoke it and are enabled.
     pub streams: Vec<StreamMapping>,
     /// Its events of type `EventBridgeRule` that are enabled.
     pub rules: Vec<Rule>,
-    /// The queues of its events of type `SQS`, by their local names.
+    /// The queues whose event source mappings invoke it, by their local names.
     pub queues: Vec<String>,
     /// How often a failed asynchronous invocation is retried: `EventInvokeConfig.MaximumRetryAttempts`, else 2.
     pub retries: u32,
@@ -82,6 +84,8 @@ pub(super) struct FunctionProperties {
     timeout: Option<Value>,
     memory_size: Option<Value>,
     #[serde(default)]
+    logging_config: LoggingConfig,
+    #[serde(default)]
     environment: Environment,
     event_invoke_config: Option<Value>,
     dead_letter_queue: Option<Value>,
@@ -102,6 +106,13 @@ struct EventInvokeConfig {
 #[serde(rename_all = "PascalCase")]
 struct DeadLetterQueue {
     target_arn: String,
+}
+
+/// Where a function logs to, and what. Only the level matters here.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoggingConfig {
+    application_log_level: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -155,6 +166,10 @@ impl Function {
         };
         let timeout = number("Timeout", &own.timeout, &globals.timeout, 3)?;
         let memory_mb = number("MemorySize", &own.memory_size, &globals.memory_size, 128)?;
+        let log_level = own.logging_config.application_log_level.as_ref();
+        let log_level = log_level.or(globals.logging_config.application_log_level.as_ref());
+        let log_level = log_level.map(|level| names.text(level)).transpose();
+        let log_level = log_level.map_err(|reason| format!("ApplicationLogLevel: {reason}"))?;
 
         let mut function = Self {
             logical_id: id.to_owned(),
@@ -162,6 +177,7 @@ impl Function {
             environment,
             timeout: Duration::from_secs(timeout.into()),
             memory_mb,
+            log_level,
             routes: Vec::new(),
             streams: Vec::new(),
             rules: Vec::new(),
@@ -179,13 +195,19 @@ impl Function {
         Ok(function)
     }
 
+    /// Adds an event source mapping.
+    pub(super) fn add_source(&mut self, source: EventSource) {
+        match source {
+            EventSource::Stream(mapping) => self.streams.push(mapping),
+            EventSource::Queue(name) => self.queues.push(name),
+        }
+    }
+
     fn add(&mut self, name: &str, event: &FunctionEvent, names: &Names<'_>) -> Result<(), String> {
         let FunctionEvent { r#type, properties } = event;
         match r#type.as_str() {
             "HttpApi" => self.routes.push(Route::from_event(properties)?),
-            "DynamoDB" => self.streams.extend(StreamMapping::from_event(name, properties, names)?),
             "EventBridgeRule" => self.rules.extend(Rule::from_event(name, properties, names)?),
-            "SQS" => self.queues.push(event_source::queue(properties, names)?),
             other => return Err(format!("the local stack doesn't deliver `{other}` events")),
         }
         Ok(())

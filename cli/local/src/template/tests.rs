@@ -11,9 +11,11 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   Days: { Type: Number, Default: 30 }
   Secret: { Type: String }
+  Level: { Type: String, Default: WARN }
 Globals:
   Function:
     Timeout: 10
+    LoggingConfig: { LogFormat: JSON, ApplicationLogLevel: !Ref Level }
     Environment:
       Variables:
         CONTACTS_TABLE: !Ref ContactsTable
@@ -55,6 +57,7 @@ Resources:
     Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: create-contact } }
     Properties:
       MemorySize: !Ref Days
+      LoggingConfig: { LogGroup: !Ref Logs }
       Environment:
         Variables:
           LEVEL: !Sub "${ContactsTable}-${Days}-${!x}"
@@ -95,6 +98,7 @@ fn own_properties_of_a_function_override_the_globals() {
     assert_eq!(function.binary, "create-contact");
     assert_eq!(function.timeout, Duration::from_secs(10));
     assert_eq!(function.memory_mb, 30);
+    assert_eq!(function.log_level.as_deref(), Some("WARN"));
     let environment: Vec<_> = function.environment.iter().map(|(k, v)| (&**k, &**v)).collect();
     assert_eq!(
         environment,
@@ -196,28 +200,6 @@ Resources:
       DeadLetterQueue: { Type: SQS, TargetArn: !GetAtt Dead.Arn }
       EventInvokeConfig: { MaximumRetryAttempts: 1 }
       Events:
-        Changes:
-          Type: DynamoDB
-          Properties:
-            Stream: !GetAtt Notes.StreamArn
-            StartingPosition: TRIM_HORIZON
-            BatchSize: !Ref Size
-            MaximumBatchingWindowInSeconds: 1
-            MaximumRetryAttempts: 3
-            BisectBatchOnFunctionError: true
-            FunctionResponseTypes: [ReportBatchItemFailures]
-            FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT"]}' }] }
-            DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Dead.Arn } }
-            Enabled: !If [Publishes, true, false]
-        Bare:
-          Type: DynamoDB
-          Properties: { Stream: !GetAtt Notes.StreamArn, StartingPosition: LATEST }
-        Off:
-          Type: DynamoDB
-          Properties: { Stream: !GetAtt Notes.StreamArn, StartingPosition: LATEST, Enabled: !If [Silent, true, false] }
-        Queue:
-          Type: SQS
-          Properties: { Queue: !GetAtt Jobs.Arn, BatchSize: 10, FunctionResponseTypes: [ReportBatchItemFailures] }
         Rule:
           Type: EventBridgeRule
           Properties:
@@ -231,6 +213,37 @@ Resources:
         Asleep:
           Type: EventBridgeRule
           Properties: { Pattern: { source: [orders] }, State: DISABLED }
+  Changes:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: !Ref WorkFunction
+      EventSourceArn: !GetAtt Notes.StreamArn
+      StartingPosition: TRIM_HORIZON
+      BatchSize: !Ref Size
+      MaximumBatchingWindowInSeconds: 1
+      MaximumRetryAttempts: 3
+      BisectBatchOnFunctionError: true
+      FunctionResponseTypes: [ReportBatchItemFailures]
+      FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT"]}' }] }
+      DestinationConfig: { OnFailure: { Destination: !GetAtt Dead.Arn } }
+      Enabled: !If [Publishes, true, false]
+  Bare:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: { FunctionName: !Ref WorkFunction, EventSourceArn: !GetAtt Notes.StreamArn, StartingPosition: LATEST }
+  "Off":
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: !Ref WorkFunction
+      EventSourceArn: !GetAtt Notes.StreamArn
+      StartingPosition: LATEST
+      Enabled: !If [Silent, true, false]
+  JobsMapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: !Ref WorkFunction
+      EventSourceArn: !GetAtt Jobs.Arn
+      BatchSize: 10
+      FunctionResponseTypes: [ReportBatchItemFailures]
 "#;
 
 fn events(parameters: &[(&str, &str)]) -> Result<Template, TemplateError> {
@@ -292,62 +305,69 @@ fn a_false_condition_removes_resources_and_values() {
 fn unsupported_event_sources_are_refused_with_their_place() {
     let cases = [
         (
-            "Stream: !GetAtt Notes.StreamArn\n",
-            "Stream: !GetAtt Dead.Arn\n",
-            r#"event Changes: {"Fn::GetAtt":"Dead.Arn"} is not the StreamArn of a table in this template"#,
+            "EventSourceArn: !GetAtt Notes.StreamArn\n",
+            "EventSourceArn: !GetAtt Dead.QueueName\n",
+            r#"Changes: EventSourceArn: {"Fn::GetAtt":"Dead.QueueName"} is not the StreamArn of a table in this template, nor"#,
         ),
         (
             "      StreamSpecification: { StreamViewType: NEW_IMAGE }\n",
             "",
-            "event Bare: the table `Notes` has no StreamSpecification",
+            "Bare: the table `Notes` has no StreamSpecification",
         ),
-        ("BatchSize: !Ref Size", "BatchSize: many", "event Changes: BatchSize: `many` is not a whole number"),
+        ("BatchSize: !Ref Size", "BatchSize: many", "Changes: BatchSize: `many` is not a whole number"),
         (
             "Enabled: !If [Publishes, true, false]",
             "Enabled: perhaps",
-            "event Changes: Enabled: `perhaps` is neither true nor false",
+            "Changes: Enabled: `perhaps` is neither true nor false",
         ),
         (
             "StartingPosition: TRIM_HORIZON",
             "StartingPosition: AT_TIMESTAMP",
-            "event Changes: StartingPosition: the local stack doesn't support `AT_TIMESTAMP`",
+            "Changes: StartingPosition: the local stack doesn't support `AT_TIMESTAMP`",
         ),
-        (
-            "MaximumRetryAttempts: 3",
-            "TumblingWindowInSeconds: 3",
-            "event Changes: unknown field `TumblingWindowInSeconds`",
-        ),
+        ("      StartingPosition: TRIM_HORIZON\n", "", "Changes: a mapping of a stream needs StartingPosition"),
+        ("MaximumRetryAttempts: 3", "TumblingWindowInSeconds: 3", "Changes: unknown field `TumblingWindowInSeconds`"),
         (
             r#"["INSERT"]"#,
             r#"[{"numeric":[">",0]}]"#,
-            "event Changes: FilterCriteria: the local stack doesn't support the condition",
+            "Changes: FilterCriteria: the local stack doesn't support the condition",
         ),
         (
-            "Queue: !GetAtt Jobs.Arn",
-            "Queue: !GetAtt Jobs.QueueName",
-            r#"event Queue: {"Fn::GetAtt":"Jobs.QueueName"} is not the Arn of a queue"#,
+            "FunctionName: !Ref WorkFunction\n",
+            "FunctionName: work\n",
+            "Changes: FunctionName has to be a Ref of a function in this template",
+        ),
+        (
+            "FunctionName: !Ref WorkFunction\n",
+            "FunctionName: !Ref Notes\n",
+            "Changes: FunctionName: there is no such function",
         ),
         (
             "EventBusName: !Ref Bus",
             "EventBusName: other",
-            "event Rule: EventBusName: there is no event bus `other` in this template",
+            "WorkFunction: event Rule: EventBusName: there is no event bus `other` in this template",
         ),
         (
             "source: [orders] } }\n",
             "source: orders } }\n",
-            r#"event Default: Pattern: `source` has to be a list or an object, not "orders""#,
+            r#"WorkFunction: event Default: Pattern: `source` has to be a list or an object, not "orders""#,
         ),
-        ("!If [Publishes, true, false]", "!If [Nowhere, true, false]", "there is no condition `Nowhere`"),
+        (
+            "          Type: EventBridgeRule\n          Properties: { Pattern: { source: [orders] } }\n",
+            "          Type: SQS\n",
+            "WorkFunction: event Default: the local stack doesn't deliver `SQS` events",
+        ),
+        ("!If [Publishes, true, false]", "!If [Nowhere, true, false]", "Changes: there is no condition `Nowhere`"),
         (
             "!If [Publishes, true, false]",
             "!If [Elsewhere, true, false]",
-            "condition Elsewhere: the local stack can't work out",
+            "Changes: condition Elsewhere: the local stack can't work out",
         ),
     ];
     for (from, to, message) in cases {
         assert!(EVENTS.contains(from), "{from}");
         let error = Template::parse(&EVENTS.replacen(from, to, 1), &BTreeMap::new()).unwrap_err().to_string();
-        let message = format!("template: WorkFunction: {message}");
+        let message = format!("template: {message}");
         assert!(error.starts_with(&message), "{error}\ninstead of\n{message}");
     }
 }

@@ -1,0 +1,293 @@
+//! docs/costs.md states what DynamoDB bills for each call. This test makes every call of its table, counts the units in a
+//! proxy, refused writes included, and compares.
+//!
+//! The units are those of a warm process that has the token and its tenant in its cache, as the document says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Bundle, Fault, FaultProxy, failed_records, options, output_of, sqs_record, with_rate_limit};
+
+/// The read units and write units of the calls, by function and case.
+type Units = BTreeMap<(String, String), (f64, f64)>;
+
+const DOCUMENT: &str = include_str!("../../../docs/costs.md");
+
+/// The rows of the document's table: function in backticks, case, read units, write units, dollars.
+fn documented() -> Units {
+    let (_, section) = DOCUMENT.split_once("\n## What a call costs\n").expect("the section of the table");
+    let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [function, case, reads, writes, _dollars] = cells[..] else { panic!("{line}") };
+        let units = (reads.parse().unwrap(), writes.parse().unwrap());
+        ((function.trim_matches('`').to_owned(), case.to_owned()), units)
+    };
+    rows.map(row).collect()
+}
+
+/// A deployment behind the counting proxy, and the units counted so far.
+struct Counter {
+    bundle: Bundle,
+    proxy: FaultProxy,
+    units: Units,
+}
+
+impl Counter {
+    async fn call(&self, request: &str, body: Value) {
+        let reply = self.bundle.ask(request, &body.to_string()).await;
+        assert!(reply.status < 300, "{request}: {reply:?}");
+    }
+
+    /// A contact with three index entries: it has a name and an email address.
+    async fn create(&self, phone: &str, tags: &str) {
+        let email = format!("jane{phone}@example.com").replace('+', ".");
+        let body = json!({ "phone": phone, "name": "Jane Smith", "email": email, "tags": tags });
+        self.call("create-contact", body).await;
+    }
+
+    /// Starts counting: the change feed has published everything and knows the tenant, and nothing is running.
+    async fn begin(&self) {
+        for action in ["add-tag", "remove-tag"] {
+            self.call("create-contact", json!({ "phone": "+14155559999" })).await;
+            self.call(action, json!({ "phone": "+14155559999", "tag": "warm" })).await;
+        }
+        self.bundle.caught_up().await;
+        self.proxy.clear();
+    }
+
+    /// Notes what has been counted as the cost of this case.
+    fn end(&mut self, function: &str, case: &str) {
+        let seen = self.proxy.take_requests();
+        let is_write = |operation: &str| ["Put", "Write", "Update"].iter().any(|verb| operation.contains(verb));
+        let units = |write| seen.iter().filter(|s| is_write(&s.operation) == write).map(|s| s.units).sum::<f64>();
+        self.units.insert((function.to_owned(), case.to_owned()), (units(false), units(true)));
+    }
+
+    /// Counts an HTTP call with this status. The token is put into the cache by a call with an empty body first, which
+    /// every function but those without input rejects before it reads a contact.
+    async fn http(&mut self, function: &str, case: &str, request: &str, body: Value, status: u16) {
+        self.bundle.ask(request, if function == "search-contacts" { r#"{"tag":","}"# } else { "{}" }).await;
+        self.begin().await;
+        let reply = self.bundle.ask(request, &body.to_string()).await;
+        assert_eq!(reply.status, status, "{function}: {case}: {reply:?}");
+        self.end(function, case);
+    }
+
+    /// Counts an action of Qyvo.
+    async fn action(&mut self, function: &str, case: &str, body: Value) {
+        let status = if function == "create-contact" { 201 } else { 200 };
+        self.http(function, case, function, body, status).await;
+    }
+
+    /// Counts an event of these inputs: a direct invocation of one, or a batch of a queue.
+    async fn event(&mut self, function: &str, case: &str, inputs: &[Value]) {
+        let mut warm = inputs[0].clone();
+        warm["phone"] = json!("+14155559999");
+        if inputs[0].get("message_id").is_some() {
+            warm["message_id"] = json!(format!("warm {case}"));
+        }
+        output_of(&self.bundle.invoke(function, self.bundle.envelope(warm).await).await);
+        let mut events = Vec::new();
+        for input in inputs {
+            events.push(self.bundle.envelope(input.clone()).await);
+        }
+        self.begin().await;
+        if let [event] = &events[..] {
+            output_of(&self.bundle.invoke(function, event.clone()).await);
+        } else {
+            let record = |(n, event): (usize, &Value)| sqs_record(&n.to_string(), &event.to_string(), None);
+            let records: Vec<Value> = events.iter().enumerate().map(record).collect();
+            let outcome = self.bundle.invoke(function, json!({ "Records": records })).await;
+            assert_eq!(failed_records(&outcome), [""; 0]);
+        }
+        self.end(function, case);
+    }
+}
+
+/// Runs one group of cases in a deployment of its own. Returns the units, and the length of the longest line that a call
+/// logged.
+async fn count(rate_limit: Option<u32>, cases: impl AsyncFnOnce(&mut Counter)) -> (Units, usize) {
+    let settings = rate_limit.map_or_else(options, with_rate_limit);
+    let (bundle, proxy, _engine) = Bundle::behind_proxy_with(settings).await;
+    let mut counter = Counter { bundle, proxy, units: Units::new() };
+    cases(&mut counter).await;
+    let lines = counter.bundle.log.lines();
+    let longest = lines.iter().filter(|line| line.contains(r#""answered""#)).map(String::len).max().unwrap();
+    (counter.units, longest)
+}
+
+async fn creates(c: &mut Counter) {
+    let named = |phone: &str, name: &str| json!({ "phone": phone, "name": name });
+    let jane = json!({ "phone": "+14155550100", "name": "Jane Smith", "email": "jane@example.com" });
+    c.action("create-contact", "new", jane.clone()).await;
+    c.action("create-contact", "unchanged", jane).await;
+    c.action("create-contact", "renamed", named("+14155550100", "Janet Smith")).await;
+    c.create("+14155550101", "a, b, c").await;
+    let tagged = json!({ "phone": "+14155550102", "name": "Jane Smith", "email": "j@example.com", "tags": "a, b, c" });
+    c.action("create-contact", "new, with three known tags", tagged).await;
+    c.action("create-contact", "renamed, with three tags", named("+14155550101", "Janet Smith")).await;
+    // The read that the new contact was written on is repeated as it was: the contact is absent. DynamoDB refuses the
+    // write, which returns the contact, and the second write succeeds.
+    c.begin().await;
+    c.create("+14155550103", "").await;
+    c.bundle.caught_up().await;
+    c.proxy.take_requests();
+    c.proxy.inject_once("GetItem", Fault::StaleRead);
+    c.call("create-contact", named("+14155550103", "Janet Smith")).await;
+    c.end("create-contact", "renamed, after one refused write");
+}
+
+async fn updates(c: &mut Counter) {
+    c.create("+14155550100", "").await;
+    c.create("+14155550101", "a, b, c").await;
+    let named = |phone: &str, name: &str| json!({ "phone": phone, "name": name });
+    let metadata = |phone: &str, text: &str| json!({ "phone": phone, "metadata": { "text": text } });
+    c.action("update-contact", "metadata", metadata("+14155550100", "x")).await;
+    c.action("update-contact", "renamed", named("+14155550100", "Janet Smith")).await;
+    c.action("update-contact", "unchanged", named("+14155550100", "Janet Smith")).await;
+    c.action("update-contact", "renamed, with three tags", named("+14155550101", "Janet Smith")).await;
+    c.call("update-contact", metadata("+14155550100", &"x".repeat(10_000))).await;
+    c.action("update-contact", "metadata, of a contact with 10 KB", metadata("+14155550100", &"y".repeat(10_000)))
+        .await;
+}
+
+async fn tags(c: &mut Counter) {
+    c.create("+14155550100", "a, b").await;
+    c.create("+14155550101", "c, d").await;
+    let tag = |tag: &str| json!({ "phone": "+14155550100", "tag": tag });
+    c.action("add-tag", "a known tag", tag("c")).await;
+    c.action("add-tag", "a tag that is used for the first time", tag("e")).await;
+    c.action("add-tag", "unchanged", tag("c")).await;
+    c.action("remove-tag", "a tag", tag("c")).await;
+    c.action("remove-tag", "unchanged", tag("c")).await;
+    c.http("list-tags", "up to 30 tags", "list-tags", json!({}), 200).await;
+}
+
+async fn reads(c: &mut Counter) {
+    c.create("+14155550100", "").await;
+    c.action("get-contact", "by number or id", json!({ "phone": "+14155550100" })).await;
+    c.action("get-contact", "by email address", json!({ "email": "jane.14155550100@example.com" })).await;
+    c.http("get-contact", "not found", "get-contact", json!({ "phone": "+14155550199" }), 404).await;
+    c.http("me", "any", "GET /api/v1/me", json!({}), 200).await;
+    c.http("openapi", "any", "GET /api/v1/openapi.json", json!({}), 200).await;
+    let get = "GET /contact?tenantId=demo&phone_number=14155550100";
+    c.http("flowiq-get-contact", "any", get, json!({}), 200).await;
+    let create = |phone: &str| json!({ "phone_number": phone, "name": "Jane Smith", "email": "jane@example.com" });
+    let post = "POST /contact?tenantId=demo";
+    c.http("flowiq-create-contact", "new", post, create("14155550101"), 201).await;
+    c.http("flowiq-create-contact", "the number exists", post, create("14155550101"), 409).await;
+}
+
+async fn searches(c: &mut Counter) {
+    let tenant = c.bundle.tenant("demo-token").await;
+    for batch in 0..50 {
+        let contact = async |n: i32| {
+            let phone = format!("+1415555{n:04}");
+            let email = format!("maria.santos.{n}@example.com");
+            c.bundle
+                .put(&tenant, &phone, |contact| {
+                    contact.name = Some("Maria Aparecida dos Santos".parse().unwrap());
+                    contact.email = Some(email.parse().unwrap());
+                })
+                .await;
+        };
+        join_all((0..20).map(|n| contact(batch * 20 + n))).await;
+    }
+    c.action("search-contacts", "the newest 50, or those with a tag", json!({})).await;
+    c.action("search-contacts", "by email address", json!({ "email": "maria.santos.7@example.com" })).await;
+    c.action("search-contacts", "by complete number", json!({ "query": "+1 (415) 555-0007" })).await;
+    c.action("search-contacts", "text that most contacts have", json!({ "query": "santos" })).await;
+    c.action("search-contacts", "text that no contact has, of 1,000", json!({ "query": "nobody" })).await;
+}
+
+async fn events(c: &mut Counter) {
+    let time = |n: usize| format!("2026-05-07T08:14:{n:02}Z");
+    let message = |phone: &str, n: usize| json!({ "phone": phone, "message_id": n.to_string(), "direction": "in", "occurred_at": time(n) });
+    let (plain, tagged) = ("+14155550100", "+14155550101");
+    c.create("+14155559999", "").await;
+    c.create(plain, "").await;
+    c.create(tagged, "a, b, c").await;
+    // The first message moves a contact in the order of activity, as every later one does.
+    c.event("record-message", "without tags", &[message(plain, 1)]).await;
+    c.event("record-message", "redelivered", &[message(plain, 1)]).await;
+    c.event("record-message", "with three tags", &[message(tagged, 2)]).await;
+    let ten: Vec<Value> = (10..20).map(|n| message(plain, n)).collect();
+    c.event("record-message", "ten of one contact in a batch, without tags", &ten).await;
+    let consent = |consent, n| json!({ "phone": plain, "consent": consent, "occurred_at": time(n) });
+    c.event("record-consent", "without tags", &[consent("opt_out", 1)]).await;
+    c.event("record-consent", "redelivered", &[consent("opt_out", 1)]).await;
+    let state = |field: &str| json!({ "phone": tagged, field: true, "occurred_at": time(1) });
+    c.event("set-contact-state", "a field that no index has", &[state("has_unread_messages")]).await;
+    c.event("set-contact-state", "redelivered", &[state("has_unread_messages")]).await;
+    c.event("set-contact-state", "bot status, archived or blocked, with three tags", &[state("archived")]).await;
+    // The change feed gets what it needs from the stream.
+    c.begin().await;
+    c.create("+14155550102", "").await;
+    c.proxy.clear();
+    c.bundle.caught_up().await;
+    c.end("publish-changes", "any");
+}
+
+/// What is added to any HTTP call: the cost of `GET /api/v1/me`, which is otherwise nothing.
+async fn rate_limit(c: &mut Counter) {
+    for _ in 0..119 {
+        c.bundle.me("demo-token").await;
+    }
+    c.proxy.clear();
+    assert_eq!(c.bundle.me("demo-token").await.status, 200);
+    c.end("+ HTTP call", "counted by a rate limit of up to 120");
+    assert_eq!(c.bundle.me("demo-token").await.status, 429);
+    c.end("HTTP call", "rejected with 429");
+}
+
+async fn first_call(c: &mut Counter) {
+    c.bundle.me("demo-token").await;
+    c.end("+ HTTP call", "the first of a process");
+}
+
+/// Makes all calls. Returns the counted units, and the length of the longest line that a call logged.
+async fn count_all() -> (Units, usize) {
+    let (c, u, t, r, s, e, l, f) = tokio::join!(
+        count(None, creates),
+        count(None, updates),
+        count(None, tags),
+        count(None, reads),
+        count(None, searches),
+        count(None, events),
+        count(Some(120), rate_limit),
+        count(None, first_call),
+    );
+    let groups = [c, u, t, r, s, e, l, f];
+    let longest = groups.iter().map(|(_, longest)| *longest).max().unwrap();
+    (groups.into_iter().flat_map(|(units, _)| units).collect(), longest)
+}
+
+/// Where the document and the counted units differ, one line for each row.
+fn differences(counted: &Units) -> Vec<String> {
+    let documented = documented();
+    let rows: BTreeSet<_> = counted.keys().chain(documented.keys()).collect();
+    let differs = |row: &&&(String, String)| counted.get(**row) != documented.get(**row);
+    let describe = |row: &&(String, String)| {
+        let (function, case) = row;
+        format!("{function}: {case}: documented {:?}, counted {:?}", documented.get(*row), counted.get(*row))
+    };
+    rows.iter().filter(differs).map(describe).collect()
+}
+
+#[tokio::test]
+async fn the_document_agrees_with_the_counted_units_refused_writes_included() {
+    let (mut counted, longest) = count_all().await;
+    let (before, _) = DOCUMENT.split_once(" bytes, counted by a test").unwrap();
+    let documented_bytes: usize = before.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((documented_bytes - 20..=documented_bytes).contains(&longest), "a call logs up to {longest} bytes");
+    // On a busy machine, a request that takes longer than 0.9 s is sent again, and billed again.
+    if !differences(&counted).is_empty() {
+        counted = count_all().await.0;
+    }
+    let differences = differences(&counted);
+    assert!(differences.is_empty(), "docs/costs.md, read and write units:\n{}", differences.join("\n"));
+}
