@@ -2,6 +2,7 @@
 //! and the SDK's own retries.
 
 mod http;
+mod roots;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use aws_sdk_dynamodb::config::{
 pub use aws_types::SdkConfig;
 
 use http::PooledHttp;
+pub use roots::RootCertificates;
 
 /// Region and credentials, as Lambda sets them in the environment of a function. The credentials are
 /// valid for longer than the process lives.
@@ -26,14 +28,15 @@ pub struct AwsEnvironment {
     pub secret_access_key: String,
     /// `AWS_SESSION_TOKEN`.
     pub session_token: Option<String>,
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, which functions do without.
+    pub root_certificates: RootCertificates,
 }
 
-/// The SDK configuration for this environment. Call it once per process: reading the system's root
-/// certificates takes milliseconds.
+/// The SDK configuration for this environment. Call it once per process: the clients made of it share their connections.
 pub fn sdk_config(environment: &AwsEnvironment) -> SdkConfig {
     // Lambda freezes an idle process, and a connection may be dead when it wakes. Those that have been idle for long are
     // not used again; for the others, an attempt is short and the next one opens a new connection.
-    let http = SharedHttpClient::new(PooledHttp::new(Duration::from_secs(20)));
+    let http = SharedHttpClient::new(PooledHttp::new(&environment.root_certificates, Duration::from_secs(20)));
     // DynamoDB normally answers within milliseconds. After two connections that do not answer, a third attempt still
     // has time, and the caller gets an error within 3 s.
     let timeouts = TimeoutConfig::builder()

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use carnet_local::{BoxError, Seed, StreamStart};
 use contacts::access::{self, Access, NewToken, User};
-use contacts::aws::{AwsEnvironment, sdk_config};
+use contacts::aws::{AwsEnvironment, RootCertificates, sdk_config};
 use contacts::model::{Contact, Metadata, Phone, Source, Tenant, TenantId, Timestamp, fold};
 use contacts::store::{AccessTable, Client, ContactsTable};
 
@@ -71,6 +71,7 @@ async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<Str
         access_key_id: variable("AWS_ACCESS_KEY_ID")?,
         secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,
         session_token: variable("AWS_SESSION_TOKEN").ok(),
+        root_certificates: RootCertificates::default(),
     });
     let client = Client::new(&sdk, variable("AWS_ENDPOINT_URL_DYNAMODB").ok());
     let access = Access::new(AccessTable::new(client.clone(), variable("ACCESS_TABLE")?), 0);

@@ -1,7 +1,7 @@
 //! The HTTP client of the AWS SDK: HTTP/1.1 on pooled connections, with TLS by rustls and ring.
 //!
 //! The SDK's own client always contains HTTP/2, which DynamoDB and EventBridge do not need and which adds more than
-//! 200 KB to a function; and it parses every root certificate again for each service client that is built. This one does
+//! 200 KB to a function; and it reads and parses all root certificates of the system for each service client. This one does
 //! neither. The SDK still owns retries and the timeouts of attempts; only the connect timeout is kept here.
 
 use std::error::Error;
@@ -27,12 +27,13 @@ use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpInfo, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tower_service::Service;
+
+use super::RootCertificates;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -45,10 +46,9 @@ pub(super) struct PooledHttp {
 }
 
 impl PooledHttp {
-    /// Reads the system's root certificates, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name. Connections that
-    /// have been idle for `idle_timeout` are not used again.
-    pub(super) fn new(idle_timeout: Duration) -> Self {
-        PooledHttp { tls: Arc::new(tls()), idle_timeout, connectors: Mutex::default() }
+    /// Connections to servers that `roots` trust. Those that have been idle for `idle_timeout` are not used again.
+    pub(super) fn new(roots: &RootCertificates, idle_timeout: Duration) -> Self {
+        PooledHttp { tls: Arc::new(roots.tls()), idle_timeout, connectors: Mutex::default() }
     }
 }
 
@@ -67,25 +67,6 @@ impl HttpClient for PooledHttp {
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
         Some(ConnectorMetadata::new("hyper", Some("1.x".into())))
     }
-}
-
-/// The TLS configuration. Without root certificates, connections to https URLs fail; those to http URLs, for example
-/// the local stack's, need none.
-fn tls() -> ClientConfig {
-    let loaded = rustls_native_certs::load_native_certs();
-    for error in &loaded.errors {
-        tracing::warn!(%error, "a root certificate could not be read");
-    }
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(loaded.certs);
-    if roots.is_empty() {
-        tracing::warn!("there are no root certificates");
-    }
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has cipher suites for TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }
 
 /// A pool of connections.
@@ -198,6 +179,9 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 }
 
 #[cfg(test)]
+mod tls_tests;
+
+#[cfg(test)]
 mod tests {
     use std::io::Read;
     use std::net::{SocketAddr, TcpListener};
@@ -207,7 +191,11 @@ mod tests {
 
     /// The outcome of a request to `url`, with 200 ms for the connection.
     async fn failure(url: String) -> ConnectorError {
-        let pool = Pool::new(&Arc::new(tls()), Some(Duration::from_millis(200)), Duration::from_secs(20));
+        let pool = Pool::new(
+            &Arc::new(RootCertificates::default().tls()),
+            Some(Duration::from_millis(200)),
+            Duration::from_secs(20),
+        );
         pool.call(HttpRequest::get(url).unwrap()).await.unwrap_err()
     }
 
