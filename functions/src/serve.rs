@@ -125,18 +125,21 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let answer = async |delivered: LambdaEvent<Box<RawValue>>| {
-        let LambdaEvent { payload, context } = delivered;
-        let Some(mut request) = http_request(payload.get()) else {
-            // Boxed: the nested futures of the AWS SDK exceed the compiler's recursion limit.
-            return Box::pin(event(payload.get(), &context)).await;
-        };
-        http::sanitize(&mut request);
-        let mut http = Adapter::from(service_fn(|request| {
-            let response = http(request);
-            async { Ok::<_, InvocationError>(response.await) }
-        }));
-        let response = http.call(LambdaEvent { payload: request, context }).await?;
-        to_raw(&response).map_err(|error| InvocationError::from(&EventError::from(error)))
+        // Boxed: the futures of a call are large, and each layer of the runtime around this one would copy them.
+        Box::pin(async {
+            let LambdaEvent { payload, context } = delivered;
+            let Some(mut request) = http_request(payload.get()) else {
+                return event(payload.get(), &context).await;
+            };
+            http::sanitize(&mut request);
+            let mut http = Adapter::from(service_fn(|request| {
+                let response = http(request);
+                async { Ok::<_, InvocationError>(response.await) }
+            }));
+            let response = http.call(LambdaEvent { payload: request, context }).await?;
+            to_raw(&response).map_err(|error| InvocationError::from(&EventError::from(error)))
+        })
+        .await
     };
     lambda_runtime::run(service_fn(answer)).await
 }
