@@ -3,7 +3,6 @@
 
 mod http;
 mod roots;
-mod signature;
 
 use std::time::Duration;
 
@@ -16,7 +15,6 @@ pub use aws_types::SdkConfig;
 
 use http::PooledHttp;
 pub use roots::RootCertificates;
-pub(crate) use signature::KeptKey;
 
 /// Region and credentials, as Lambda sets them in the environment of a function. The credentials are
 /// valid for longer than the process lives.

@@ -4,8 +4,6 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_types::SdkConfig;
 
-use crate::aws::KeptKey;
-
 /// A DynamoDB client. Clones share its connections; the first request opens one.
 #[derive(Clone)]
 pub struct Client(pub(super) aws_sdk_dynamodb::Client);
@@ -14,7 +12,7 @@ impl Client {
     /// A client with the region, credentials and timeouts of `sdk`. `endpoint` overrides
     /// the region's DynamoDB URL, for example with a local one.
     pub fn new(sdk: &SdkConfig, endpoint: Option<String>) -> Self {
-        let mut config = Builder::from(sdk).push_auth_scheme(KeptKey::default());
+        let mut config = Builder::from(sdk);
         config.set_endpoint_url(endpoint);
         Client(aws_sdk_dynamodb::Client::from_conf(config.build()))
     }
