@@ -1,6 +1,5 @@
 //! `carnet dev`: builds the functions, starts a stack, and runs it until told to stop.
 
-mod build;
 mod demo;
 mod page;
 
@@ -11,7 +10,7 @@ use carnet_local::{Logs, Options, Stack, Store, check_data_dir, check_port};
 use clap::{Args as ClapArgs, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::workspace;
+use crate::{build, workspace};
 use demo::Demo;
 
 /// Options of `carnet dev`.

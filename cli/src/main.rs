@@ -2,10 +2,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod build;
+#[cfg(feature = "cloud")]
+mod cloud;
 mod costs;
 mod dev;
 mod events;
+mod seeding;
 mod send;
+mod smoke;
 mod workspace;
 
 use std::process::ExitCode;
@@ -34,7 +39,12 @@ enum Command {
     Events(events::Args),
     /// Invoke a function of a running stack with an event
     Send(send::Args),
+    /// Check a deployment, and compare its answers with the local stack's
+    Smoke(smoke::Args),
 }
+
+/// The exit status of `carnet smoke` if the check could not be made; 1 says that the deployment failed it.
+const NOT_CHECKED: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -44,6 +54,12 @@ async fn main() -> ExitCode {
         Command::Costs(args) => costs::run(args),
         Command::Events(args) => events::run(args).await,
         Command::Send(args) => send::run(args).await.map_err(Into::into),
+        Command::Smoke(args) => {
+            return smoke::run(args).await.unwrap_or_else(|error| {
+                eprintln!("error: {error}");
+                NOT_CHECKED.into()
+            });
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -110,6 +110,8 @@ async fn connect(access: &Access, connections: usize) {
     if let Err(error) = connected {
         tracing::warn!(%error, "the connection to DynamoDB could not be opened in advance");
     }
+    // What these requests consume belongs to no call.
+    let _ = access.take_units();
 }
 
 /// Answers everything that Lambda delivers: HTTP requests with `http`, anything else with `event`.

@@ -40,7 +40,7 @@ const CRATES: [Layers; 4] = [
     Layers {
         root: "cli/src",
         name: "carnet",
-        layers: &[&["main"], &["costs", "dev", "events", "send"], &["workspace"]],
+        layers: &[&["main"], &["costs", "dev", "events", "send", "smoke"], &["build", "cloud", "seeding", "workspace"]],
     },
     Layers {
         root: "cli/local/src",

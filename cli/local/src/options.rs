@@ -16,6 +16,8 @@ pub struct Options {
     pub template: PathBuf,
     /// Values of its parameters where they differ from the defaults.
     pub parameters: BTreeMap<String, String>,
+    /// Environment variables of every function, beside the template's; where both set one, this value is used.
+    pub environment: BTreeMap<String, String>,
     /// Executables of the functions, by `Metadata.BuildProperties.Binary`.
     pub binaries: BTreeMap<String, PathBuf>,
     /// Where the tables are kept.
@@ -37,11 +39,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Tables in memory, any free ports, ten processes per function, no seed, no pages, a backoff of 50 ms.
+    /// The template's defaults, tables in memory, any free ports, ten processes per function, no seed, no pages, a backoff of 50 ms.
     pub fn new(template: impl Into<PathBuf>, binaries: BTreeMap<String, PathBuf>) -> Self {
         Self {
             template: template.into(),
             parameters: BTreeMap::new(),
+            environment: BTreeMap::new(),
             binaries,
             store: Store::Memory,
             port: 0,

@@ -243,7 +243,8 @@ fn functions(
             function: function.logical_id.clone(),
             binary: function.binary.clone(),
         })?;
-        let launch = Launch::new(function, binary, url, dynamodb_url, options.logs.clone());
+        let mut launch = Launch::new(function, binary, url, dynamodb_url, options.logs.clone());
+        launch.environment.extend(options.environment.clone());
         pools.push((function.logical_id.clone(), Pool::new(launch, options.processes, shutdown.clone())));
     }
     Ok(Functions::new(pools))

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 
 use carnet_local::{BoxError, Seed, StreamStart};
 use contacts::access::{self, Access, NewToken, User};
-use contacts::aws::{AwsEnvironment, RootCertificates, sdk_config};
 use contacts::model::{Contact, Metadata, Phone, Source, Tenant, TenantId, Timestamp, fold};
-use contacts::store::{AccessTable, Client, ContactsTable};
+use contacts::store::ContactsTable;
+
+use crate::seeding::tables;
 
 /// How much demo data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,17 +66,7 @@ pub(super) fn seed(demo: Demo) -> Option<Seed> {
 /// Writes the demo data for functions with this environment. The change feed does not report demo contacts: they stand
 /// for data that was there before anybody subscribed.
 async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<StreamStart, BoxError> {
-    let variable = |name: &str| environment.get(name).cloned().ok_or_else(|| format!("the functions have no {name}"));
-    let sdk = sdk_config(&AwsEnvironment {
-        region: variable("AWS_REGION")?,
-        access_key_id: variable("AWS_ACCESS_KEY_ID")?,
-        secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,
-        session_token: variable("AWS_SESSION_TOKEN").ok(),
-        root_certificates: RootCertificates::default(),
-    });
-    let client = Client::new(&sdk, variable("AWS_ENDPOINT_URL_DYNAMODB").ok());
-    let access = Access::new(AccessTable::new(client.clone(), variable("ACCESS_TABLE")?), 0);
-    let table = ContactsTable::new(client, variable("CONTACTS_TABLE")?);
+    let (access, table) = tables(environment)?;
     let [demo_id, acme_id] = [tenant(&access, "demo").await?, tenant(&access, "acme").await?];
     token(&access, "orphan-token", user(3, "orphan"), None).await?;
     token(&access, "acme-token", user(2, "acme"), Some(acme_id)).await?;

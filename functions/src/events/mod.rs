@@ -60,7 +60,7 @@ pub(crate) async fn run_action<R: Runner>(
     context: &Context,
 ) -> Result<Box<RawValue>, InvocationError> {
     let batch = BatchContext { access, table, deadline: Instant::now() + time_left(context) };
-    logged(R::Action::NAME, context, respond::<R>(&batch, event)).await
+    logged(R::Action::NAME, access, context, respond::<R>(&batch, event)).await
 }
 
 async fn respond<R: Runner>(batch: &BatchContext<'_>, event: &str) -> Result<Box<RawValue>, EventError> {

@@ -25,7 +25,7 @@ use std::pin::pin;
 use std::sync::OnceLock;
 
 use contacts::access::{Access, Caller, RateLimitStatus};
-use contacts::store::ContactsTable;
+use contacts::store::{ConsumedUnits, ContactsTable};
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
 use serde::Serialize;
@@ -59,7 +59,8 @@ pub(crate) async fn run_action<A: Action>(access: &Access, table: &ContactsTable
             response = &mut response => checked.await.and(response),
         }
     };
-    respond(A::NAME, A::DIALECT, &request, &rate_limit, call).await
+    let units = || access.take_units();
+    respond(A::NAME, A::DIALECT, &request, &rate_limit, units, call).await
 }
 
 /// Answers a request with information about its caller.
@@ -75,19 +76,20 @@ pub(crate) async fn describe_caller<T: Serialize>(
         check_rate_limit(access, &caller, &rate_limit).await?;
         Ok(response::success(Reply::read(describe(&caller)))?)
     };
-    respond(name, Dialect::Qyvo, &request, &rate_limit, call).await
+    let units = || access.take_units();
+    respond(name, Dialect::Qyvo, &request, &rate_limit, units, call).await
 }
 
 /// Answers a request for the OpenAPI document, and requests that match no route.
 pub(crate) async fn serve_document(name: &'static str, document: &OpenApiDocument, request: Request) -> Response<Body> {
     let call = async { Ok(document.respond(&request)) };
-    respond(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
+    respond(name, Dialect::Qyvo, &request, &OnceLock::new(), || None, call).await
 }
 
 /// Answers an HTTP request to the change feed, which takes stream events only: 404.
 pub(crate) async fn not_found(name: &'static str, request: Request) -> Response<Body> {
     let call = async { Ok(openapi::not_found()) };
-    respond(name, Dialect::Qyvo, &request, &OnceLock::new(), call).await
+    respond(name, Dialect::Qyvo, &request, &OnceLock::new(), || None, call).await
 }
 
 /// Checks in the order that the OpenAPI document promises: tenant, then input, and only then the table.
@@ -116,12 +118,14 @@ async fn check_rate_limit(
     }
 }
 
-/// Runs a call within the time limit and in its log span, and turns errors into responses.
+/// Runs a call within the time limit and in its log span, and turns errors into responses. `units` returns what the call
+/// has consumed, if that is reported.
 async fn respond(
     name: &'static str,
     dialect: Dialect,
     request: &Request,
     rate_limit: &OnceLock<RateLimitStatus>,
+    units: impl FnOnce() -> Option<ConsumedUnits>,
     call: impl Future<Output = Result<Response<Body>, HttpError>>,
 ) -> Response<Body> {
     let context = request.lambda_context();
@@ -137,7 +141,13 @@ async fn respond(
         let response = timeout(time_left(&context), call).await.unwrap_or(Err(HttpError::TimedOut));
         let mut response = response.unwrap_or_else(|error| response::failure(dialect, &error));
         response::add_common_headers(response.headers_mut(), &request_id, rate_limit.get());
-        tracing::info!(status = response.status().as_u16(), "answered");
+        let units = units();
+        tracing::info!(
+            status = response.status().as_u16(),
+            read_units = units.map(|units| units.read),
+            write_units = units.map(|units| units.write),
+            "answered"
+        );
         response
     }
     .instrument(span)

@@ -59,7 +59,7 @@ pub(crate) async fn publish(
         }
         Ok(to_raw(&response)?)
     };
-    logged(name, context, answer).await
+    logged(name, &feed.access, context, answer).await
 }
 
 struct Publisher<'a> {

@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, output_of, with_rate_limit};
+use crate::support::{Bundle, ForwardedRequest, error_of, output_of, with_rate_limit};
 
 /// The cost of one call after these calls: operations in order, read units, write units.
 async fn cost(warm_up: &[(&str, Value)], action: &str, body: Value) -> (Vec<String>, f64, f64) {
@@ -19,9 +19,60 @@ async fn cost(warm_up: &[(&str, Value)], action: &str, body: Value) -> (Vec<Stri
     let reply = bundle.call(action, body).await;
     assert!(reply.status < 300, "{reply:?}");
     let seen = proxy.take_requests();
-    let is_write = |operation: &str| operation.contains("Put") || operation.contains("Write");
-    let units = |write| seen.iter().filter(|s| is_write(&s.operation) == write).map(|s| s.units).sum::<f64>();
-    (seen.iter().map(|s| s.operation.clone()).collect(), units(false), units(true))
+    let (reads, writes) = units(&seen);
+    (seen.into_iter().map(|s| s.operation).collect(), reads, writes)
+}
+
+/// The log states what the proxy has counted, for HTTP calls and for events. At the default level
+/// nothing is requested and nothing stated.
+#[tokio::test]
+async fn at_the_log_level_debug_every_call_logs_its_units() {
+    let calls = [
+        jane(),
+        ("create-contact", json!({ "phone": "+14155550124", "tags": "vip, new" })),
+        ("get-contact", json!({ "email": "jane@example.com" })),
+        ("search-contacts", json!({ "query": "+1 (415) 555-0123" })),
+        ("add-tag", json!({ "phone": "+14155550123", "tag": "vip" })),
+        ("list-tags", json!({})),
+    ];
+    for level in ["DEBUG", "INFO"] {
+        let mut options = with_rate_limit(120);
+        options.environment.insert("AWS_LAMBDA_LOG_LEVEL".into(), level.into());
+        let (bundle, proxy, _engine) = Bundle::behind_proxy_with(options).await;
+        let mut counted = Vec::new();
+        for (action, body) in &calls {
+            // Starts the process, and caches the token.
+            bundle.call_raw(action, "{").await;
+            proxy.clear();
+            assert!(bundle.call(action, body.clone()).await.status < 300);
+            counted.push(units(&proxy.take_requests()));
+        }
+        let input = json!({
+            "phone": "+14155550123", "message_id": "1", "direction": "in", "occurred_at": "2026-01-01T00:00:00Z"
+        });
+        // An event of an unknown tenant starts the process.
+        let unknown = json!({ "tenant_id": "00000000-0000-4000-8000-000000000000", "input": input });
+        error_of(&bundle.invoke("record-message", unknown).await);
+        let event = bundle.envelope(input).await;
+        proxy.clear();
+        output_of(&bundle.invoke("record-message", event).await);
+        counted.push(units(&proxy.take_requests()));
+        let log = bundle.stop().await;
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let answers = lines.filter(|line| line["message"] == "answered" && line["status"] != 422);
+        let logged: Vec<_> =
+            answers.map(|line| line["read_units"].as_f64().zip(line["write_units"].as_f64())).collect();
+        assert_eq!(logged.len(), counted.len());
+        let expected = counted.iter().map(|units| (level == "DEBUG").then_some(*units));
+        assert_eq!(logged, expected.collect::<Vec<_>>(), "{log}");
+    }
+}
+
+/// The read and the write units of requests.
+fn units(seen: &[ForwardedRequest]) -> (f64, f64) {
+    let is_write = |operation: &str| ["Put", "Write", "Update"].iter().any(|part| operation.contains(part));
+    let sum = |write| seen.iter().filter(|s| is_write(&s.operation) == write).map(|s| s.units).sum::<f64>();
+    (sum(false), sum(true))
 }
 
 fn operations<const N: usize>(names: [&str; N]) -> Vec<String> {

@@ -37,7 +37,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 pub use carnet_local::{EventRefusal, InvocationOutcome, Options};
 
 pub use executables::{declared_binaries, executables, functions, peak_memory, template};
-pub use fault_proxy::{Fault, FaultProxy};
+pub use fault_proxy::{Fault, FaultProxy, ForwardedRequest};
 pub use invocation::{error_of, eventbridge_event, failed_records, output_of, sqs_record};
 use local_sdk::local_sdk;
 pub use openapi::{actions, document, operations};

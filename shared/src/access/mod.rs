@@ -33,7 +33,7 @@ pub use rate_limit::RateLimitStatus;
 pub use token::{Caller, ListedToken, MAX_RATE_LIMIT, NewToken, TokenRecord, User};
 
 use crate::model::{Slug, StoredTenant, Tenant, TenantId, TenantRecord, Timestamp};
-use crate::store::{self, AccessTable};
+use crate::store::{self, AccessTable, ConsumedUnits};
 use cache::Cache;
 use rate_limit::RateLimit;
 
@@ -204,6 +204,12 @@ impl Access {
     /// [`Error::Store`].
     pub async fn tokens(&self, tenant: TenantId) -> Result<Vec<ListedToken>, Error> {
         Ok(self.table.list(tenant, token::PREFIX).await?)
+    }
+
+    /// The capacity units of all requests since the last time, with those to the contacts table if it has the same
+    /// client. `None` unless Carnet logs at the level `DEBUG`.
+    pub fn take_units(&self) -> Option<ConsumedUnits> {
+        self.table.take_units()
     }
 
     /// Opens the connection to DynamoDB by reading an absent item that every function may read.

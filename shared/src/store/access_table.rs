@@ -14,6 +14,7 @@ use super::items::{attributes, read};
 use super::keys::{EXPIRES_AT, Item, TENANT_ID, s};
 use super::retry::Retry;
 use super::transaction::{Attempt, transact, unbuilt};
+use super::units::ConsumedUnits;
 use crate::model::TenantId;
 
 /// Partition key of the table, and sort key of the index.
@@ -69,6 +70,11 @@ impl AccessTable {
     pub fn new(client: Client, name: String) -> Self {
         let once = client.without_retries();
         AccessTable { client, once, name }
+    }
+
+    /// What all requests of the process's client have consumed since the last time.
+    pub(crate) fn take_units(&self) -> Option<ConsumedUnits> {
+        self.client.take_units()
     }
 
     /// The item under `key`. A strongly consistent read, so that a token works as soon as it is issued.

@@ -37,6 +37,7 @@ mod search;
 mod snapshot;
 mod tags;
 mod transaction;
+mod units;
 
 pub use access_table::AccessTable;
 pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
@@ -46,3 +47,4 @@ pub use contacts_table::{ContactsTable, WritePermit};
 pub use error::Error;
 pub use outcome::Outcome;
 pub use search::Search;
+pub use units::ConsumedUnits;

@@ -87,7 +87,7 @@ async fn a_table_without_a_stream_gets_one_later() {
     let dir = tempfile::tempdir().expect("a directory");
     let kept = || Options { store: Store::Dir(dir.path().join("data")), ..options() };
     let template = std::fs::read_to_string(options().template).expect("the template");
-    let (before, events) = template.split_once("        # Three event").expect("the events");
+    let (before, events) = template.split_once("  # Three event").expect("the mappings");
     let (_, after) = events.split_once("\n\n").expect("resources");
     let without = dir.path().join("template.yaml");
     let text =

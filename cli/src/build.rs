@@ -37,7 +37,10 @@ struct Target {
 }
 
 /// Builds the functions. Returns the executables of the workspace by name.
-pub(super) async fn functions(root: &Path, release: bool) -> Result<BTreeMap<String, PathBuf>, Error> {
+///
+/// # Errors
+/// When they do not compile, or cargo cannot be run.
+pub(crate) async fn functions(root: &Path, release: bool) -> Result<BTreeMap<String, PathBuf>, Error> {
     let mut cargo = Build(command(root, release).spawn()?);
     let mut executables = BTreeMap::new();
     if let Some(stdout) = cargo.0.stdout.take() {
@@ -62,7 +65,11 @@ fn command(root: &Path, release: bool) -> Command {
         // Cargo unifies features within one build. For `--release` the functions are built alone, as they are for a
         // deployment, so that no feature of this command is compiled into them. Otherwise the selection is the same
         // as that of `cargo run`, so that what `cargo run` compiled is reused.
-        .args(if release { ["--release", "--package=functions"].as_slice() } else { &["--workspace"] })
+        .args(match (release, cfg!(feature = "cloud")) {
+            (true, _) => ["--release", "--package=functions"].as_slice(),
+            (false, true) => &["--workspace", "--features=carnet/cloud"],
+            (false, false) => &["--workspace"],
+        })
         .current_dir(root)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -1,0 +1,157 @@
+//! `carnet smoke` against a stack of this machine: the stack as it is, and behind a proxy that spoils answers.
+
+use std::net::SocketAddr;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// Far more than a run takes when the functions are built already.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+const TOKEN: &str = "fiq_demo";
+
+/// A running `carnet dev`; dropping it ends it.
+struct Dev {
+    _child: Child,
+    url: String,
+}
+
+impl Dev {
+    async fn start(rate_limit: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_carnet"));
+        command.args(["dev", "--port", "0", "--memory", "--empty", "--rate-limit", rate_limit]);
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut child = command.spawn().expect("carnet starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("in time").expect("readable").unwrap_or_default();
+        let url = line.strip_prefix("ready ").unwrap_or_else(|| panic!("not ready: {line}")).to_owned();
+        Self { _child: child, url }
+    }
+}
+
+async fn smoke(url: &str, token: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_carnet"));
+    command.args(["smoke", "--url", url]).args(arguments).env("CARNET_TOKEN", token);
+    if !arguments.contains(&"--slug") {
+        command.args(["--slug", "demo"]);
+    }
+    timeout(PATIENCE, command.kill_on_drop(true).output()).await.expect("in time").expect("output")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Forwards connections to `server`, with `from` replaced by `to`, which has the same length, in what the server sends.
+async fn spoiling_proxy(server: &str, from: &'static str, to: &'static str) -> String {
+    assert_eq!(from.len(), to.len());
+    let server: SocketAddr = server.trim_start_matches("http://").parse().expect("an address");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = TcpStream::connect(server).await?.into_split();
+                let requests = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+                let mut answer = Vec::new();
+                from_server.read_to_end(&mut answer).await?;
+                while let Some(place) = answer.windows(from.len()).position(|bytes| bytes == from.as_bytes()) {
+                    answer[place..place + to.len()].copy_from_slice(to.as_bytes());
+                }
+                to_client.write_all(&answer).await?;
+                requests.abort();
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_stack_passes_and_can_be_checked_again() {
+    let dev = Dev::start("1000").await;
+    for _ in 0..2 {
+        let output = smoke(&dev.url, TOKEN, &["--idle", "1s"]).await;
+        let printed = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{printed}{}", text(&output.stderr));
+        let summary = printed.lines().last().unwrap_or_default();
+        assert!(summary.contains(" 0 different, 0 without an answer, 0 skipped"), "{printed}");
+        assert!(!printed.contains(TOKEN), "{printed}");
+        assert!(printed.contains("left behind: 2 contacts without name"), "{printed}");
+    }
+    let output = smoke(&dev.url, "demo-token", &["--json", "--no-compare"]).await;
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        (output.status.code(), &report["compared"], &report["rate_limit"]),
+        (Some(0), &false.into(), &1000.into())
+    );
+    let cases = report["cases"].as_array().expect("a list");
+    let skipped = cases.iter().filter(|case| case["verdict"] == "skipped");
+    assert_eq!(skipped.map(|case| &case["group"]).collect::<Vec<_>>(), ["flowiq"], "without a FlowIQ key");
+}
+
+/// A spelling of a number, an error's text, a header and a status.
+#[tokio::test]
+async fn a_spoiled_answer_is_a_difference_that_is_shown() {
+    let dev = Dev::start("0").await;
+    for (from, to, group, name) in [
+        ("8742.00", "8742.01", "get-contact", "by id"),
+        ("Malformed JSON", "Unreadable map", "create-contact", "JSON that is cut off"),
+        (
+            "x-contact-outcome: unchanged",
+            "x-contact-outcome: mysterious",
+            "create-contact",
+            "the same again changes nothing",
+        ),
+        ("HTTP/1.1 409 Conflict", "HTTP/1.1 201 Conflict", "flowiq-create-contact", "the same number again"),
+        ("allow: GET", "allow: PUT", "odd method", "POST instead of GET"),
+    ] {
+        let to: &'static str = &to[..from.len()];
+        let proxy = spoiling_proxy(&dev.url, from, to).await;
+        let output = smoke(&proxy, TOKEN, &["--json"]).await;
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(output.status.code(), Some(1), "{from}");
+        let cases = report["cases"].as_array().expect("a list");
+        let case = cases.iter().find(|case| case["group"] == group && case["name"] == name).expect("a case");
+        assert_eq!(case["verdict"], "different", "{case}");
+        let lines = case["differences"].to_string();
+        assert!(lines.contains("- ") && lines.contains("+ "), "{lines}");
+    }
+}
+
+#[tokio::test]
+async fn the_rate_limit_is_reached_and_recovered_from() {
+    let dev = Dev::start("150").await;
+    let output = smoke(&dev.url, TOKEN, &["--rate-limit"]).await;
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}{}", text(&output.stderr));
+    assert!(printed.contains("a call too many, after ") && printed.contains("a call after Retry-After"), "{printed}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_checked_is_an_error_with_its_remedy() {
+    let dev = Dev::start("0").await;
+    let cases = [
+        ("http://127.0.0.1:1", TOKEN, vec![], "http://127.0.0.1:1/ does not answer: "),
+        (&dev.url, "", vec![], "there is no token; set CARNET_TOKEN"),
+        (&dev.url, "unknown-token", vec![], "the deployment refuses the token (401)"),
+        (&dev.url, "orphan-token", vec![], "the token's user has no tenant"),
+        (&dev.url, TOKEN, vec!["--slug", "Not A Slug"], "--slug is not a slug"),
+        ("ftp://127.0.0.1", TOKEN, vec![], "the URL has to begin with https://"),
+        #[cfg(not(feature = "cloud"))]
+        (&dev.url, TOKEN, vec!["--invoke", "carnet"], "`cargo run --features cloud -- smoke …`"),
+    ];
+    for (url, token, arguments, message) in cases {
+        let output = smoke(url, token, &arguments).await;
+        let errors = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""), "{errors}");
+        assert!(errors.starts_with("error: ") && errors.contains(message), "{errors}");
+        assert!(token.is_empty() || !errors.contains(token), "{errors}");
+    }
+}
