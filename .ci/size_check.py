@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-LIMIT_BYTES = 9_000_000
+LIMIT_BYTES = 5_500_000
 
 
 def main():

@@ -9,8 +9,6 @@ ENVIRONMENT = {
     "CONTACTS_TABLE": ref("ContactsTable"),
     "ACCESS_TABLE": ref("AccessTable"),
     "RATE_LIMIT": ref("RateLimit"),
-    # The file exists in the runtime provided.al2023. A process that does not find it stops at its first request.
-    "SSL_CERT_FILE": "/etc/pki/tls/certs/ca-bundle.crt",
 }
 # Those of single functions.
 MORE_ENVIRONMENT = {

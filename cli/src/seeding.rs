@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use carnet_local::BoxError;
 use contacts::access::Access;
-use contacts::aws::{AwsEnvironment, sdk_config};
+use contacts::aws::{AwsEnvironment, RootCertificates, sdk_config};
 use contacts::store::{AccessTable, Client, ContactsTable};
 
 /// The two tables of the functions with this environment.
@@ -18,6 +18,7 @@ pub(crate) fn tables(environment: &BTreeMap<String, String>) -> Result<(Access, 
         access_key_id: variable("AWS_ACCESS_KEY_ID")?,
         secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,
         session_token: variable("AWS_SESSION_TOKEN").ok(),
+        root_certificates: RootCertificates::default(),
     });
     let client = Client::new(&sdk, variable("AWS_ENDPOINT_URL_DYNAMODB").ok());
     let access = Access::new(AccessTable::new(client.clone(), variable("ACCESS_TABLE")?), 0);

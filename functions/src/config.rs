@@ -3,7 +3,7 @@
 use std::env;
 
 use contacts::access::MAX_RATE_LIMIT;
-use contacts::aws::AwsEnvironment;
+use contacts::aws::{AwsEnvironment, RootCertificates};
 
 /// The configuration of every function except `openapi`, which reads none of it.
 pub struct Config {
@@ -14,7 +14,7 @@ pub struct Config {
     /// `RATE_LIMIT`: the number of calls in any 60 s for tokens without a limit of their own; 0 means
     /// unlimited; at most 1,000.
     pub rate_limit: u32,
-    /// Region and credentials, which Lambda sets.
+    /// Region and credentials, which Lambda sets, and root certificates, which an operator may name.
     pub aws: AwsEnvironment,
     /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: a DynamoDB endpoint to use instead of the
     /// region's, for example a local one.
@@ -83,6 +83,7 @@ impl Config {
                 access_key_id: need("AWS_ACCESS_KEY_ID")?,
                 secret_access_key: need("AWS_SECRET_ACCESS_KEY")?,
                 session_token: set("AWS_SESSION_TOKEN"),
+                root_certificates: RootCertificates::new(set("SSL_CERT_FILE"), set("SSL_CERT_DIR")),
             },
             dynamodb_endpoint: set("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| set("AWS_ENDPOINT_URL")),
         })

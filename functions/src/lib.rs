@@ -48,3 +48,8 @@ pub use error::Error;
 pub use http::openapi;
 pub use input::{Input, Invalid};
 pub use serve::{StartError, serve, serve_batches, serve_caller, serve_change_feed, serve_openapi};
+
+/// The allocator of every function. A warm call takes fewer instructions with it than with the C library's.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

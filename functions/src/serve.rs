@@ -127,20 +127,36 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let answer = async |delivered: LambdaEvent<Box<RawValue>>| {
-        let LambdaEvent { payload, context } = delivered;
-        let Ok(mut request) = serde_json::from_str::<LambdaRequest>(payload.get()) else {
-            // Boxed: the nested futures of the AWS SDK exceed the compiler's recursion limit.
-            return Box::pin(event(payload.get(), &context)).await;
-        };
-        http::sanitize(&mut request);
-        let mut http = Adapter::from(service_fn(|request| {
-            let response = http(request);
-            async { Ok::<_, InvocationError>(response.await) }
-        }));
-        let response = http.call(LambdaEvent { payload: request, context }).await?;
-        to_raw(&response).map_err(|error| InvocationError::from(&EventError::from(error)))
+        // Boxed: the futures of a call are large, and each layer of the runtime around this one would copy them.
+        Box::pin(async {
+            let LambdaEvent { payload, context } = delivered;
+            let Some(mut request) = http_request(payload.get()) else {
+                return event(payload.get(), &context).await;
+            };
+            http::sanitize(&mut request);
+            let mut http = Adapter::from(service_fn(|request| {
+                let response = http(request);
+                async { Ok::<_, InvocationError>(response.await) }
+            }));
+            let response = http.call(LambdaEvent { payload: request, context }).await?;
+            to_raw(&response).map_err(|error| InvocationError::from(&EventError::from(error)))
+        })
+        .await
     };
     lambda_runtime::run(service_fn(answer)).await
+}
+
+/// The HTTP request that an event is, or `None` for any other event.
+///
+/// `lambda_http` tries the formats in turn and that of REST APIs first, so an event that begins as HTTP APIs and
+/// function URLs write it is tried as one of theirs before.
+fn http_request(event: &str) -> Option<LambdaRequest> {
+    if event.starts_with(r#"{"version":"2.0""#)
+        && let Ok(request) = serde_json::from_str(event)
+    {
+        return Some(LambdaRequest::ApiGatewayV2(request));
+    }
+    serde_json::from_str(event).ok()
 }
 
 /// The event handler of functions that take HTTP requests only.

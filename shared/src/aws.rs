@@ -1,15 +1,20 @@
 //! The configuration that the clients of all AWS services share: region, credentials, TLS, timeouts
 //! and the SDK's own retries.
 
+mod http;
+mod roots;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
+    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
 };
-use aws_smithy_http_client::{Builder, tls};
 pub use aws_types::SdkConfig;
+
+use http::PooledHttp;
+pub use roots::RootCertificates;
 
 /// Region and credentials, as Lambda sets them in the environment of a function. The credentials are
 /// valid for longer than the process lives.
@@ -23,17 +28,15 @@ pub struct AwsEnvironment {
     pub secret_access_key: String,
     /// `AWS_SESSION_TOKEN`.
     pub session_token: Option<String>,
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, which functions do without.
+    pub root_certificates: RootCertificates,
 }
 
-/// The SDK configuration for this environment. Call it once per process: reading the system's root
-/// certificates takes milliseconds.
+/// The SDK configuration for this environment. Call it once per process: the clients made of it share their connections.
 pub fn sdk_config(environment: &AwsEnvironment) -> SdkConfig {
     // Lambda freezes an idle process, and a connection may be dead when it wakes. Those that have been idle for long are
     // not used again; for the others, an attempt is short and the next one opens a new connection.
-    let http = Builder::new()
-        .pool_idle_timeout(Duration::from_secs(20))
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+    let http = SharedHttpClient::new(PooledHttp::new(&environment.root_certificates, Duration::from_secs(20)));
     // DynamoDB normally answers within milliseconds. After two connections that do not answer, a third attempt still
     // has time, and the caller gets an error within 3 s.
     let timeouts = TimeoutConfig::builder()

@@ -1,6 +1,6 @@
 //! The AWS SDK's configuration for the embedded DynamoDB, which accepts any credentials.
 
-use contacts::aws::{AwsEnvironment, SdkConfig, sdk_config};
+use contacts::aws::{AwsEnvironment, RootCertificates, SdkConfig, sdk_config};
 
 /// A configuration without an endpoint: the client that is built from it has to set one.
 pub fn local_sdk() -> SdkConfig {
@@ -9,5 +9,6 @@ pub fn local_sdk() -> SdkConfig {
         access_key_id: "local".into(),
         secret_access_key: "local".into(),
         session_token: None,
+        root_certificates: RootCertificates::default(),
     })
 }

@@ -75,7 +75,9 @@ impl Access {
         let record = match self.tokens.get(&digest) {
             Some(record) => record,
             None => {
-                let record: Option<TokenRecord> = self.table.get(&token::key(&digest)).await?;
+                // Boxed, here and below: the SDK's futures are large, and every layer around this one would copy them in
+                // every call, also when nothing is requested.
+                let record: Option<TokenRecord> = Box::pin(self.table.get(&token::key(&digest))).await?;
                 let record = record.ok_or(Error::Unauthenticated)?;
                 self.tokens.put(digest.clone(), record.clone());
                 record
@@ -106,7 +108,8 @@ impl Access {
         if let Some(tenant) = self.tenants.get(&key) {
             return Ok(tenant);
         }
-        let stored: StoredTenant = self.table.get(&key).await?.ok_or(Error::UnknownTenant)?;
+        let stored: Option<StoredTenant> = Box::pin(self.table.get(&key)).await?;
+        let stored = stored.ok_or(Error::UnknownTenant)?;
         let tenant = Tenant::authenticated(stored);
         self.tenants.put(key, tenant.clone());
         Ok(tenant)
@@ -125,7 +128,8 @@ impl Access {
         if limit == 0 {
             return None;
         }
-        match timeout(RATE_LIMIT_TIMEOUT, self.rate_limit.count(&self.table, caller.digest(), limit)).await {
+        let counted = Box::pin(self.rate_limit.count(&self.table, caller.digest(), limit));
+        match timeout(RATE_LIMIT_TIMEOUT, counted).await {
             Ok(Ok(status)) => Some(status),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the call was not counted against the rate limit");

@@ -56,8 +56,6 @@ impl Launch {
         let verbosity = ["AWS_LAMBDA_LOG_LEVEL", "RUST_BACKTRACE"].map(|name| Some((name, env::var(name).ok()?)));
 
         let mut environment = function.environment.clone();
-        // It names a file of the Lambda runtime. TLS libraries find those of this machine without it.
-        environment.retain(|name, value| name != "SSL_CERT_FILE" || Path::new(value).exists());
         environment.extend(function.log_level.iter().map(|level| ("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.clone())));
         environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let others = token.into_iter().chain(verbosity.into_iter().flatten());
