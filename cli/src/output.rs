@@ -77,6 +77,6 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_control_characters_replaced() {
         let rows = [["José", "1"], ["a\u{1b}[2Jb", ""]].map(|row| row.map(str::to_owned));
-        assert_eq!(table(["NAME", "N"], &rows), "NAME     N\nJosé     1\na\u{fffd}[2Jb\n");
+        assert_eq!(table(["NAME", "N"], &rows), "NAME    N\nJosé    1\na\u{fffd}[2Jb\n");
     }
 }
