@@ -53,7 +53,7 @@ pub(super) struct Args {
     /// Number of the token's user, which GET /api/v1/me shows
     #[arg(long, value_name = "N", default_value_t = 1)]
     user_id: u64,
-    /// Email address of the token's user [default: api@TENANT.invalid, which cannot exist]
+    /// Email address of the token's user [default: one that cannot exist]
     #[arg(long, value_name = "ADDRESS")]
     user_email: Option<Email>,
     /// Name of the token's user

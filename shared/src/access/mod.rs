@@ -4,7 +4,7 @@
 //! letting them write tokens or tenants. The table stores the SHA-256 of a token, never the token; the
 //! hash has no salt, so tokens must be generated at random. A process caches tokens and tenants for 60 s each.
 //!
-//! This module is the only one that creates a [`Tenant`]: from a valid token, or from the id in an event
+//! This module is the only one that creates a [`Tenant`](crate::model::Tenant): from a valid token, or from the id in an event
 //! whose sender IAM authorises. It must not depend on HTTP or on event formats. Start reading at
 //! [`Access`]: `lookup.rs` has what functions call, `operators.rs` what operators do with tenants and tokens.
 //!
