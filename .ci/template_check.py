@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import boto3
@@ -59,23 +60,28 @@ def carnet_problems(template):
     """What Carnet's own rules find in an expanded template."""
     cargo = tomllib.loads((ROOT / "functions/Cargo.toml").read_text())
     binaries = [binary["name"] for binary in cargo["bin"]]
-    problems = [*rule_problems(template), *interface_problems(template)]
+    reported = set()
+    # Generators all the way down: a caller that only wants to know whether there is a problem stops at the first.
+    for problem in chain(rule_problems(template), interface_problems(template)):
+        reported.add(problem)
+        yield problem
     for name, shape, shape_problems in shapes(template):
-        found = [
-            *shape_problems,
-            *binary_problems(shape, binaries),
-            *function_problems(shape),
-            *permission_problems(shape),
-            *output_problems(shape),
-            *table_problems(shape),
-            *api_problems(shape, ROOT),
-            *event_problems(shape, ROOT),
-            *alarm_problems(shape),
-            *dashboard_problems(shape),
-        ]
-        # What is wrong with the stack's own tables is not repeated for existing ones.
-        problems += [f"{problem} ({name})" if name else problem for problem in found if problem not in problems]
-    return problems
+        for problem in chain(
+            shape_problems,
+            binary_problems(shape, binaries),
+            function_problems(shape),
+            permission_problems(shape),
+            output_problems(shape),
+            table_problems(shape),
+            api_problems(shape, ROOT),
+            event_problems(shape, ROOT),
+            alarm_problems(shape),
+            dashboard_problems(shape),
+        ):
+            # What is wrong with the stack's own tables is not repeated for existing ones.
+            if problem not in reported:
+                reported.add(problem)
+                yield f"{problem} ({name})" if name else problem
 
 
 def gradual_problems(text):

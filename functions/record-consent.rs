@@ -41,7 +41,7 @@
 //! # Cost
 //! By `phone` 1 eventually consistent GetItem and 1 PutItem, or the read again, strongly consistent, if nothing changes; by
 //! `contact_id` 1 GetItem, and 1 PutItem if something changes. If the contact has tags and opts out, or in again, the
-//! PutItem is 1 TransactWriteItems, which writes the memberships too (4 write units per tag).
+//! PutItem is 1 TransactWriteItems, which writes the memberships too (3 write units per tag).
 //! On a tenant-cache miss (60 s) one more GetItem.
 
 use contacts::model::{Consent, ConsentStatus, Contact, ContactId, EventTime, Phone, Source, Timestamp};

@@ -44,7 +44,7 @@
 //! | criteria | requests |
 //! |---|---|
 //! | none, or `tag` alone | 1 Query (about 3 read units for 50 contacts of 350 bytes) |
-//! | text | 1 Query per page of 250, 1,000, 4,000, … contacts until 50 match: about 44 read units per 1,000 contacts |
+//! | text | 1 Query per page of 250, 1,000, 4,000, … contacts until 50 match: 44–47 read units per 1,000 contacts |
 //! | `email` | 1 Query, 1 BatchGetItem per 100 contacts with that address (0.5 read units per 4 KB of each contact, metadata included); with 500 or more, as for a text |
 //! | beginning of a number with `+` | 2 Query, 1 BatchGetItem; with 100 or more matches, the text search |
 //! | 7–15 digits | 1 GetItem more |

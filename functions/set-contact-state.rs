@@ -43,7 +43,7 @@
 //!
 //! # Cost
 //! 1 GetItem and 1 PutItem; the read alone if each field was already set by this event or a later one. If the contact
-//! has tags and `bot_status`, `archived` or `blocked` changes, 1 TransactWriteItems, which writes the memberships too (4 write
+//! has tags and `bot_status`, `archived` or `blocked` changes, 1 TransactWriteItems, which writes the memberships too (3 write
 //! units per tag).
 //! On a tenant-cache miss (60 s) one more GetItem.
 

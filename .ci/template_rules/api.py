@@ -1,5 +1,7 @@
 """The HTTP API: its routes are those of the OpenAPI document, and API Gateway may invoke each route's function."""
 
+from functools import cache
+
 import yaml
 
 from .resources import functions_by_binary, of_type, only, ref, sub
@@ -12,11 +14,8 @@ ORIGINS = ["https://app.example.com", "https://www.example.com"]
 DEFAULT = "openapi"
 
 # The headers that callers send, and those of the answers that they may read (CORS).
-REQUEST_HEADERS = ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer"]
-ANSWER_HEADERS = [
-    *("etag", "idempotency-replayed", "link", "preference-applied", "retry-after", "x-contact-outcome"),
-    *("x-next-cursor", "x-ratelimit-limit", "x-ratelimit-remaining", "x-request-id"),
-]
+REQUEST_HEADERS = ["authorization", "content-type", "x-request-id"]
+ANSWER_HEADERS = ["retry-after", "x-contact-outcome", "x-ratelimit-limit", "x-ratelimit-remaining", "x-request-id"]
 # The variables of an access log line. Those that contain addresses, queries or headers are personal data.
 LOGGED = [
     *("requestId", "requestTimeEpoch", "routeKey", "status", "error.responseType", "responseLatency"),
@@ -24,8 +23,13 @@ LOGGED = [
 ]
 
 
+@cache
 def routes(root):
     """The method, path and binary of each route, from the OpenAPI document."""
+    return tuple(documented_routes(root))
+
+
+def documented_routes(root):
     document = yaml.safe_load((root / "functions/src/http/openapi.yaml").read_text())
     for path, item in document["paths"].items():
         for method, operation in item.items():
@@ -57,6 +61,9 @@ def api_problems(template, root):
             "uri": sub(INTEGRATION % function),
         }
         yield from only(f"Api: {method} {path}", route.get("x-amazon-apigateway-integration", {}), integration)
+        # SAM writes it for API Gateway's import, which otherwise makes a route of that path.
+        if (path == "$default") != (route.get("isDefaultRoute") is True):
+            yield f"Api: isDefaultRoute of {method} {path} has to be {path == '$default'}"
         # An authorizer would answer with a body of its own.
         if "security" in route:
             yield f"Api: {method} {path} must not have an authorizer"
@@ -118,6 +125,16 @@ def stage_problems(template):
         yield from only(name, stage, expected)
         if logs[1].get("DestinationArn") != {"Fn::GetAtt": ["ApiAccessLogs", "Arn"]}:
             yield f"{name}: the access log has to go to ApiAccessLogs"
+        group = {
+            "Type": "AWS::Logs::LogGroup",
+            "Condition": "AccessLogsOn",
+            # Groups with this prefix need no entry in the account's resource policy of CloudWatch Logs.
+            "Properties": {
+                "LogGroupName": sub("/aws/vendedlogs/apis/${AWS::StackName}"),
+                "RetentionInDays": ref("LogRetentionDays"),
+            },
+        }
+        yield from only("ApiAccessLogs", template["Resources"].get("ApiAccessLogs", {}), group)
         variables = yaml.safe_load(logs[1].get("Format") or "{}")
         if sorted(variables.values()) != sorted(f"$context.{name}" for name in LOGGED):
             yield f"{name}: an access log line has to contain {LOGGED}, not {variables}"

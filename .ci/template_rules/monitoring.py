@@ -4,7 +4,8 @@ import json
 import re
 
 from .events import DEAD_LETTERS, DEAD_LETTERS_OF_QUEUES
-from .resources import as_list, functions_by_binary, of_type, only, ref
+from .resources import as_list, differences, functions_by_binary, of_type, only, ref, sub
+from .tables import INDEXES
 
 SUM = "SUM(FILL(METRICS(), 0))"
 MOST_ALARMS = 10
@@ -18,17 +19,17 @@ def metric(namespace, name, stat, period, **dimensions):
 
 
 def watched(template):
-    """For each alarm: its metrics, the number of periods, and the threshold."""
+    """For each alarm: its metrics, its periods and those of them that have to breach, and the threshold."""
     functions = functions_by_binary(template)
     rules = list(of_type(template, "AWS::Events::Rule"))
     api = {"ApiId": ref("Api")}
     throttles = [
         metric("AWS/DynamoDB", f"{kind}ThrottleEvents", "Sum", 60, TableName=ref(table), **index)
         for kind in ("Read", "Write")
-        # The index that every write of a contact updates: if it cannot keep up, the table is throttled.
+        # With the indexes: if one cannot keep up, the table is throttled.
         for table, index in (
             ("ContactsTable", {}),
-            ("ContactsTable", {"GlobalSecondaryIndexName": "tag"}),
+            *(("ContactsTable", {"GlobalSecondaryIndexName": index}) for index in INDEXES["ContactsTable"]),
             ("AccessTable", {}),
         )
     ]
@@ -44,15 +45,15 @@ def watched(template):
     ]
     publisher = {"FunctionName": ref(functions.get("publish-changes"))}
     return {
-        "ApiErrorsAlarm": ([metric("AWS/ApiGateway", "5xx", "Sum", 300, **api)], 1, 5),
-        "ApiLatencyAlarm": ([metric("AWS/ApiGateway", "Latency", "p99", 300, **api)], 3, 1000),
+        "ApiErrorsAlarm": ([metric("AWS/ApiGateway", "5xx", "Sum", 300, **api)], (1, None), 5),
+        "ApiLatencyAlarm": ([metric("AWS/ApiGateway", "Latency", "p99", 300, **api)], (3, None), 1000),
         # Without a dimension they are those of all functions of the account.
-        "FunctionErrorsAlarm": ([metric("AWS/Lambda", "Errors", "Sum", 300)], 1, 5),
-        "FunctionThrottlesAlarm": ([metric("AWS/Lambda", "Throttles", "Sum", 300)], 1, 1),
-        "TableThrottlesAlarm": (throttles, 5, 1),
-        "StreamLagAlarm": ([metric("AWS/Lambda", "IteratorAge", "Maximum", 60, **publisher)], 5, 300_000),
-        "DeadLettersAlarm": (letters, 1, 1),
-        "FailedInvocationsAlarm": (failed, 1, 1),
+        "FunctionErrorsAlarm": ([metric("AWS/Lambda", "Errors", "Sum", 300)], (1, None), 20),
+        "FunctionThrottlesAlarm": ([metric("AWS/Lambda", "Throttles", "Sum", 300)], (1, None), 1),
+        "TableThrottlesAlarm": (throttles, (10, 5), 1),
+        "StreamLagAlarm": ([metric("AWS/Lambda", "IteratorAge", "Maximum", 60, **publisher)], (10, 5), 300_000),
+        "DeadLettersAlarm": (letters, (2, 1), 1),
+        "FailedInvocationsAlarm": (failed, (2, 1), 1),
     }
 
 
@@ -66,7 +67,8 @@ def metrics_of(alarm):
         stat = alarm.get("Statistic") or alarm.get("ExtendedStatistic")
         return [as_metric(alarm, stat, alarm.get("Period"))], SUM
     expressions = [each for each in alarm["Metrics"] if "Expression" in each]
-    stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each and not each.get("ReturnData")]
+    # Without ReturnData a metric is returned beside the expression, and an alarm can be about one only.
+    stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each and each.get("ReturnData") is False]
     found = [as_metric(each["Metric"], each["Stat"], each["Period"]) for each in stats]
     returned = [each["Expression"] for each in expressions if each.get("ReturnData")]
     return found, returned[0] if len(returned) == len(expressions) == 1 else None
@@ -95,8 +97,10 @@ def alarm_problems(template):
             yield f"{name}: has to watch {metrics}, not {found}"
         if expression != SUM:
             yield f"{name}: has to be about {SUM}, not {expression}"
+        evaluated, breaching = periods
         rest = {
-            "EvaluationPeriods": periods,
+            "EvaluationPeriods": evaluated,
+            **({"DatapointsToAlarm": breaching} if breaching else {}),
             "Threshold": threshold,
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
             # No data means no calls.
@@ -104,8 +108,14 @@ def alarm_problems(template):
             "AlarmActions": notify,
             "OKActions": notify,
         }
-        about = {"AlarmDescription", "Metrics", "Namespace", "MetricName", "Dimensions", "Period", "Statistic"}
-        about |= {"ExtendedStatistic", "EvaluateLowSampleCountPercentile"}
+        if "ExtendedStatistic" in alarm:
+            # The p99 of a few calls is that of the slowest one, such as a cold start.
+            rest["EvaluateLowSampleCountPercentile"] = "ignore"
+        ids = [each.get("Id") for each in alarm.get("Metrics", [])]
+        if None in ids or len(set(ids)) < len(ids):
+            yield f"{name}: its metrics have to have different ids, not {ids}"
+        about = {"AlarmDescription", "Metrics", "Namespace", "MetricName", "Dimensions", "Period"}
+        about |= {"Statistic", "ExtendedStatistic"}
         yield from only(name, {key: value for key, value in alarm.items() if key not in about}, rest)
 
 
@@ -115,6 +125,7 @@ def dashboard_problems(template):
     for name, dashboard in dashboards.items():
         if template["Resources"][name].get("Condition") != "DashboardOn":
             yield f"{name}: its Condition has to be DashboardOn, as dashboards cost money"
+        yield from differences(name, dashboard, {"DashboardName": sub("${AWS::StackName}-${AWS::Region}")})
         text, names = as_list(dashboard.get("DashboardBody", {}).get("Fn::Sub", ["{}", {}]))
         if names != {"Contacts": ref("ContactsTable"), "Access": ref("AccessTable")}:
             yield f"{name}: it has to show the tables of the stack, not {names}"

@@ -158,6 +158,8 @@ def permission_problems(template):
         if role.get("AssumeRolePolicyDocument") != TRUST or "PermissionsBoundary" in role:
             yield f"{name}: only Lambda may assume its role, and nothing else limits it"
         attached |= {policy.get("Ref") for policy in role.get("ManagedPolicyArns", []) if isinstance(policy, dict)}
+        if not all(policy.get("PolicyName") for policy in role.get("Policies", [])):
+            yield f"{name}: an inline policy has no name"
         documents, of_aws = policies(template, role)
         granted = set()
         for document in documents:

@@ -3,7 +3,7 @@
 Keys, indexes and projections cannot be changed once there is data, so they are held here exactly.
 """
 
-from .resources import differences, ref
+from .resources import differences, of_type, ref
 
 ACTIVITY = ["phone", "name", "email", "source", "tags", "last_message_at", "created_at", "search_text"]
 FILTERS = ["opted_out_at", "bot_status", "archived", "blocked"]
@@ -53,7 +53,11 @@ def table_problems(template):
     """Each table has its keys, indexes, stream, expiry, recovery and ceilings, and cannot be lost."""
     for name, keys in KEYS.items():
         table = template["Resources"].get(name, {})
-        kept = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+        kept = {
+            "Type": "AWS::DynamoDB::Table",
+            "DeletionPolicy": "RetainExceptOnCreate",
+            "UpdateReplacePolicy": "Retain",
+        }
         yield from differences(name, table, kept)
         indexes = INDEXES[name]
         named = [*keys, *(keys for hashes, ranges, _ in indexes.values() for keys in (hashes, ranges))]
@@ -77,3 +81,6 @@ def table_problems(template):
         defined = {each["AttributeName"]: each["AttributeType"] for each in properties.get("AttributeDefinitions", [])}
         if defined != dict.fromkeys(attributes, "S"):
             yield f"{name}: AttributeDefinitions have to be the strings {sorted(attributes)}, not {defined}"
+    # They hold the ARNs of the tables in use: see `shapes`.
+    for name, parameter in of_type(template, "AWS::SSM::Parameter").items():
+        yield from differences(name, parameter, {"Type": "String"})

@@ -9,7 +9,7 @@
 //!   as a POST of plain text, without asking the server first, and say in `Origin` and `Sec-Fetch-Site` where they come
 //!   from. AWS SDKs and curl send neither header.
 //!
-//! The HTTP API has only the first check. It has no CORS settings, so a browser refuses to send a bearer token from a
+//! The HTTP API has only the first check. The CORS settings of the template do not apply to it, so a browser refuses to send a bearer token from a
 //! page of another origin, and without a token every action answers 401.
 
 use axum::extract::Request;
