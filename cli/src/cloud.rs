@@ -4,9 +4,10 @@
 //! roles. `AWS_ENDPOINT_URL` sends every request to an emulator.
 
 use std::collections::BTreeMap;
+use std::error::Error as StdError;
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_cloudformation::error::DisplayErrorContext;
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -57,9 +58,13 @@ impl DeployedStack {
     /// [`Error::Describe`], [`Error::NoStack`].
     pub(crate) async fn describe(config: &SdkConfig, name: &str) -> Result<Self, Error> {
         let client = aws_sdk_cloudformation::Client::new(config);
-        let answer = client.describe_stacks().stack_name(name).send().await.map_err(|error| Error::Describe {
-            stack: name.to_owned(),
-            reason: DisplayErrorContext(&error).to_string(),
+        let answer = client.describe_stacks().stack_name(name).send().await.map_err(|error| {
+            // CloudFormation has no error code of its own for this.
+            if error.message().is_some_and(|message| message.contains("does not exist")) {
+                Error::NoStack(name.to_owned())
+            } else {
+                Error::Describe { stack: name.to_owned(), reason: reason(&error) }
+            }
         })?;
         let stack = answer.stacks.unwrap_or_default().into_iter().next();
         let stack = stack.ok_or_else(|| Error::NoStack(name.to_owned()))?;
@@ -92,4 +97,18 @@ impl DeployedStack {
     pub(crate) fn function(&self, name: &str) -> String {
         format!("{}-{name}", self.name)
     }
+}
+
+/// What the service says or, if it was not reached, the chain of causes.
+fn reason<E: ProvideErrorMetadata + StdError + 'static>(error: &SdkError<E>) -> String {
+    if let (Some(code), Some(message)) = (error.code(), error.message()) {
+        return format!("{code}: {message}");
+    }
+    let mut causes = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    causes.join(": ")
 }

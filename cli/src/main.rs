@@ -8,9 +8,16 @@ mod cloud;
 mod costs;
 mod dev;
 mod events;
+mod issue;
+mod output;
 mod seeding;
 mod send;
+mod show;
 mod smoke;
+mod target;
+mod tenant;
+mod token;
+mod values;
 mod workspace;
 
 use std::process::ExitCode;
@@ -18,7 +25,7 @@ use std::process::ExitCode;
 use carnet_local::BoxError;
 use clap::{Parser, Subcommand};
 
-/// Carnet on one machine.
+/// Runs Carnet on one machine, and operates deployed stacks.
 #[derive(Parser)]
 #[command(name = "carnet", version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -41,6 +48,12 @@ enum Command {
     Send(send::Args),
     /// Check a deployment, and compare its answers with the local stack's
     Smoke(smoke::Args),
+    /// Create, list, show and change tenants
+    #[command(after_long_help = tenant::HELP)]
+    Tenant(tenant::Args),
+    /// Create, list, rotate and revoke tokens
+    #[command(after_long_help = token::HELP)]
+    Token(token::Args),
 }
 
 /// The exit status of `carnet smoke` if the check could not be made; 1 says that the deployment failed it.
@@ -54,6 +67,8 @@ async fn main() -> ExitCode {
         Command::Costs(args) => costs::run(args),
         Command::Events(args) => events::run(args).await,
         Command::Send(args) => send::run(args).await.map_err(Into::into),
+        Command::Tenant(args) => tenant::run(args).await,
+        Command::Token(args) => token::run(args).await,
         Command::Smoke(args) => {
             return smoke::run(args).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");

@@ -40,7 +40,13 @@ const CRATES: [Layers; 4] = [
     Layers {
         root: "cli/src",
         name: "carnet",
-        layers: &[&["main"], &["costs", "dev", "events", "send", "smoke"], &["build", "cloud", "seeding", "workspace"]],
+        layers: &[
+            &["main"],
+            &["costs", "dev", "events", "send", "smoke", "tenant", "token"],
+            &["issue"],
+            &["show", "target"],
+            &["build", "cloud", "output", "seeding", "values", "workspace"],
+        ],
     },
     Layers {
         root: "cli/local/src",

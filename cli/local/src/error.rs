@@ -47,6 +47,12 @@ pub enum Error {
         /// The directory.
         dir: PathBuf,
     },
+    /// No running stack uses the data directory.
+    #[error("no stack is running with the data directory {}", dir.display())]
+    NotRunning {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The data directory cannot be made or locked.
     #[error("can't use the data directory {}: {source}", dir.display())]
     DataDir {

@@ -45,7 +45,7 @@ mod shutdown;
 mod stack;
 pub mod template;
 
-pub use data_dir::check_data_dir;
+pub use data_dir::{RunningStack, check_data_dir};
 pub use error::{BoxError, Error, TemplateError};
 pub use eventbridge::bus::EventRefusal;
 pub use lambda::batch_response::failed_items;

@@ -24,7 +24,7 @@ use serde_json::Value;
 use tokio_util::sync::DropGuard;
 
 use crate::aws;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, RunningStack};
 use crate::dynamodb::{engine, tables};
 use crate::error::Error;
 use crate::event_log::EventLog;
@@ -121,12 +121,16 @@ impl Stack {
         let apis = Apis { gateway, invoke, buses: Arc::clone(&buses), pages: options.pages };
         server::serve(listener, apis, &shutdown);
 
-        let tables = template.tables.into_iter().map(|table| (table.logical_id, table.name));
+        let tables: BTreeMap<_, _> = template.tables.into_iter().map(|table| (table.logical_id, table.name)).collect();
+        if let Some(dir) = &data_dir {
+            let (url, dynamodb_url, tables) = (url.clone(), dynamodb_url.clone(), tables.clone());
+            dir.announce(&RunningStack { url, dynamodb_url, tables })?;
+        }
         Ok(Self {
             url,
             dynamodb_url,
             dynamodb,
-            tables: tables.collect(),
+            tables,
             functions,
             mappings,
             buses,

@@ -90,7 +90,7 @@ async fn tokens_are_issued_for_existing_tenants_and_never_move_to_another() {
     }
     let renewed = NewToken { label: "renewed".into(), ..new_token(Some(demo)) };
     bundle.access.issue("demo-token", renewed).await.unwrap();
-    let record = bundle.access.find("demo-token").await.unwrap().unwrap();
+    let record = bundle.access.find("demo-token").await.unwrap().unwrap().record;
     assert_eq!((record.tenant_id, &*record.label, &*record.last_four), (Some(demo), "renewed", "oken"));
 
     // The user of this token gets a tenant.

@@ -5,11 +5,13 @@
 //! | `cost_table.rs` | the table of docs/costs.md against the counted units |
 //! | `request_cost.rs` | the requests and capacity units of each endpoint |
 //! | `access_table.rs` | creating tenants, issuing tokens, and the index of the access table |
+//! | `access_operators.rs` | changing tenants, rotating and revoking tokens, concurrently and with lost responses |
 //! | `concurrency.rs` | simultaneous writes by several processes |
 //! | `faults.rs` | throttling, conflicts, lost requests and responses, stale indexes, timeouts |
 //! | `shared_address.rs` | requests and memory with thousands of contacts of one email address |
 //! | `random_histories.rs` | random interleaved writes under random faults |
 
+mod access_operators;
 mod access_table;
 mod concurrency;
 mod cost_table;

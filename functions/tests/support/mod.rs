@@ -113,6 +113,11 @@ impl Bundle {
         self.access.issue(token, new_token(tenant)).await.unwrap();
     }
 
+    /// Access to the same table with empty caches, as a new process has it.
+    pub fn fresh_access(&self) -> Access {
+        Access::new(AccessTable::new(client(&self.stack), "AccessTable".into()), 0)
+    }
+
     /// Calls an action as tenant `demo`.
     pub async fn call(&self, action: &str, body: Value) -> Reply {
         self.call_as("demo-token", action, body).await

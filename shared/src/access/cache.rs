@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a value is cached. In a warm process, a revoked token may keep working for this long, and a change of
-/// a tenant may take this long to be seen.
-const MAX_AGE: Duration = Duration::from_secs(60);
+/// How long a process caches a token or a tenant. In a warm process, a revoked token may keep working for this long, and
+/// a change of a tenant may take this long to be seen.
+pub const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// The maximum number of cached values. When it is reached, the cache is emptied.
 const MAX_VALUES: usize = 1_000;

@@ -21,7 +21,7 @@ pub enum Error {
     /// A tenant or token cannot be stored, because its own rate limit is above the maximum.
     #[error("the rate limit is above {MAX_RATE_LIMIT} calls per 60 s")]
     RateLimitTooHigh,
-    /// A tenant cannot be created, because another one has its slug.
+    /// A tenant cannot be created or renamed, because another one has the slug.
     #[error("another tenant has this slug")]
     SlugTaken,
     /// A token cannot be issued, because it is a token of another tenant.

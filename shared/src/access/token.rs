@@ -66,12 +66,13 @@ impl TokenRecord {
         TokenRecord { user, tenant_id, label, created_at: Timestamp::now(), last_four, rate_limit, expires_at }
     }
 
-    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
+    /// Whether the token is rejected at this time because it has expired.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now.as_second())
     }
 }
 
-/// A token in the list of a tenant's tokens.
+/// A stored token, as operators see it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ListedToken {
     /// `token#` and the SHA-256 of the token in hex: the key of its item.
@@ -79,6 +80,13 @@ pub struct ListedToken {
     /// The stored record.
     #[serde(flatten)]
     pub record: TokenRecord,
+}
+
+impl ListedToken {
+    /// The SHA-256 of the token, 64 hex digits. It identifies the token and authorises nothing.
+    pub fn id(&self) -> &str {
+        self.key.strip_prefix(PREFIX).unwrap_or(&self.key)
+    }
 }
 
 /// An authenticated caller.

@@ -1,26 +1,20 @@
-//! The access table: tokens, tenants and the rate limit's call records, each under its own key.
+//! The access table: tokens, tenants and the rate limit's call records, each under its own key. What only operators do
+//! with it is in `access_operators.rs`.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use super::error::{Error, map_sdk_error};
-use super::items::{attributes, read};
-use super::keys::{EXPIRES_AT, Item, TENANT_ID, s};
+use super::items::read;
+use super::keys::{EXPIRES_AT, Item, s};
 use super::retry::Retry;
-use super::transaction::{Attempt, transact, unbuilt};
 use super::units::ConsumedUnits;
-use crate::model::TenantId;
 
-/// Partition key of the table, and sort key of the index.
-const KEY: &str = "key";
-/// Items by tenant: `tenant_id` / `key`, without the secret namespace. Only operators read it.
-const TENANT_INDEX: &str = "tenant";
+/// Partition key of the table, and sort key of the index `tenant`.
+pub(super) const KEY: &str = "key";
 
 /// A call to be recorded. Times are whole numbers in the caller's unit.
 pub(crate) struct RecordedCall {
@@ -59,10 +53,10 @@ struct Calls {
 
 /// The table in which [`access`](crate::access) keeps its items.
 pub struct AccessTable {
-    client: Client,
+    pub(super) client: Client,
     /// For requests that must not be repeated unless they certainly were not applied.
     once: Client,
-    name: String,
+    pub(super) name: String,
 }
 
 impl AccessTable {
@@ -136,79 +130,4 @@ impl AccessTable {
             }
         }
     }
-
-    /// Stores `value` under `key`. It replaces an item of the same tenant or without a tenant; an item of another
-    /// tenant is kept, and the result is `false`. One conditional PutItem.
-    pub(crate) async fn put<T: Serialize>(&self, key: &str, value: &T) -> Result<bool, Error> {
-        let item = item(key, value)?;
-        let put = self.client.0.put_item().table_name(&self.name);
-        let put = match item.get(TENANT_ID).cloned() {
-            None => put.condition_expression("attribute_not_exists(#tenant)"),
-            Some(tenant) => put
-                .condition_expression("attribute_not_exists(#tenant) OR #tenant = :tenant")
-                .expression_attribute_values(":tenant", tenant),
-        };
-        let put = put.expression_attribute_names("#tenant", TENANT_ID).set_item(Some(item));
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(refusal) => match refusal.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(map_sdk_error("PutItem of the access table")(refusal)),
-            },
-        }
-    }
-
-    /// Stores two values, each under its key, in one TransactWriteItems on the condition that neither key exists.
-    /// Returns `None` if they were stored, and the value under the first key if that exists.
-    pub(crate) async fn create<T, U>(&self, first: (&str, &T), second: (&str, &U)) -> Result<Option<T>, Error>
-    where
-        T: Serialize + DeserializeOwned,
-        U: Serialize,
-    {
-        let writes = [item(first.0, first.1)?, item(second.0, second.1)?].map(|item| {
-            let put = Put::builder()
-                .table_name(&self.name)
-                .set_item(Some(item))
-                .condition_expression("attribute_not_exists(#key)")
-                .expression_attribute_names("#key", KEY)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .build();
-            put.map(|put| TransactWriteItem::builder().put(put).build())
-        });
-        let writes = writes.into_iter().collect::<Result<Vec<_>, _>>().map_err(unbuilt)?;
-        let mut retry = Retry::new();
-        loop {
-            match transact(&self.client, writes.clone()).await? {
-                Attempt::Written => return Ok(None),
-                Attempt::Lost(Some(stored)) => return read(stored).map(Some),
-                Attempt::Lost(None) => retry.pause_after_race().await?,
-                Attempt::Throttled => retry.pause_after_throttling().await?,
-            }
-        }
-    }
-
-    /// The items of a tenant whose keys begin with `prefix`, in the order of their keys. One Query of the index per MB,
-    /// eventually consistent.
-    pub(crate) async fn list<T: DeserializeOwned>(&self, tenant: TenantId, prefix: &str) -> Result<Vec<T>, Error> {
-        let query = self
-            .client
-            .0
-            .query()
-            .table_name(&self.name)
-            .index_name(TENANT_INDEX)
-            .key_condition_expression("#tenant = :tenant AND begins_with(#key, :prefix)")
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#key", KEY)
-            .expression_attribute_values(":tenant", s(tenant.to_string()))
-            .expression_attribute_values(":prefix", s(prefix));
-        let items: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
-        items.map_err(map_sdk_error("Query of the index tenant"))?.into_iter().map(read).collect()
-    }
-}
-
-/// The item that holds `value` under `key`.
-fn item<T: Serialize>(key: &str, value: &T) -> Result<Item, Error> {
-    let mut item = attributes(value)?;
-    item.insert(KEY.to_owned(), s(key));
-    Ok(item)
 }

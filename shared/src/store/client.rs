@@ -11,12 +11,14 @@ use super::units::{ConsumedUnits, UnitCounter};
 pub struct Client(pub(super) aws_sdk_dynamodb::Client, Option<UnitCounter>);
 
 impl Client {
-    /// A client with the region, credentials and timeouts of `sdk`. `endpoint` overrides
-    /// the region's DynamoDB URL, for example with a local one. At the log level `DEBUG`, every request reports what it
+    /// A client with the region, credentials and timeouts of `sdk`. `endpoint` overrides the URL of DynamoDB, which is
+    /// that of the region or, where `sdk` was read from the environment, that of `AWS_ENDPOINT_URL`. At the log level `DEBUG`, every request reports what it
     /// consumes.
     pub fn new(sdk: &SdkConfig, endpoint: Option<String>) -> Self {
         let mut config = Builder::from(sdk);
-        config.set_endpoint_url(endpoint);
+        if endpoint.is_some() {
+            config.set_endpoint_url(endpoint);
+        }
         let units = tracing::enabled!(tracing::Level::DEBUG).then(UnitCounter::default);
         if let Some(units) = &units {
             config.push_interceptor(SharedInterceptor::new(units.clone()));

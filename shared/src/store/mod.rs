@@ -2,7 +2,8 @@
 //! operations or errors.
 //!
 //! Every function that reads or writes contacts takes a [`Tenant`](crate::model::Tenant), whose id is
-//! the partition key, so no request can reach another tenant's items. No function uses `Scan`.
+//! the partition key, so no request can reach another tenant's items. No Lambda function uses `Scan`: the only one lists
+//! tenants for operators, in `access_operators.rs`.
 //! Contacts are written by one function, `save` in `save.rs`, together with all their index entries.
 //!
 //! This module must not depend on HTTP, event formats or tokens. Start reading at
@@ -21,6 +22,7 @@
 //! | `email` | tenant / (lower-case address, created_at, id) | get and search by email address, oldest contact first |
 //! | `tag` | (tenant, label) / (active_at, id) | every search except by email address |
 
+mod access_operators;
 mod access_table;
 mod client;
 mod contact_change;
@@ -39,6 +41,7 @@ mod tags;
 mod transaction;
 mod units;
 
+pub(crate) use access_operators::{Changes, Created};
 pub use access_table::AccessTable;
 pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
 pub use client::Client;

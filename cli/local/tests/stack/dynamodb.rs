@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TableStatus;
-use carnet_local::{Error, Options, Seed, Stack, Store, StreamStart};
+use carnet_local::{Error, Options, RunningStack, Seed, Stack, Store, StreamStart};
 use reqwest::Client;
 use serde_json::json;
 use tokio::time::timeout;
@@ -25,6 +25,25 @@ async fn tables_are_created_as_the_template_says() {
     let ttl = stack.dynamodb().describe_time_to_live().table_name(name).send().await.expect("a description");
     let attribute = ttl.time_to_live_description.and_then(|ttl| ttl.attribute_name);
     assert_eq!(attribute.as_deref(), Some("expires_at"));
+}
+
+#[tokio::test]
+async fn a_running_stack_is_found_by_its_data_directory() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    let not_running = || matches!(RunningStack::find(&data), Err(Error::NotRunning { dir }) if dir == data);
+    assert!(not_running() && !data.exists(), "looking makes no directory");
+    for _ in 0..2 {
+        let stack = start(Options { store: Store::Dir(data.clone()), ..options() }).await;
+        let found = RunningStack::find(&data).expect("it runs");
+        assert_eq!((&*found.url, &*found.dynamodb_url), (stack.url(), stack.dynamodb_url()));
+        assert_eq!(found.tables.get("NotesTable").map(String::as_str), stack.table_name("NotesTable"));
+        stack.stop().await;
+        assert!(not_running());
+        // What a stack that was killed leaves.
+        std::fs::write(data.join("stack.json"), serde_json::to_vec(&found).expect("JSON")).expect("written");
+        assert!(not_running());
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,82 @@
+//! What commands for operators print: tables, JSON documents, and questions.
+
+use std::io::{self, IsTerminal, Write};
+
+use carnet_local::BoxError;
+use serde_json::Value;
+
+/// A table with a line of headings. The columns are as wide as their longest cell; the last one is not padded.
+pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+    let rows: Vec<[String; N]> = [headings.map(str::to_owned)]
+        .into_iter()
+        .chain(rows.iter().map(|row| row.each_ref().map(|cell| plain(cell))))
+        .collect();
+    let widths: [usize; N] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line += &format!("{cell:width$}  ");
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// Text without control characters, which could change what a terminal shows. Commands refuse them, but other tools can
+/// store them.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+/// Prints text on standard output.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn print(text: &str) -> Result<(), BoxError> {
+    let mut stdout = io::stdout().lock();
+    Ok(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())?)
+}
+
+/// Prints a JSON document on standard output.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn print_json(document: &Value) -> Result<(), BoxError> {
+    print(&format!("{document:#}\n"))
+}
+
+/// Asks on standard error whether to go on, unless `yes` says so already.
+///
+/// # Errors
+/// When the answer is not yes, or when standard input is not a terminal.
+pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), BoxError> {
+    if yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err("this has to be confirmed, and standard input is not a terminal; add --yes".into());
+    }
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err("nothing was changed, because the answer was not yes".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_control_characters_replaced() {
+        let rows = [["José", "1"], ["a\u{1b}[2Jb", ""]].map(|row| row.map(str::to_owned));
+        assert_eq!(table(["NAME", "N"], &rows), "NAME    N\nJosé    1\na\u{fffd}[2Jb\n");
+    }
+}

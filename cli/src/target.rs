@@ -1,0 +1,174 @@
+//! The deployment that a command for operators works on: the local stack, or a deployed one.
+
+use std::path::PathBuf;
+
+use carnet_local::{BoxError, RunningStack, aws};
+use clap::Args as ClapArgs;
+use contacts::access::{self, Access};
+use contacts::aws::{AwsEnvironment, RootCertificates, sdk_config};
+use contacts::model::{Slug, TenantId, TenantRecord};
+use contacts::store::{self, AccessTable, Client};
+
+use crate::workspace;
+
+/// The logical id of the access table in the template.
+const ACCESS_TABLE: &str = "AccessTable";
+
+/// Which deployment a command works on.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Deployment")]
+pub(crate) struct TargetArgs {
+    /// The running `carnet dev`; this is the default
+    ///
+    /// It is found by its data directory, so it cannot be one with --memory or --dynamodb-url.
+    #[arg(long, group = "target")]
+    local: bool,
+    /// Data directory of the running `carnet dev` [default: .carnet beside template.yaml]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["stack", "access_table"])]
+    data: Option<PathBuf>,
+    /// The deployed CloudFormation stack of this name, whose outputs name the table and the URL
+    ///
+    /// Credentials and region are those of the AWS CLI: environment, profiles, IAM Identity Center. AWS_ENDPOINT_URL
+    /// names an emulator. Needs a build with `--features cloud`.
+    #[arg(long, value_name = "NAME", group = "target")]
+    stack: Option<String>,
+    /// The access table of this name, without a stack; the rest is as for --stack
+    #[arg(long, value_name = "TABLE", group = "target")]
+    access_table: Option<String>,
+}
+
+/// An open deployment.
+pub(crate) struct Target {
+    /// Its tenants and tokens.
+    pub(crate) access: Access,
+    /// The URL of its API, without a slash at its end; `None` where only the table is known.
+    url: Option<String>,
+}
+
+impl Target {
+    /// Finds the deployment. No request is sent to its table yet.
+    ///
+    /// # Errors
+    /// When the local stack is not running, the deployed one does not exist or is not accessible, or when this command
+    /// was built without what talks to AWS.
+    pub(crate) async fn open(args: &TargetArgs) -> Result<Self, BoxError> {
+        if args.stack.is_some() || args.access_table.is_some() {
+            return Self::deployed(args).await;
+        }
+        let stack = RunningStack::find(&workspace::data_dir(args.data.clone())).map_err(|error| match error {
+            carnet_local::Error::NotRunning { .. } => format!(
+                "{error}; start one with `carnet dev`, name the directory of another with --data, or a deployed stack \
+                 with --stack"
+            ),
+            error => error.to_string(),
+        })?;
+        let table = stack.tables.get(ACCESS_TABLE).ok_or("the running stack has no access table")?;
+        // The embedded engine accepts any credentials.
+        let [access_key_id, secret_access_key] = ["local", "local"].map(str::to_owned);
+        let sdk = sdk_config(&AwsEnvironment {
+            region: aws::region(),
+            access_key_id,
+            secret_access_key,
+            session_token: None,
+            root_certificates: RootCertificates::default(),
+        });
+        let table = AccessTable::new(Client::new(&sdk, Some(stack.dynamodb_url)), table.clone());
+        Ok(Self { access: Access::new(table, 0), url: Some(stack.url) })
+    }
+
+    #[cfg(feature = "cloud")]
+    async fn deployed(args: &TargetArgs) -> Result<Self, BoxError> {
+        let sdk = crate::cloud::config().await;
+        if sdk.region().is_none() {
+            return Err("there is no AWS region; set AWS_REGION, or AWS_PROFILE to a profile that has one".into());
+        }
+        let (table, url) = match (&args.stack, &args.access_table) {
+            (Some(name), _) => {
+                let stack = crate::cloud::DeployedStack::describe(&sdk, name).await?;
+                (stack.output(ACCESS_TABLE)?.to_owned(), Some(stack.output("ApiUrl")?.to_owned()))
+            }
+            (None, table) => (table.clone().unwrap_or_default(), None),
+        };
+        Ok(Self { access: Access::new(AccessTable::new(Client::new(&sdk, None), table), 0), url })
+    }
+
+    #[cfg(not(feature = "cloud"))]
+    async fn deployed(_: &TargetArgs) -> Result<Self, BoxError> {
+        let arguments: Vec<String> = std::env::args().skip(1).map(|argument| quoted(&argument)).collect();
+        Err(format!(
+            "--stack and --access-table need what talks to AWS, which this command was built without; type `cargo run \
+             --features cloud -- {}`",
+            arguments.join(" ")
+        )
+        .into())
+    }
+
+    /// The URL of the API, or a shell variable where it is not known.
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or("$API_URL")
+    }
+
+    /// The tenant with this slug or id.
+    ///
+    /// # Errors
+    /// When there is none, or the table cannot be read.
+    pub(crate) async fn tenant(&self, name: &str) -> Result<TenantRecord, BoxError> {
+        // A slug can look like an id.
+        if let Some(id) = TenantId::parse(name)
+            && let Some(tenant) = self.access.tenant_record(id).await.map_err(explain)?
+        {
+            return Ok(tenant);
+        }
+        let slug: Option<Slug> = name.parse().ok();
+        let found = match slug {
+            Some(slug) => self.access.find_tenant(&slug).await.map_err(explain)?,
+            None => None,
+        };
+        found.ok_or_else(|| {
+            let name = super::output::plain(name);
+            format!("there is no tenant with the slug or id `{name}`; `carnet tenant list` lists all").into()
+        })
+    }
+}
+
+/// An error of the access table with what to do about it.
+pub(crate) fn explain(error: access::Error) -> BoxError {
+    match error {
+        access::Error::Store(error) => explain_store(error),
+        error => error.into(),
+    }
+}
+
+/// An error of the store with what to do about it.
+pub(crate) fn explain_store(error: store::Error) -> BoxError {
+    let hint = match &error {
+        store::Error::Throttled | store::Error::Conflict => "try again",
+        store::Error::Unavailable(_) => {
+            "check the credentials and the network, and whether it was done before you try again"
+        }
+        store::Error::Internal(_) => "check the name of the table, the region, and what the credentials permit",
+        store::Error::NotFound | store::Error::Unreadable(_) => return error.into(),
+    };
+    format!("{error}; {hint}").into()
+}
+
+/// An argument as it is typed in a shell.
+#[cfg(not(feature = "cloud"))]
+fn quoted(argument: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:=@,+".contains(char);
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(all(test, not(feature = "cloud")))]
+mod tests {
+    #[test]
+    fn arguments_are_quoted_where_a_shell_needs_it() {
+        for (argument, typed) in [("--stack", "--stack"), ("a b", "'a b'"), ("", "''"), ("it's", r"'it'\''s'")] {
+            assert_eq!(super::quoted(argument), typed);
+        }
+    }
+}
