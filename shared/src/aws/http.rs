@@ -33,7 +33,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::RootCertificates;
+use super::roots::RootCertificates;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
