@@ -80,7 +80,7 @@ def api_problems(template, root):
 
 
 def caller_problems(template, documented, functions):
-    """API Gateway may invoke the function of each route for this route, and nobody else may over HTTP."""
+    """API Gateway has a permission to invoke the function of each route, and there is no other for HTTP."""
     found = {
         str(permission)
         for permission in of_type(template, "AWS::Lambda::Permission").values()

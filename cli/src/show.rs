@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::output::table;
 
 /// How many digits of a token's id are shown in tables: enough to tell the tokens of a tenant apart.
-const ID_DIGITS: usize = 8;
+pub(crate) const ID_DIGITS: usize = 8;
 
 /// A tenant: `id`, `slug`, `name`, `created_at` and `rate_limit`, which is null for the default.
 pub(crate) fn tenant(tenant: &TenantRecord) -> Value {
@@ -68,12 +68,6 @@ pub(crate) fn tokens_table(tokens: &[ListedToken]) -> String {
         })
         .collect();
     table(["TOKEN", "ID", "CREATED (UTC)", "EXPIRES (UTC)", "RATE LIMIT", "LABEL"], &rows)
-}
-
-/// The tokens, the oldest first.
-pub(crate) fn sorted(mut tokens: Vec<ListedToken>) -> Vec<ListedToken> {
-    tokens.sort_by(|a, b| (a.record.created_at, &a.key).cmp(&(b.record.created_at, &b.key)));
-    tokens
 }
 
 /// The time to the minute, in UTC: `2026-11-21 19:48`.

@@ -45,6 +45,7 @@ use std::time::Duration;
 
 use carnet_local::{BoxError, Stack};
 use clap::Args as ClapArgs;
+use contacts::access::SecretKind;
 use contacts::model::Slug;
 use reqwest::Url;
 use serde_json::Value;
@@ -57,17 +58,16 @@ use run::Sides;
 use side::Side;
 use wire::Endpoint;
 
+use crate::values::{TOKEN_VARIABLE, in_units};
+
 /// The telephone numbers of a run: `+999`, nine digits of the run, three of the contact.
 const COUNTRY: &str = "999";
 
-/// How many numbers have names. Nobody has the last one.
+/// How many phone numbers a run uses. No contact is created under the last one.
 const PHONES: usize = 9;
 
 /// Contacts are created under the first numbers: 1 and 2 by calls of the API, 3 by events, 4 to measure units.
 const CONTACTS: usize = 4;
-
-/// The variable that the token is read from, so that it is in no list of processes and in no shell history.
-const TOKEN_VARIABLE: &str = "CARNET_TOKEN";
 
 /// Options of `carnet smoke`.
 #[derive(Debug, ClapArgs)]
@@ -169,7 +169,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, BoxError> {
     for side in [Some(&mut deployment), local.as_mut()].into_iter().flatten() {
         name_values(side, &run, &args.slug);
     }
-    let flowiq = token.starts_with("fiq_");
+    let flowiq = SecretKind::of(&token) == SecretKind::FlowIq;
     let check = Check {
         args: &args,
         sides: Sides { deployment, local },
@@ -303,11 +303,7 @@ fn origin(text: &str) -> Result<String, String> {
 
 /// A duration such as `90s`, `10m` or `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let units = [('s', 1), ('m', 60), ('h', 3600)];
-    let parsed = units.iter().find_map(|(unit, seconds)| {
-        let number: u64 = text.strip_suffix(*unit)?.parse().ok()?;
-        number.checked_mul(*seconds).map(Duration::from_secs)
-    });
+    let parsed = in_units(text, &[('s', 1), ('m', 60), ('h', 3600)]);
     parsed.ok_or_else(|| "not a duration such as 90s, 10m or 1h".to_owned())
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use carnet_local::{BoxError, RunningStack, aws};
 use clap::Args as ClapArgs;
-use contacts::access::{self, Access};
+use contacts::access::{self, Access, ListedToken};
 use contacts::aws::{AwsEnvironment, RootCertificates, sdk_config};
 use contacts::model::{Slug, TenantId, TenantRecord};
 use contacts::store::{self, AccessTable, Client};
@@ -128,6 +128,16 @@ impl Target {
             let name = super::output::plain(name);
             format!("there is no tenant with the slug or id `{name}`; `carnet tenant list` lists all").into()
         })
+    }
+
+    /// The tokens of a tenant, the oldest first.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(crate) async fn tokens(&self, tenant: &TenantRecord) -> Result<Vec<ListedToken>, BoxError> {
+        let mut tokens = self.access.tokens(tenant.id).await.map_err(explain)?;
+        tokens.sort_by(|a, b| (a.record.created_at, &a.key).cmp(&(b.record.created_at, &b.key)));
+        Ok(tokens)
     }
 }
 

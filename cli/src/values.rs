@@ -6,6 +6,9 @@ use std::time::Duration;
 use contacts::access::MAX_RATE_LIMIT;
 use contacts::model::Timestamp;
 
+/// The variable that a token is read from, so that it is in no list of processes and in no shell history.
+pub(crate) const TOKEN_VARIABLE: &str = "CARNET_TOKEN";
+
 /// When a token expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expiry {
@@ -61,13 +64,17 @@ impl FromStr for Expiry {
 /// A text that says what a duration looks like.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400), ('w', 604_800)];
-    let parsed = units.iter().find_map(|(unit, seconds)| {
+    in_units(text, &units).ok_or_else(|| "write a duration such as 90s, 10m, 24h, 90d or 2w".to_owned())
+}
+
+/// Parses a whole number of one of these units, given with their seconds.
+pub(crate) fn in_units(text: &str, units: &[(char, u64)]) -> Option<Duration> {
+    units.iter().find_map(|(unit, seconds)| {
         let number = text.strip_suffix(*unit)?;
         // `parse` would accept a plus sign.
         let number: u64 = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())??;
         number.checked_mul(*seconds).map(Duration::from_secs)
-    });
-    parsed.ok_or_else(|| "write a duration such as 90s, 10m, 24h, 90d or 2w".to_owned())
+    })
 }
 
 /// A rate limit: a number of calls in any 60 s, or the default.

@@ -259,7 +259,7 @@ mod invoke {
         let output = run("http://127.0.0.1:1", Aws::default(), &["--invoke", "typo"]).await;
         let errors = text(&output.stderr);
         assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""), "{errors}");
-        assert!(errors.contains("does not describe the stack typo") && errors.contains("does not exist"), "{errors}");
+        assert!(errors.contains("there is no stack typo in this account and region"), "{errors}");
     }
 
     #[tokio::test]

@@ -55,7 +55,7 @@ impl RunningStack {
         if !dir.join(ADDRESSES).exists() {
             return Err(not_running());
         }
-        // A killed stack leaves its file, but not its lock. A shared lock keeps nobody from looking at the same time.
+        // A killed stack leaves its file, but not its lock. A shared lock lets several programs check at the same time.
         let lock = File::open(dir.join("lock")).map_err(failed)?;
         match lock.try_lock_shared() {
             Ok(()) => {
@@ -108,13 +108,13 @@ impl DataDir {
     pub(crate) fn announce(&self, stack: &RunningStack) -> Result<(), Error> {
         let failed = |source| Error::DataDir { dir: self.dir.clone(), source };
         let text = serde_json::to_vec_pretty(stack).map_err(|error| failed(error.into()))?;
-        // Renamed, so that nobody reads half of it.
+        // Renamed, so that no reader sees a part of it.
         let new = self.dir.join(format!("{ADDRESSES}.new"));
         fs::write(&new, text).and_then(|()| fs::rename(&new, self.dir.join(ADDRESSES))).map_err(failed)
     }
 
     fn withdraw(&self) {
-        // Usually there is no such file.
+        // The file exists only after a stack was killed, or while this one runs.
         let _ = fs::remove_file(self.dir.join(ADDRESSES));
     }
 

@@ -90,7 +90,7 @@ impl Aws {
     /// Describes a stack and makes its clients.
     ///
     /// # Errors
-    /// When there are no credentials, or no such stack, or it is none of Carnet's.
+    /// When there are no credentials, or the stack does not exist or is not one of Carnet's template.
     pub(super) async fn connect(stack: &str) -> Result<Self, BoxError> {
         let config = config().await;
         let stack = DeployedStack::describe(&config, stack).await?;

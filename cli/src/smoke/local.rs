@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use carnet_local::{BoxError, LogLines, Logs, Options, Seed, Stack, StreamStart};
-use contacts::access::{NewToken, User};
+use contacts::access::{NewToken, Secret, SecretKind, User};
 use contacts::model::Slug;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::side::Side;
 use super::wire::Endpoint;
@@ -54,7 +53,7 @@ impl Identity {
 pub(super) async fn start(identity: &Identity) -> Result<(Stack, Side), BoxError> {
     let root = workspace::root();
     let binaries = build::functions(&root, false).await?;
-    let token = format!("fiq_{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    let token = Secret::generate(SecretKind::FlowIq).reveal().to_owned();
     let tenant_id: Arc<OnceLock<String>> = Arc::default();
     let seed = {
         let (identity, token, tenant_id) = (identity.clone(), token.clone(), Arc::clone(&tenant_id));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::output::{print, print_json};
 use crate::show;
-use crate::target::{Target, TargetArgs, explain};
+use crate::target::{Target, TargetArgs};
 
 /// The end of the long help.
 pub(super) const HELP: &str = "\
@@ -36,7 +36,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<(), BoxError> {
     let target = Target::open(&args.target).await?;
     let tenant = target.tenant(&args.tenant).await?;
-    let tokens = show::sorted(target.access.tokens(tenant.id).await.map_err(explain)?);
+    let tokens = target.tokens(&tenant).await?;
     if args.json {
         let mut document = show::tenant(&tenant);
         document["tokens"] = tokens.iter().map(show::token).collect::<Value>();

@@ -8,14 +8,9 @@ use contacts::access::{ListedToken, SecretKind};
 use contacts::model::TenantRecord;
 
 use crate::output::plain;
-use crate::show;
+use crate::show::{self, ID_DIGITS};
 use crate::target::{Target, explain};
-
-/// The variable that the token itself is read from.
-const TOKEN_VARIABLE: &str = "CARNET_TOKEN";
-
-/// How many digits of an id name a token at least: those that tables show.
-const ID_DIGITS: usize = 8;
+use crate::values::TOKEN_VARIABLE;
 
 /// How long a name is at least that is probably a token, which nobody should type as an argument.
 const SECRET_LENGTH: usize = 24;
@@ -59,7 +54,7 @@ impl NamedToken {
             }
             Some(name) => {
                 let tenant = tenant.ok_or("add --tenant with the slug of the tenant that the token belongs to")?;
-                let tokens = show::sorted(target.access.tokens(tenant.id).await.map_err(explain)?);
+                let tokens = target.tokens(&tenant).await?;
                 return Ok(Found { token: by_name(&tenant, tokens, name)?, kind: None });
             }
             None => env::var(TOKEN_VARIABLE).unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! FlowIQ's own rules: the key prefix, the tenant in the query, and the error statuses and bodies.
 
+use contacts::access::SecretKind;
 use contacts::model::{Tenant, Violation};
 use lambda_http::http::StatusCode;
 use serde::Serialize;
@@ -10,7 +11,7 @@ use crate::error::{Error, FieldViolation, messages};
 
 /// Rejects tokens without FlowIQ's prefix.
 pub(super) fn check_key(token: &str) -> Result<(), HttpError> {
-    if token.starts_with("fiq_") { Ok(()) } else { Err(HttpError::Unauthenticated) }
+    if SecretKind::of(token) == SecretKind::FlowIq { Ok(()) } else { Err(HttpError::Unauthenticated) }
 }
 
 /// The token's tenant, if the query parameter `tenantId` equals its slug: 400 if the parameter is missing,

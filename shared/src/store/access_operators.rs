@@ -17,6 +17,9 @@ use super::retry::Retry;
 use super::transaction::{Attempt, transact, unbuilt};
 use crate::model::TenantId;
 
+/// The condition of a write that keeps items of other tenants.
+const OF_TENANT: &str = "attribute_not_exists(#tenant) OR #tenant = :tenant";
+
 /// Items by tenant: `tenant_id` / `key`, without the secret namespace. Only operators read it.
 const TENANT_INDEX: &str = "tenant";
 
@@ -122,9 +125,7 @@ impl AccessTable {
         let put = self.client.0.put_item().table_name(&self.name);
         let put = match item.get(TENANT_ID).cloned() {
             None => put.condition_expression("attribute_not_exists(#tenant)"),
-            Some(tenant) => put
-                .condition_expression("attribute_not_exists(#tenant) OR #tenant = :tenant")
-                .expression_attribute_values(":tenant", tenant),
+            Some(tenant) => put.condition_expression(OF_TENANT).expression_attribute_values(":tenant", tenant),
         };
         let put = put.expression_attribute_names("#tenant", TENANT_ID).set_item(Some(item));
         match put.send().await {
@@ -180,7 +181,7 @@ impl AccessTable {
             let delete = Delete::builder()
                 .table_name(&self.name)
                 .key(KEY, s(key))
-                .condition_expression("attribute_not_exists(#tenant) OR #tenant = :tenant")
+                .condition_expression(OF_TENANT)
                 .expression_attribute_names("#tenant", TENANT_ID)
                 .expression_attribute_values(":tenant", s(tenant.to_string()))
                 .build()

@@ -12,8 +12,8 @@ pub struct Client(pub(super) aws_sdk_dynamodb::Client, Option<UnitCounter>);
 
 impl Client {
     /// A client with the region, credentials and timeouts of `sdk`. `endpoint` overrides the URL of DynamoDB, which is
-    /// that of the region or, where `sdk` was read from the environment, that of `AWS_ENDPOINT_URL`. At the log level `DEBUG`, every request reports what it
-    /// consumes.
+    /// that of the region or, where `sdk` was read from the environment, that of `AWS_ENDPOINT_URL`. At the log level
+    /// `DEBUG`, every request reports what it consumes.
     pub fn new(sdk: &SdkConfig, endpoint: Option<String>) -> Self {
         let mut config = Builder::from(sdk);
         if endpoint.is_some() {
