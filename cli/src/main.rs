@@ -14,6 +14,7 @@ mod seeding;
 mod send;
 mod show;
 mod smoke;
+#[allow(dead_code)]
 mod target;
 mod tenant;
 mod token;

@@ -6,13 +6,15 @@ use carnet_local::{BoxError, RunningStack, aws};
 use clap::Args as ClapArgs;
 use contacts::access::{self, Access, ListedToken};
 use contacts::aws::{AwsEnvironment, RootCertificates, sdk_config};
-use contacts::model::{Slug, TenantId, TenantRecord};
-use contacts::store::{self, AccessTable, Client};
+use contacts::model::{Slug, Tenant, TenantId, TenantRecord};
+use contacts::store::{self, AccessTable, Client, ContactsTable};
 
 use crate::workspace;
 
 /// The logical id of the access table in the template.
 const ACCESS_TABLE: &str = "AccessTable";
+/// The logical id of the contacts table in the template.
+const CONTACTS_TABLE: &str = "ContactsTable";
 
 /// Which deployment a command works on.
 #[derive(Debug, Clone, ClapArgs)]
@@ -37,10 +39,24 @@ pub(crate) struct TargetArgs {
     access_table: Option<String>,
 }
 
+/// Which deployment a command works on that needs the contacts too.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Deployment")]
+pub(crate) struct ContactsTargetArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The contacts table of this name; needed with --access-table
+    #[arg(long, value_name = "TABLE", requires = "access_table")]
+    contacts_table: Option<String>,
+}
+
 /// An open deployment.
 pub(crate) struct Target {
     /// Its tenants and tokens.
     pub(crate) access: Access,
+    client: Client,
+    /// The name of the contacts table, where it is known.
+    contacts_table: Option<String>,
     /// The URL of its API, without a slash at its end; `None` where only the table is known.
     url: Option<String>,
 }
@@ -72,8 +88,25 @@ impl Target {
             session_token: None,
             root_certificates: RootCertificates::default(),
         });
-        let table = AccessTable::new(Client::new(&sdk, Some(stack.dynamodb_url)), table.clone());
-        Ok(Self { access: Access::new(table, 0), url: Some(stack.url) })
+        let client = Client::new(&sdk, Some(stack.dynamodb_url));
+        Ok(Self::new(client, table.clone(), stack.tables.get(CONTACTS_TABLE).cloned(), Some(stack.url)))
+    }
+
+    /// Finds the deployment and its contacts table. No request is sent to its tables yet.
+    ///
+    /// # Errors
+    /// As [`open`](Target::open), and when the contacts table is not known.
+    pub(crate) async fn open_with_contacts(args: &ContactsTargetArgs) -> Result<(Self, ContactsTable), BoxError> {
+        let target = Self::open(&args.target).await?;
+        let table = args.contacts_table.as_ref().or(target.contacts_table.as_ref());
+        let table = table.ok_or("--access-table needs --contacts-table too; --stack finds both")?.clone();
+        let contacts = ContactsTable::new(target.client.clone(), table);
+        Ok((target, contacts))
+    }
+
+    fn new(client: Client, access_table: String, contacts_table: Option<String>, url: Option<String>) -> Self {
+        let access = Access::new(AccessTable::new(client.clone(), access_table), 0);
+        Self { access, client, contacts_table, url }
     }
 
     #[cfg(feature = "cloud")]
@@ -82,14 +115,13 @@ impl Target {
         if sdk.region().is_none() {
             return Err("there is no AWS region; set AWS_REGION, or AWS_PROFILE to a profile that has one".into());
         }
-        let (table, url) = match (&args.stack, &args.access_table) {
-            (Some(name), _) => {
-                let stack = crate::cloud::DeployedStack::describe(&sdk, name).await?;
-                (stack.output(ACCESS_TABLE)?.to_owned(), Some(stack.output("ApiUrl")?.to_owned()))
-            }
-            (None, table) => (table.clone().unwrap_or_default(), None),
+        let client = Client::new(&sdk, None);
+        let Some(name) = &args.stack else {
+            return Ok(Self::new(client, args.access_table.clone().unwrap_or_default(), None, None));
         };
-        Ok(Self { access: Access::new(AccessTable::new(Client::new(&sdk, None), table), 0), url })
+        let stack = crate::cloud::DeployedStack::describe(&sdk, name).await?;
+        let [access, contacts, url] = [ACCESS_TABLE, CONTACTS_TABLE, "ApiUrl"].map(|key| stack.output(key));
+        Ok(Self::new(client, access?.to_owned(), Some(contacts?.to_owned()), Some(url?.to_owned())))
     }
 
     #[cfg(not(feature = "cloud"))]
@@ -128,6 +160,15 @@ impl Target {
             let name = super::output::plain(name);
             format!("there is no tenant with the slug or id `{name}`; `carnet tenant list` lists all").into()
         })
+    }
+
+    /// The tenant with this slug or id, with access to its contacts.
+    ///
+    /// # Errors
+    /// As [`tenant`](Target::tenant).
+    pub(crate) async fn tenant_of_contacts(&self, name: &str) -> Result<Tenant, BoxError> {
+        let record = self.tenant(name).await?;
+        self.access.tenant(record.id).await.map_err(explain)
     }
 
     /// The tokens of a tenant, the oldest first.

@@ -72,8 +72,8 @@ impl Access {
 
     /// The tenant that an event names. On a cache miss (60 s), one strongly consistent GetItem.
     ///
-    /// Outside this module, call it only for events whose senders IAM authorises, because the id alone gives access to
-    /// the tenant's contacts.
+    /// Outside this module, call it only for events whose senders IAM authorises, and for operators, because the id
+    /// alone gives access to the tenant's contacts.
     ///
     /// # Errors
     /// [`Error::UnknownTenant`]; [`Error::Store`].
