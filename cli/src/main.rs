@@ -7,6 +7,7 @@ mod build;
 mod cloud;
 mod costs;
 mod dev;
+mod erase;
 mod events;
 mod issue;
 mod output;
@@ -14,7 +15,6 @@ mod seeding;
 mod send;
 mod show;
 mod smoke;
-#[allow(dead_code)]
 mod target;
 mod tenant;
 mod token;
@@ -43,6 +43,9 @@ enum Command {
     Dev(dev::Args),
     /// Print what a month of calls costs on AWS
     Costs(costs::Args),
+    /// Erase a person: delete a contact and everything derived from it
+    #[command(after_long_help = erase::HELP)]
+    Erase(erase::Args),
     /// Print a sample event, or the events that a stack has published
     Events(events::Args),
     /// Invoke a function of a running stack with an event
@@ -66,6 +69,7 @@ async fn main() -> ExitCode {
     let result: Result<(), BoxError> = match cli.command.unwrap_or(Command::Dev(cli.dev)) {
         Command::Dev(args) => dev::run(args).await.map_err(Into::into),
         Command::Costs(args) => costs::run(args),
+        Command::Erase(args) => erase::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Send(args) => send::run(args).await.map_err(Into::into),
         Command::Tenant(args) => tenant::run(args).await,
