@@ -7,6 +7,7 @@ mod build;
 mod cloud;
 mod costs;
 mod dev;
+mod doctor;
 mod events;
 mod issue;
 mod output;
@@ -14,7 +15,6 @@ mod seeding;
 mod send;
 mod show;
 mod smoke;
-#[allow(dead_code)]
 mod target;
 mod tenant;
 mod token;
@@ -47,6 +47,9 @@ enum Command {
     Events(events::Args),
     /// Invoke a function of a running stack with an event
     Send(send::Args),
+    /// Verify what is stored of a tenant, and repair it
+    #[command(after_long_help = doctor::HELP)]
+    Doctor(doctor::Args),
     /// Check a deployment, and compare its answers with the local stack's
     Smoke(smoke::Args),
     /// Create, list, show and change tenants
@@ -70,6 +73,12 @@ async fn main() -> ExitCode {
         Command::Send(args) => send::run(args).await.map_err(Into::into),
         Command::Tenant(args) => tenant::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::Doctor(args) => {
+            return doctor::run(args).await.unwrap_or_else(|error| {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            });
+        }
         Command::Smoke(args) => {
             return smoke::run(args).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");

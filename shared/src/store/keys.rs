@@ -25,8 +25,14 @@ pub(super) const EXPIRES_AT: &str = "expires_at";
 /// Prefix of the sort keys of contacts.
 pub(super) const CONTACT: &str = "contact#";
 
+/// Prefix of the sort keys of memberships.
+pub(super) const MEMBERSHIP: &str = "tag#";
+
 /// Prefix of the sort keys of tag catalogue entries.
 pub(super) const DEFINITION: &str = "tagdef#";
+
+/// When a contact was deleted. Only a tombstone has it.
+pub(super) const DELETED_AT: &str = "deleted_at";
 
 /// The last writes of a contact, the latest first: the random ids of the calls, with times. After a lost response, a call
 /// finds out whether its own write was applied, even if other writers have followed.
@@ -78,7 +84,7 @@ pub(super) fn contact(tenant: &Tenant, id: ContactId) -> Item {
 
 /// `tag#<label>#<id>`: a membership. The id has a fixed length, so a `#` in a tag is unambiguous.
 pub(super) fn membership(tenant: &Tenant, label: Label<'_>, id: ContactId) -> Item {
-    key(tenant, format!("tag#{}#{id}", label.text()))
+    key(tenant, format!("{MEMBERSHIP}{}#{id}", label.text()))
 }
 
 /// `tagdef#<tag>`: an entry of the tag catalogue.
