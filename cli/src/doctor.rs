@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use carnet_local::BoxError;
 use clap::Args as ClapArgs;
 use contacts::model::{Tenant, TenantRecord};
-use contacts::store::{ContactsTable, Counts, Pace, Repair, Verification};
+use contacts::store::{ContactsTable, Counts, Pace, Verification};
 use serde_json::{Value, json};
+
+use report::Examined;
 
 use crate::output::{confirm, print, print_json};
 use crate::target::{ContactsTargetArgs, Target, explain, explain_store};
@@ -87,26 +89,6 @@ pub(crate) struct Args {
     json: bool,
     #[command(flatten)]
     target: ContactsTargetArgs,
-}
-
-/// What was found out about a tenant.
-struct Examined {
-    record: TenantRecord,
-    tenant: Tenant,
-    first: Verification,
-    /// What became of each finding, in their order; empty without a repair.
-    repairs: Vec<Result<Repair, String>>,
-    /// What was found after the repair.
-    second: Option<Verification>,
-    read_units: f64,
-    seconds: f64,
-}
-
-impl Examined {
-    /// Whether nothing is wrong, after the repair if there was one.
-    fn is_healthy(&self) -> bool {
-        self.second.as_ref().unwrap_or(&self.first).findings.is_empty()
-    }
 }
 
 /// Runs the command.

@@ -1,14 +1,33 @@
 //! What `carnet doctor` prints.
 
-use contacts::model::Tag;
-use contacts::store::{Finding, FindingKind, Place, Repair};
+use contacts::model::{Tag, Tenant, TenantRecord};
+use contacts::store::{Finding, FindingKind, Place, Repair, Verification};
 use serde_json::{Value, json};
 
-use super::Examined;
 use crate::output::{plain, table};
 
 /// How many findings are listed for people. JSON has all.
 const LISTED: usize = 100;
+
+/// What was found out about a tenant.
+pub(super) struct Examined {
+    pub(super) record: TenantRecord,
+    pub(super) tenant: Tenant,
+    pub(super) first: Verification,
+    /// What became of each finding, in their order; empty without a repair.
+    pub(super) repairs: Vec<Result<Repair, String>>,
+    /// What was found after the repair.
+    pub(super) second: Option<Verification>,
+    pub(super) read_units: f64,
+    pub(super) seconds: f64,
+}
+
+impl Examined {
+    /// Whether nothing is wrong, after the repair if there was one.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.second.as_ref().unwrap_or(&self.first).findings.is_empty()
+    }
+}
 
 /// The result for people.
 pub(super) fn text(examined: &Examined, with_repair: bool, names: bool) -> String {
@@ -122,9 +141,10 @@ pub(super) fn document(examined: &Examined, names: bool) -> Value {
         document["repair"] = repair(place);
         document
     });
-    let left = examined.second.as_ref().map(|second| {
-        second.findings.iter().map(|found| finding(examined, found, names)).collect::<Vec<_>>()
-    });
+    let left = examined
+        .second
+        .as_ref()
+        .map(|second| second.findings.iter().map(|found| finding(examined, found, names)).collect::<Vec<_>>());
     json!({
         "tenant": { "id": examined.record.id, "slug": examined.record.slug },
         "counts": {

@@ -98,11 +98,7 @@ impl ContactsTable {
 }
 
 /// What an item under the key of a contact is, and what is wrong with it.
-pub(super) fn read(
-    tenant: &Tenant,
-    id: ContactId,
-    item: Option<Item>,
-) -> Result<(Stored, Option<Finding>), Error> {
+pub(super) fn read(tenant: &Tenant, id: ContactId, item: Option<Item>) -> Result<(Stored, Option<Finding>), Error> {
     let finding = |kind| Some(Finding::new(kind, Place::Contact(id)));
     let Some(item) = item else { return Ok((Stored::Absent, None)) };
     if item.contains_key(DELETED_AT) {

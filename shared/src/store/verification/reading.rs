@@ -15,8 +15,8 @@ use crate::store::error::{Error, is_throttling, map_sdk_error};
 use crate::store::keys::{ITEM, Item, TENANT_ID, s};
 use crate::store::transaction::unbuilt;
 
-/// The maximum number of items of one page: some 300 KB of contacts, so that a slow connection is no timeout.
-const PAGE: i32 = 500;
+/// The maximum number of items of one page: some 150 KB of contacts, so that a slow connection is no timeout.
+const PAGE: i32 = 250;
 /// The maximum number of items of one TransactGetItems.
 const TRANSACTION: usize = 100;
 /// The time after which a request that fails is given up.

@@ -155,7 +155,9 @@ impl ContactsTable {
         let check = match stored {
             Stored::Contact { contact, .. } => has_version(check, AttributeValue::N(contact.version.to_string())),
             Stored::Tombstone(item) if item.contains_key(VERSION) => has_version(check, item[VERSION].clone()),
-            Stored::Absent => check.condition_expression("attribute_not_exists(#item)").expression_attribute_names("#item", ITEM),
+            Stored::Absent => {
+                check.condition_expression("attribute_not_exists(#item)").expression_attribute_names("#item", ITEM)
+            }
             Stored::Tombstone(_) | Stored::Unusable => {
                 return Err(Error::Unreadable("the contact has no readable version".to_owned()));
             }

@@ -83,7 +83,7 @@ impl ContactsTable {
     ///
     /// `progress` is called after each page with the counts and the read units so far.
     ///
-    /// Cost: one Query for each 500 contacts, memberships and tags, and five for all other keys, eventually consistent:
+    /// Cost: one Query for each 250 contacts, memberships and tags, and five for all other keys, eventually consistent:
     /// 0.5 read units for each 4 KB, and one or two TransactGetItems for each contact that is inspected. The memory is
     /// 32 bytes for each contact and 4 for each membership, some 200 for each finding, and the tags.
     ///
@@ -194,8 +194,7 @@ impl Pass<'_> {
 
     /// Reads the tag catalogue, and finds the tags of contacts that are not in it.
     async fn catalogue(&mut self) -> Result<(), Error> {
-        let mut undefined: BTreeSet<String> =
-            self.census.label_names().filter_map(tag_of).map(str::to_owned).collect();
+        let mut undefined: BTreeSet<String> = self.census.label_names().filter_map(tag_of).map(str::to_owned).collect();
         let mut suspicious = Vec::new();
         let mut from = None;
         loop {
@@ -224,7 +223,9 @@ impl Pass<'_> {
             }
         }
         for tag in suspicious {
-            if let Some(item) = self.definition(&tag).await? && !is_defined(self.tenant, &tag, &item) {
+            if let Some(item) = self.definition(&tag).await?
+                && !is_defined(self.tenant, &tag, &item)
+            {
                 self.find(FindingKind::WrongTag, Place::Tag(tag.as_str().to_owned()));
             }
         }
