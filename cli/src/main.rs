@@ -6,6 +6,7 @@ mod build;
 #[cfg(feature = "cloud")]
 mod cloud;
 mod costs;
+mod dead_letters;
 mod dev;
 mod doctor;
 mod events;
@@ -47,6 +48,9 @@ enum Command {
     Events(events::Args),
     /// Invoke a function of a running stack with an event
     Send(send::Args),
+    /// List, show and send again what could not be processed
+    #[command(after_long_help = dead_letters::HELP)]
+    DeadLetters(dead_letters::Args),
     /// Verify what is stored of a tenant, and repair it
     #[command(after_long_help = doctor::HELP)]
     Doctor(doctor::Args),
@@ -73,6 +77,7 @@ async fn main() -> ExitCode {
         Command::Send(args) => send::run(args).await.map_err(Into::into),
         Command::Tenant(args) => tenant::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Doctor(args) => {
             return doctor::run(args).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");
