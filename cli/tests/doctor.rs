@@ -108,13 +108,15 @@ async fn a_tenant_is_verified_and_repaired() {
 
     let (status, text, _) = dev.run(&["doctor", "--tenant", "demo"]).await;
     assert_eq!(status, Some(1), "{text}");
+    let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for line in [
-        format!("missing membership   {}  a                                   yes\n", ids[0]),
-        format!("orphaned membership  {}  vip                                 yes\n", ids[1]),
+        format!("missing membership {} a yes ", ids[0]),
+        format!("orphaned membership {} vip yes ", ids[1]),
+        "unknown item a key of 12 bytes; --names shows it no ".to_owned(),
     ] {
-        assert!(text.contains(&line), "{text}");
+        assert!(words.contains(&line), "{text}");
     }
-    assert!(text.contains("a key of 12 bytes; --names shows it  no\n") && !text.contains("Jane"), "{text}");
+    assert!(!text.contains("Jane"), "{text}");
     assert!(text.contains("`carnet doctor --tenant demo --repair` repairs 2 of them.\nunknown item: delete"), "{text}");
     let (_, found) = dev.json(&["doctor", "--tenant", "demo"]).await;
     let kinds: Vec<&Value> =
@@ -170,7 +172,9 @@ async fn dead_letters_of_the_local_stack_are_listed_and_shown() {
     let waiting: Vec<&Value> = empty.as_array().expect("a list").iter().map(|queue| &queue["waiting"]).collect();
     assert_eq!(waiting, vec![&json!(0); 6]);
     let tenant = "00000000-0000-4000-8000-000000000000";
-    let event = json!({ "tenant_id": tenant, "input": { "phone": "+14155550123" } });
+    let event = json!({ "tenant_id": tenant, "input": {
+        "phone": "+14155550123", "message_id": "wamid.1", "direction": "in", "occurred_at": "2026-05-07T08:15:00Z"
+    } });
     let url = format!("{}/2015-03-31/functions/record-message/invocations", dev.url);
     let invoke = Client::new().post(url).header("X-Amz-Invocation-Type", "Event").body(event.to_string());
     assert_eq!(invoke.send().await.expect("an answer").status(), 202);
