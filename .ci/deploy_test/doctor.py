@@ -4,50 +4,53 @@ import json
 import os
 import subprocess
 
+import access
 from build import ROOT
 
 
-def check(emulator, report, deployed, who):
-    """The stack is healthy before the items are spoiled, and after they have been repaired."""
-    table = emulator.resource("dynamodb").Table(deployed.outputs["ContactsTable"])
-    doctor = Doctor(emulator, deployed)
-    report.expect("carnet doctor", doctor.run("--all"), (0, [], None))
-    deployed.request("POST", "/api/v1/actions/create-contact", {"phone": "+14155550190", "tags": "doctored"}, {
+def check(emulator, report, deployed):
+    """A tenant is healthy before its items are spoiled, and after they have been repaired."""
+    who = access.make(emulator, deployed.outputs["AccessTable"], "doctored")
+    dynamodb, table = emulator.client("dynamodb"), deployed.outputs["ContactsTable"]
+    deployed.request("POST", "/api/v1/actions/create-contact", {"phone": "+14155550190", "tags": "vip"}, {
         "Authorization": f"Bearer {who.token}",
     })
-    prefix = "tag#doctored#"
-    (row,) = table.query(
-        KeyConditionExpression="tenant_id = :tenant AND begins_with(#item, :prefix)",
+    doctor = Doctor(emulator, deployed, who.slug)
+    report.expect("carnet doctor", doctor.run(), (0, [], None))
+    (row,) = dynamodb.query(
+        TableName=table, KeyConditionExpression="tenant_id = :tenant AND begins_with(#item, :prefix)",
         ExpressionAttributeNames={"#item": "item"},
-        ExpressionAttributeValues={":tenant": who.tenant, ":prefix": prefix},
+        ExpressionAttributeValues={":tenant": {"S": who.tenant}, ":prefix": {"S": "tag#vip#"}},
     )["Items"]
-    contact = row["item"].removeprefix(prefix)
-    table.delete_item(Key={"tenant_id": who.tenant, "item": row["item"]})
-    table.put_item(Item=row | {"item": f"tag#old#{contact}", "tag": "old"})
-    table.update_item(
-        Key={"tenant_id": who.tenant, "item": f"contact#{contact}"},
-        UpdateExpression="SET phone_key = :wrong", ExpressionAttributeValues={":wrong": "+1"},
+    contact = row["id"]["S"]
+    dynamodb.delete_item(TableName=table, Key={"tenant_id": row["tenant_id"], "item": row["item"]})
+    dynamodb.put_item(TableName=table, Item=row | {"item": {"S": f"tag#old#{contact}"}, "tag": {"S": "old"}})
+    dynamodb.update_item(
+        TableName=table, Key={"tenant_id": row["tenant_id"], "item": {"S": f"contact#{contact}"}},
+        UpdateExpression="SET phone_key = :wrong", ExpressionAttributeValues={":wrong": {"S": "+1"}},
     )
     kinds = ["missing_membership", "extra_membership", "wrong_index_attributes"]
-    report.expect("carnet doctor with spoiled items", doctor.run("--tenant", who.slug), (1, kinds, None))
-    report.expect("carnet doctor --repair", doctor.run("--tenant", who.slug, "--repair", "--yes"), (0, kinds, []))
-    report.expect("carnet doctor after the repair", doctor.run("--tenant", who.slug), (0, [], None))
+    report.expect("carnet doctor with spoiled items", doctor.run(), (1, kinds, None))
+    report.expect("carnet doctor --repair", doctor.run("--repair", "--yes"), (0, kinds, []))
+    report.expect("carnet doctor after the repair", doctor.run(), (0, [], None))
 
 
 class Doctor:
-    def __init__(self, emulator, deployed):
-        self.environment, self.stack = os.environ | emulator.environment, deployed.name
+    """The command for one tenant of a stack."""
+
+    def __init__(self, emulator, deployed, slug):
+        self.environment = os.environ | emulator.environment
+        self.target = ["--stack", deployed.name, "--tenant", slug]
 
     def run(self, *arguments):
         """The status, the kinds of findings, and of those that were left after a repair."""
-        command = ["cargo", "run", "--quiet", "--locked", "--features", "cloud", "--", "doctor", "--json", "--rate", "0"]
-        command += ["--stack", self.stack, *arguments]
+        command = ["cargo", "run", "--quiet", "--locked", "--features", "cloud", "--", "doctor", "--json"]
         run = subprocess.run(
-            command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+            [*command, *self.target, *arguments], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True,
         )
         if not run.stdout:
             raise SystemExit(f"carnet doctor ended with {run.returncode}: {run.stderr[-3000:]}")
-        tenants = json.loads(run.stdout)["tenants"]
-        found = [each["kind"] for tenant in tenants for each in tenant["findings"]]
-        (left,) = {json.dumps(tenant["left"] and [each["kind"] for each in tenant["left"]]) for tenant in tenants}
-        return run.returncode, found, json.loads(left)
+        (tenant,) = json.loads(run.stdout)["tenants"]
+        kinds = lambda findings: findings if findings is None else [each["kind"] for each in findings]
+        return run.returncode, kinds(tenant["findings"]), kinds(tenant["left"])
