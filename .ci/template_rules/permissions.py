@@ -6,7 +6,7 @@ from .tables import INDEXES, OPERATORS_INDEXES
 # The AWS managed policy that SAM attaches to every function.
 LOGS_POLICY = "AWSLambdaBasicExecutionRole"
 
-# Actions on the contacts table: to read contacts, also to create them, also to remove their tags.
+# Actions on the contacts table: to read contacts, also to create them, also to remove their tags or them.
 READS = ("GetItem", "BatchGetItem")
 MAKES = (*READS, "PutItem")
 WRITES = (*MAKES, "DeleteItem")
@@ -14,6 +14,7 @@ WRITES = (*MAKES, "DeleteItem")
 NEEDS = {
     "add-tag": (("BatchGetItem", "PutItem"), ()),
     "create-contact": (WRITES, ()),
+    "delete-contact": (WRITES, ()),
     "flowiq-create-contact": (MAKES, ()),
     "flowiq-get-contact": (("GetItem",), ()),
     "get-contact": (("GetItem",), ("email",)),

@@ -106,12 +106,13 @@ async fn a_rejected_call_has_no_effect() {
         bundle.call("search-contacts", json!({})).await;
     }
     let before = call_items(&bundle).await;
-    let rejections: [(&str, Value); 9] = [
+    let rejections: [(&str, Value); 10] = [
         ("create-contact", json!({ "phone": "+14155550123", "name": "Janet" })),
         ("create-contact", json!({ "phone": "+14155550999" })),
         ("update-contact", json!({ "contact_id": id, "name": "Janet" })),
         ("add-tag", json!({ "contact_id": id, "tag": "new" })),
         ("remove-tag", json!({ "contact_id": id, "tag": "vip" })),
+        ("delete-contact", json!({ "contact_id": id })),
         ("get-contact", json!({ "contact_id": id })),
         ("search-contacts", json!({})),
         ("list-tags", json!({})),

@@ -165,6 +165,16 @@ async fn tags(c: &mut Counter) {
     c.action("remove-tag", "a tag", tag("c")).await;
     c.action("remove-tag", "unchanged", tag("c")).await;
     c.http("list-tags", "up to 30 tags", "list-tags", json!({}), 200).await;
+    c.action("delete-contact", "with two tags", json!({ "phone": "+14155550101" })).await;
+    c.create("+14155550102", "").await;
+    c.action("delete-contact", "without tags", json!({ "phone": "+14155550102" })).await;
+    c.action(
+        "create-contact",
+        "new, after a deletion",
+        json!({ "phone": "+14155550102", "name": "Jane Smith", "email": "j@example.com" }),
+    )
+    .await;
+    c.http("delete-contact", "not found", "delete-contact", json!({ "phone": "+14155550199" }), 404).await;
 }
 
 async fn reads(c: &mut Counter) {

@@ -16,6 +16,7 @@ mod access_operators;
 mod access_table;
 mod concurrency;
 mod cost_table;
+mod erasure;
 mod faults;
 mod random_histories;
 mod request_cost;

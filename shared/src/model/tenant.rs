@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::event::EventId;
 use super::id::ContactId;
 use super::phone::Phone;
 use super::slug::Slug;
@@ -96,6 +97,11 @@ impl Tenant {
     pub fn tag_id(&self, tag: &Tag) -> Uuid {
         // Contact ids are derived from digits; the prefix keeps the two kinds of id distinct.
         Uuid::new_v5(&self.0.namespace, format!("tag#{}", tag.as_str()).as_bytes())
+    }
+
+    /// What stands for an event id where events are recorded: a hash that cannot be computed without the namespace.
+    pub(crate) fn event_id(&self, kind: &str, id: &EventId) -> Uuid {
+        Uuid::new_v5(&self.0.namespace, format!("event#{kind}#{}", id.as_str()).as_bytes())
     }
 }
 

@@ -11,10 +11,10 @@
 //!
 //! | item of the contacts table | holds |
 //! |---|---|
-//! | `contact#<id>` | the contact and its index attributes |
+//! | `contact#<id>` | the contact and its index attributes; or the tombstone of a deleted contact, which no index has |
 //! | `tag#<label>#<id>` | a membership: the contact's search row under a tag, or under the built-in label `*+` |
 //! | `tagdef#<tag>` | an entry of the tag catalogue: id, name, creation time |
-//! | `event#<kind>#<id>` | an applied event, so that its redelivery is ignored (TTL 31 days) |
+//! | `event#<kind>#<hash of the id>` | an applied event, so that its redelivery is ignored (TTL 31 days) |
 //!
 //! | index | keys | used by |
 //! |---|---|---|
@@ -27,6 +27,7 @@ mod access_table;
 mod client;
 mod contact_change;
 mod contacts_table;
+mod delete;
 mod earlier;
 mod error;
 mod items;
@@ -48,6 +49,7 @@ pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
 pub use client::Client;
 pub use contact_change::{ChangedItem, ContactChange};
 pub use contacts_table::{ContactsTable, WritePermit};
+pub use delete::Deletion;
 pub use error::Error;
 pub use outcome::Outcome;
 pub use search::Search;
