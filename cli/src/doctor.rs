@@ -31,7 +31,7 @@ are no findings. Recorded events are not read.
   extra membership        searches by the tag find a contact that does not have it
   orphaned membership     what a contact was that does not exist any more
   wrong index attributes  searches or look-ups by address miss the contact
-  indexed tombstone       a deleted contact that searches list
+  tombstone with data     a deleted contact of which more than a tombstone is left
   wrong id                the contact's number or key belongs to another id
   unreadable contact      functions fail with 500 for this contact
   missing tag, wrong tag  list-tags does not show the tag, or shows another id
@@ -39,8 +39,8 @@ are no findings. Recorded events are not read.
 
 --repair writes and deletes what can be computed from the contacts, each on the condition that
 the contact has not changed meanwhile; it asks first, and verifies again afterwards. It does not
-repair what is stored nowhere else: a wrong id, an unreadable contact, an indexed tombstone, an
-unknown item. docs/operations.md says what to do about these.
+repair what is stored nowhere else: a wrong id, an unreadable contact, an unknown item.
+docs/operations.md says what to do about these.
 
 Reading costs 0.5 read units for each 4 KB, some 150 for 1,000 contacts with a tag each. --rate
 leaves the rest of a partition's 3,000 read units a second to the tenant's own calls. Memory is

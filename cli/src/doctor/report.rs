@@ -115,7 +115,6 @@ fn advice(findings: &[Finding]) -> String {
             FindingKind::UnreadableContact,
             "put a copy of the unreadable contact's item from a backup, or correct the attribute that was edited",
         ),
-        (FindingKind::IndexedTombstone, "remove the index attributes of the deleted contact's item"),
         (FindingKind::UnknownItem, "delete the unknown item, if no program of yours needs it"),
     ];
     let needed = advice.into_iter().filter(|(kind, _)| findings.iter().any(|finding| finding.kind == *kind));

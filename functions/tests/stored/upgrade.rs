@@ -334,15 +334,14 @@ fn check_rewritten(case: &str, before: &Item, after: &Item, changed: &[&str]) {
 /// Items of earlier layouts are counted by a verification, and are no findings.
 #[tokio::test]
 async fn items_of_every_layout_are_verified() {
-    let layouts = Layout::all();
-    let newest = layouts.len() - 1;
-    for (place, layout) in layouts.iter().enumerate() {
-        let bundle = upgraded(layout).await;
+    for layout in Layout::all() {
+        let bundle = upgraded(&layout).await;
         for token in ["demo-token", "acme-token"] {
             let tenant = bundle.tenant(token).await;
             let verified = bundle.table.verify(&tenant, &mut Pace::new(0), &mut |_, _| {}).await.unwrap();
             assert_eq!(verified.findings, [], "{}", layout.name);
-            let earlier = if place == newest { 0 } else { verified.counts.contacts };
+            // Since this one, contacts have the layout of today.
+            let earlier = if layout.name.as_str() >= "07" { 0 } else { verified.counts.contacts };
             assert_eq!(verified.counts.earlier_layout, earlier, "{}", layout.name);
             assert!(verified.counts.contacts > 0 && verified.counts.memberships > 0, "{}", layout.name);
         }

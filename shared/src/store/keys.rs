@@ -31,9 +31,6 @@ pub(super) const MEMBERSHIP: &str = "tag#";
 /// Prefix of the sort keys of tag catalogue entries.
 pub(super) const DEFINITION: &str = "tagdef#";
 
-/// When a contact was deleted. Only a tombstone has it.
-pub(super) const DELETED_AT: &str = "deleted_at";
-
 /// The last writes of a contact, the latest first: the random ids of the calls, with times. After a lost response, a call
 /// finds out whether its own write was applied, even if other writers have followed.
 pub(super) const WRITE_IDS: &str = "write_ids";

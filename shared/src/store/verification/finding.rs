@@ -25,8 +25,8 @@ pub enum FindingKind {
     /// Index attributes of a contact differ from its fields: look-ups by address and searches miss it, find it by
     /// old values, or list it in the wrong place.
     WrongIndexAttributes,
-    /// A deleted contact has index attributes, so that searches list it.
-    IndexedTombstone,
+    /// The item of a deleted contact still has attributes of the contact. Searches list it if they are index attributes.
+    TombstoneWithData,
     /// A contact whose id is not the one of its phone number, or not the one of its key.
     WrongId,
     /// A contact that functions cannot read. Calls about it fail with 500, and searches leave it out.
@@ -90,7 +90,7 @@ impl FindingKind {
         FindingKind::ExtraMembership,
         FindingKind::OrphanedMembership,
         FindingKind::WrongIndexAttributes,
-        FindingKind::IndexedTombstone,
+        FindingKind::TombstoneWithData,
         FindingKind::WrongId,
         FindingKind::UnreadableContact,
         FindingKind::MissingTag,
@@ -106,7 +106,7 @@ impl FindingKind {
             FindingKind::ExtraMembership => "extra_membership",
             FindingKind::OrphanedMembership => "orphaned_membership",
             FindingKind::WrongIndexAttributes => "wrong_index_attributes",
-            FindingKind::IndexedTombstone => "indexed_tombstone",
+            FindingKind::TombstoneWithData => "tombstone_with_data",
             FindingKind::WrongId => "wrong_id",
             FindingKind::UnreadableContact => "unreadable_contact",
             FindingKind::MissingTag => "missing_tag",
@@ -118,13 +118,7 @@ impl FindingKind {
     /// Whether [`repair`](crate::store::ContactsTable::repair) can put it right. The rest needs a decision about data
     /// that is stored nowhere else.
     pub fn is_repairable(self) -> bool {
-        !matches!(
-            self,
-            FindingKind::WrongId
-                | FindingKind::IndexedTombstone
-                | FindingKind::UnreadableContact
-                | FindingKind::UnknownItem
-        )
+        !matches!(self, FindingKind::WrongId | FindingKind::UnreadableContact | FindingKind::UnknownItem)
     }
 }
 

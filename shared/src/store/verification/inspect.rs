@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use super::census::LATER;
 use super::finding::{Finding, FindingKind, Place};
 use super::pace::Pace;
-use crate::model::{Contact, ContactId, Tenant};
+use crate::model::{Contact, ContactId, Stored, Tenant, Tombstone};
 use crate::store::contacts_table::ContactsTable;
 use crate::store::earlier;
 use crate::store::error::Error;
 use crate::store::items::{self, labels};
-use crate::store::keys::{
-    self, ACTIVE_AT, CONTACT, DELETED_AT, EMAIL_KEY, ITEM, Item, MEMBERSHIP, PHONE_KEY, SEARCH_TEXT, TAG, s,
-};
+use crate::store::keys::{self, ACTIVE_AT, CONTACT, EMAIL_KEY, ITEM, Item, MEMBERSHIP, PHONE_KEY, SEARCH_TEXT, TAG, s};
 
 /// The attributes that list a contact in the indexes.
 const INDEXED: [&str; 5] = [TAG, ACTIVE_AT, SEARCH_TEXT, PHONE_KEY, EMAIL_KEY];
@@ -21,11 +19,11 @@ const INDEXED: [&str; 5] = [TAG, ACTIVE_AT, SEARCH_TEXT, PHONE_KEY, EMAIL_KEY];
 const SUSPICIOUS: usize = 50;
 
 /// What is stored under the key of a contact.
-pub(super) enum Stored {
+pub(super) enum Held {
     /// Nothing.
     Absent,
-    /// A tombstone, with its version as it is stored.
-    Tombstone(Item),
+    /// The tombstone of a deleted contact.
+    Tombstone(Tombstone),
     /// Something that is not a contact with the id of the key, or not with that of its number.
     Unusable,
     /// A contact.
@@ -40,10 +38,17 @@ pub(super) enum Stored {
 
 /// A contact with its memberships, as they were at one instant.
 pub(super) struct Inspection {
-    pub(super) stored: Stored,
+    pub(super) stored: Held,
     /// The memberships that were read, by label. `None` for one that does not exist.
     pub(super) memberships: BTreeMap<String, Option<Item>>,
     pub(super) findings: Vec<Finding>,
+}
+
+impl Inspection {
+    /// Whether something is wrong with the item of the contact itself.
+    pub(super) fn has_contact_finding(&self) -> bool {
+        self.findings.iter().any(|finding| matches!(finding.place, Place::Contact(_)))
+    }
 }
 
 impl ContactsTable {
@@ -98,25 +103,27 @@ impl ContactsTable {
 }
 
 /// What an item under the key of a contact is, and what is wrong with it.
-pub(super) fn read(tenant: &Tenant, id: ContactId, item: Option<Item>) -> Result<(Stored, Option<Finding>), Error> {
+pub(super) fn read(tenant: &Tenant, id: ContactId, item: Option<Item>) -> Result<(Held, Option<Finding>), Error> {
     let finding = |kind| Some(Finding::new(kind, Place::Contact(id)));
-    let Some(item) = item else { return Ok((Stored::Absent, None)) };
-    if item.contains_key(DELETED_AT) {
-        let is_indexed = INDEXED.iter().any(|name| item.contains_key(*name));
-        let problem = if is_indexed { finding(FindingKind::IndexedTombstone) } else { None };
-        return Ok((Stored::Tombstone(item), problem));
-    }
-    let Ok(contact) = items::read::<Contact>(item.clone()) else {
-        return Ok((Stored::Unusable, finding(FindingKind::UnreadableContact)));
+    let Some(item) = item else { return Ok((Held::Absent, None)) };
+    let contact = match items::stored(item.clone()) {
+        Ok(Stored::Contact(contact)) => contact,
+        Ok(Stored::Deleted(tombstone)) => {
+            let clean = items::tombstone(tenant, id, &tombstone, s(""))?;
+            let is_clean = item.keys().all(|name| clean.contains_key(name));
+            let problem = if is_clean { None } else { finding(FindingKind::TombstoneWithData) };
+            return Ok((Held::Tombstone(tombstone), problem));
+        }
+        Err(_) => return Ok((Held::Unusable, finding(FindingKind::UnreadableContact))),
     };
     if contact.id != id || tenant.contact_id(&contact.phone) != id {
-        return Ok((Stored::Unusable, finding(FindingKind::WrongId)));
+        return Ok((Held::Unusable, finding(FindingKind::WrongId)));
     }
     let expected = items::contact(tenant, &contact, s(""))?;
     let is_indexed = INDEXED.iter().all(|name| item.get(*name) == expected.get(*name));
     let problem = if is_indexed { None } else { finding(FindingKind::WrongIndexAttributes) };
     let is_current = earlier::is_current(&item);
-    Ok((Stored::Contact { contact: Box::new(contact), is_current, is_indexed }, problem))
+    Ok((Held::Contact { contact: Box::new(contact), is_current, is_indexed }, problem))
 }
 
 /// The memberships that a contact has to have, by label.
@@ -149,10 +156,10 @@ fn canonical(text: &str) -> Option<ContactId> {
     text.parse().ok().filter(|id: &ContactId| id.to_string() == text)
 }
 
-fn expected_labels(stored: &Stored) -> Vec<String> {
+fn expected_labels(stored: &Held) -> Vec<String> {
     match stored {
-        Stored::Contact { contact, .. } => labels(contact).into_iter().map(|label| label.text().into_owned()).collect(),
-        Stored::Absent | Stored::Tombstone(_) | Stored::Unusable => Vec::new(),
+        Held::Contact { contact, .. } => labels(contact).into_iter().map(|label| label.text().into_owned()).collect(),
+        Held::Absent | Held::Tombstone(_) | Held::Unusable => Vec::new(),
     }
 }
 
@@ -160,18 +167,18 @@ fn expected_labels(stored: &Stored) -> Vec<String> {
 fn compare(
     tenant: &Tenant,
     id: ContactId,
-    stored: &Stored,
+    stored: &Held,
     memberships: &BTreeMap<String, Option<Item>>,
 ) -> Result<Vec<Finding>, Error> {
     let finding = |kind, label: &String| Finding::new(kind, Place::Membership { contact: id, label: label.clone() });
     let existing = memberships.iter().filter(|(_, item)| item.is_some()).map(|(label, _)| label);
     let (contact, is_current) = match stored {
         // Nothing can be said about them.
-        Stored::Unusable => return Ok(Vec::new()),
-        Stored::Absent | Stored::Tombstone(_) => {
+        Held::Unusable => return Ok(Vec::new()),
+        Held::Absent | Held::Tombstone(_) => {
             return Ok(existing.map(|label| finding(FindingKind::OrphanedMembership, label)).collect());
         }
-        Stored::Contact { contact, is_current, .. } => (contact, *is_current),
+        Held::Contact { contact, is_current, .. } => (contact, *is_current),
     };
     let expected = expected_memberships(tenant, contact)?;
     let wrong = memberships.iter().filter_map(|(label, item)| {

@@ -1,14 +1,13 @@
 //! Repairs. Each reads what is stored in one transaction, computes from the contact what has to be stored, and writes it
 //! on the condition that the contact has not changed since: no concurrent update is lost, and none is undone.
 
-use aws_sdk_dynamodb::types::builders::ConditionCheckBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
 
 use super::finding::{Finding, Place};
-use super::inspect::{Inspection, Stored, expected_memberships, is_same, membership_key};
+use super::inspect::{Held, Inspection, expected_memberships, is_same, membership_key};
 use super::pace::Pace;
 use super::verify::is_defined;
-use crate::model::{Contact, ContactId, Tag, Tenant, Timestamp};
+use crate::model::{Contact, ContactId, Stored, Tag, Tenant, Timestamp, Tombstone};
 use crate::store::contacts_table::ContactsTable;
 use crate::store::error::Error;
 use crate::store::items;
@@ -79,7 +78,8 @@ impl ContactsTable {
                 return Ok(if is_wrong { Repair::NotPossible } else { done });
             }
             let attempt = match &inspection.stored {
-                Stored::Contact { is_indexed: false, .. } => self.rewrite(tenant, id, &call).await?,
+                Held::Contact { is_indexed: false, .. } => self.rewrite(tenant, id, &call).await?,
+                Held::Tombstone(_) if inspection.has_contact_finding() => self.rewrite(tenant, id, &call).await?,
                 _ => self.repair_memberships(tenant, id, &inspection).await?,
             };
             match attempt {
@@ -94,12 +94,16 @@ impl ContactsTable {
         }
     }
 
-    /// Writes a contact again, with its index attributes and its memberships.
+    /// Writes a contact again, with its index attributes and its memberships, or a tombstone, with nothing of the
+    /// contact.
     async fn rewrite(&self, tenant: &Tenant, id: ContactId, call: &str) -> Result<Attempt, Error> {
         let target = Target { tenant, id, tags: None, events: EventIds::default() };
         let mut snapshot = self.snapshot(target, Consistency::Strong).await?;
-        let Some(old) = &snapshot.contact else { return Ok(Attempt::Lost(None)) };
-        let new = Contact { version: old.version + 1, ..old.clone() };
+        let new = match &snapshot.stored {
+            None => return Ok(Attempt::Lost(None)),
+            Some(Stored::Contact(old)) => Stored::Contact(Contact { version: old.version + 1, ..old.clone() }),
+            Some(Stored::Deleted(old)) => Stored::Deleted(Tombstone { version: old.version + 1, ..old.clone() }),
+        };
         // Otherwise memberships would be left alone, because the search row is unchanged.
         snapshot.is_current = false;
         let (attempt, _) = self.save(target, &snapshot, &new, Vec::new(), call).await?;
@@ -115,7 +119,7 @@ impl ContactsTable {
         inspection: &Inspection,
     ) -> Result<Attempt, Error> {
         let (contact, is_current) = match &inspection.stored {
-            Stored::Contact { contact, is_current, .. } => (Some(&**contact), *is_current),
+            Held::Contact { contact, is_current, .. } => (Some(&**contact), *is_current),
             _ => (None, true),
         };
         let expected = contact.map(|contact| expected_memberships(tenant, contact)).transpose()?.unwrap_or_default();
@@ -144,23 +148,20 @@ impl ContactsTable {
     }
 
     /// The condition that a contact is as it was read.
-    fn unchanged(&self, tenant: &Tenant, id: ContactId, stored: &Stored) -> Result<ConditionCheck, Error> {
+    fn unchanged(&self, tenant: &Tenant, id: ContactId, stored: &Held) -> Result<ConditionCheck, Error> {
         let check = ConditionCheck::builder().table_name(&self.name).set_key(Some(keys::contact(tenant, id)));
-        let has_version = |check: ConditionCheckBuilder, version| {
-            check
+        let version = match stored {
+            Held::Contact { contact, .. } => Some(contact.version),
+            Held::Tombstone(tombstone) => Some(tombstone.version),
+            Held::Absent => None,
+            Held::Unusable => return Err(Error::Unreadable("the contact has no readable version".to_owned())),
+        };
+        let check = match version {
+            None => check.condition_expression("attribute_not_exists(#item)").expression_attribute_names("#item", ITEM),
+            Some(version) => check
                 .condition_expression("#version = :version")
                 .expression_attribute_names("#version", VERSION)
-                .expression_attribute_values(":version", version)
-        };
-        let check = match stored {
-            Stored::Contact { contact, .. } => has_version(check, AttributeValue::N(contact.version.to_string())),
-            Stored::Tombstone(item) if item.contains_key(VERSION) => has_version(check, item[VERSION].clone()),
-            Stored::Absent => {
-                check.condition_expression("attribute_not_exists(#item)").expression_attribute_names("#item", ITEM)
-            }
-            Stored::Tombstone(_) | Stored::Unusable => {
-                return Err(Error::Unreadable("the contact has no readable version".to_owned()));
-            }
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
         };
         check.build().map_err(unbuilt)
     }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::census::{Census, Match};
 use super::finding::{Finding, FindingKind, Place, tag_of};
-use super::inspect::{self, Stored, parse_contact, parse_membership};
+use super::inspect::{self, Held, parse_contact, parse_membership};
 use super::pace::Pace;
 use super::reading::Range;
 use crate::model::{ContactId, Tag, TagDefinition, Tenant};
@@ -142,14 +142,14 @@ impl Pass<'_> {
             self.suspicious.entry(id).or_default();
         }
         match stored {
-            Stored::Absent => {}
+            Held::Absent => {}
             // Its memberships are those of a contact that does not exist.
-            Stored::Tombstone(_) => self.counts.tombstones += 1,
-            Stored::Unusable => {
+            Held::Tombstone(_) => self.counts.tombstones += 1,
+            Held::Unusable => {
                 self.counts.contacts += 1;
                 self.census.add_opaque(id);
             }
-            Stored::Contact { contact, is_current, .. } => {
+            Held::Contact { contact, is_current, .. } => {
                 self.counts.contacts += 1;
                 self.counts.earlier_layout += u64::from(!is_current);
                 let labels = items::labels(&contact);
