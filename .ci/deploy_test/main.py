@@ -10,6 +10,7 @@ from functools import cache
 
 import access
 import build
+import doctor
 import drive
 import judge
 import redrive
@@ -75,6 +76,7 @@ def deployment(emulator, sam, report, programs):
     drive.drive(deployed, report, who)
     print(f"calls: {time.monotonic() - start:.0f} s", flush=True)
     redrive.rehearse(emulator, sam, report, deployed, who, programs)
+    doctor.check(emulator, report, deployed)
     smoke.check(emulator, report, deployed)
     # Again, without a change: a deployment of the same template succeeds and leaves the stack as it is.
     sam.deploy(emulator, **PARAMETERS)

@@ -5,7 +5,7 @@
   invokes them once and forgets the result.
 - The ARN of a stream that CloudFormation creates ends with its time, as on AWS. MiniStack appends a `Z`, which the
   template's parameter for such an ARN refuses.
-- StartMessageMoveTask of SQS, which MiniStack does not have. The messages are moved at once.
+- StartMessageMoveTask and ListMessageMoveTasks of SQS, which MiniStack does not have. The messages are moved at once.
 """
 
 import json
@@ -16,6 +16,9 @@ from ministack.app import main
 from ministack.core import iam_actions
 from ministack.services import dynamodb, eventbridge, lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
+
+# The last task of each dead-letter queue that has moved messages, by ARN.
+MOVED = {}
 
 own_context = iam_actions.dynamodb_service_context
 
@@ -67,7 +70,7 @@ def with_stream_label(create):
 def start_message_move_task(data, url):
     """Moves the messages of a dead-letter queue back to the queues that they come from."""
     dead_letters = sqs._queue_by_arn(data["SourceArn"])
-    left = []
+    left, before = [], len(dead_letters["messages"])
     for message in dead_letters["messages"]:
         origin = sqs._queue_by_arn(message["sys"].pop("DeadLetterQueueSourceArn", ""))
         if origin is None:
@@ -77,7 +80,16 @@ def start_message_move_task(data, url):
         origin["messages"].append({**message, **again})
     dead_letters["messages"] = left
     sqs.esm_wake.set()
+    MOVED[data["SourceArn"]] = {
+        "TaskHandle": "moved", "Status": "COMPLETED", "SourceArn": data["SourceArn"],
+        "ApproximateNumberOfMessagesMoved": before - len(left), "StartedTimestamp": int(time.time() * 1000),
+    }
     return {"TaskHandle": "moved"}
+
+
+def list_message_move_tasks(data, url):
+    """The last task of a queue, which has ended."""
+    return {"Results": [MOVED[data["SourceArn"]]] if data["SourceArn"] in MOVED else []}
 
 
 if __name__ == "__main__":
@@ -86,4 +98,5 @@ if __name__ == "__main__":
     table["create"] = with_stream_label(table["create"])
     eventbridge._dispatch_to_lambda = invoke_asynchronously
     sqs._HANDLERS["StartMessageMoveTask"] = start_message_move_task
+    sqs._HANDLERS["ListMessageMoveTasks"] = list_message_move_tasks
     main()

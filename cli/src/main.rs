@@ -6,7 +6,9 @@ mod build;
 #[cfg(feature = "cloud")]
 mod cloud;
 mod costs;
+mod dead_letters;
 mod dev;
+mod doctor;
 mod erase;
 mod events;
 mod issue;
@@ -50,6 +52,12 @@ enum Command {
     Events(events::Args),
     /// Invoke a function of a running stack with an event
     Send(send::Args),
+    /// List, show and send again what could not be processed
+    #[command(after_long_help = dead_letters::HELP)]
+    DeadLetters(dead_letters::Args),
+    /// Verify what is stored of a tenant, and repair it
+    #[command(after_long_help = doctor::HELP)]
+    Doctor(doctor::Args),
     /// Check a deployment, and compare its answers with the local stack's
     Smoke(smoke::Args),
     /// Create, list, show and change tenants
@@ -74,6 +82,13 @@ async fn main() -> ExitCode {
         Command::Send(args) => send::run(args).await.map_err(Into::into),
         Command::Tenant(args) => tenant::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::DeadLetters(args) => dead_letters::run(args).await,
+        Command::Doctor(args) => {
+            return doctor::run(args).await.unwrap_or_else(|error| {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            });
+        }
         Command::Smoke(args) => {
             return smoke::run(args).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");

@@ -126,13 +126,7 @@ impl Target {
 
     #[cfg(not(feature = "cloud"))]
     async fn deployed(_: &TargetArgs) -> Result<Self, BoxError> {
-        let arguments: Vec<String> = std::env::args().skip(1).map(|argument| quoted(&argument)).collect();
-        Err(format!(
-            "--stack and --access-table need what talks to AWS, which this command was built without; type `cargo run \
-             --features cloud -- {}`",
-            arguments.join(" ")
-        )
-        .into())
+        Err(without_cloud())
     }
 
     /// The URL of the API, or a shell variable where it is not known.
@@ -201,6 +195,18 @@ pub(crate) fn explain_store(error: store::Error) -> BoxError {
         store::Error::NotFound | store::Error::Unreadable(_) => return error.into(),
     };
     format!("{error}; {hint}").into()
+}
+
+/// Why nothing on AWS can be reached, with the line to type instead.
+#[cfg(not(feature = "cloud"))]
+pub(crate) fn without_cloud() -> BoxError {
+    let arguments: Vec<String> = std::env::args().skip(1).map(|argument| quoted(&argument)).collect();
+    format!(
+        "--stack and --access-table need what talks to AWS, which this command was built without; type `cargo run \
+         --features cloud -- {}`",
+        arguments.join(" ")
+    )
+    .into()
 }
 
 /// An argument as it is typed in a shell.

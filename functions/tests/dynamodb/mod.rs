@@ -10,6 +10,7 @@
 //! | `faults.rs` | throttling, conflicts, lost requests and responses, stale indexes, timeouts |
 //! | `shared_address.rs` | requests and memory with thousands of contacts of one email address |
 //! | `random_histories.rs` | random interleaved writes under random faults |
+//! | `verification.rs` | verifying and repairing a tenant, with writers and with sabotaged items |
 
 mod access_operators;
 mod access_table;
@@ -20,3 +21,4 @@ mod faults;
 mod random_histories;
 mod request_cost;
 mod shared_address;
+mod verification;

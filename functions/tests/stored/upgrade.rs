@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use contacts::store::Pace;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -328,6 +329,23 @@ fn check_rewritten(case: &str, before: &Item, after: &Item, changed: &[&str]) {
     let number = |item: &Item| item["version"].as_n().unwrap().parse::<u64>().unwrap();
     assert_eq!(number(after), number(before) + 1, "{case}");
     assert!(text(after, "metadata").contains(r#""lifetime_value":8742.00,"#), "{case}");
+}
+
+/// Items of earlier layouts are counted by a verification, and are no findings.
+#[tokio::test]
+async fn items_of_every_layout_are_verified() {
+    for layout in Layout::all() {
+        let bundle = upgraded(&layout).await;
+        for token in ["demo-token", "acme-token"] {
+            let tenant = bundle.tenant(token).await;
+            let verified = bundle.table.verify(&tenant, &mut Pace::new(0), &mut |_, _| {}).await.unwrap();
+            assert_eq!(verified.findings, [], "{}", layout.name);
+            // Since this one, contacts have the layout of today.
+            let earlier = if layout.name.as_str() >= "07" { 0 } else { verified.counts.contacts };
+            assert_eq!(verified.counts.earlier_layout, earlier, "{}", layout.name);
+            assert!(verified.counts.contacts > 0 && verified.counts.memberships > 0, "{}", layout.name);
+        }
+    }
 }
 
 /// Of the functions that read or write contacts or the access table, none is left out above.

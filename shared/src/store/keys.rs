@@ -25,6 +25,9 @@ pub(super) const EXPIRES_AT: &str = "expires_at";
 /// Prefix of the sort keys of contacts.
 pub(super) const CONTACT: &str = "contact#";
 
+/// Prefix of the sort keys of memberships.
+pub(super) const MEMBERSHIP: &str = "tag#";
+
 /// Prefix of the sort keys of tag catalogue entries.
 pub(super) const DEFINITION: &str = "tagdef#";
 
@@ -81,7 +84,7 @@ pub(super) fn contact(tenant: &Tenant, id: ContactId) -> Item {
 
 /// `tag#<label>#<id>`: a membership. The id has a fixed length, so a `#` in a tag is unambiguous.
 pub(super) fn membership(tenant: &Tenant, label: Label<'_>, id: ContactId) -> Item {
-    key(tenant, format!("tag#{}#{id}", label.text()))
+    key(tenant, format!("{MEMBERSHIP}{}#{id}", label.text()))
 }
 
 /// `tagdef#<tag>`: an entry of the tag catalogue.

@@ -41,6 +41,7 @@ mod snapshot;
 mod tags;
 mod transaction;
 mod units;
+mod verification;
 
 pub(crate) use access_operators::{Changes, Created};
 pub use access_table::AccessTable;
@@ -53,3 +54,4 @@ pub use error::Error;
 pub use outcome::Outcome;
 pub use search::Search;
 pub use units::ConsumedUnits;
+pub use verification::{Counts, Finding, FindingKind, Pace, Place, Repair, TableSize, Verification};

@@ -194,7 +194,7 @@ impl ContactsTable {
     /// TransactWriteItems if memberships, tag catalogue entries or events have to be written too. Catalogue entries
     /// of `undefined` tags that exceed the limit of the transaction are returned; they are written after it. If a
     /// tag of `undefined` is defined already, the attempt fails and is repeated.
-    async fn save(
+    pub(super) async fn save(
         &self,
         target: Target<'_>,
         snapshot: &Snapshot,
