@@ -21,7 +21,7 @@ const CRATES: [Layers; 4] = [
     Layers {
         root: "shared/src",
         name: "contacts",
-        layers: &[&["lib"], &["access"], &["store"], &["aws", "backoff", "model"]],
+        layers: &[&["lib"], &["access", "import"], &["store"], &["aws", "backoff", "model"]],
     },
     Layers {
         root: "functions/src",
