@@ -8,13 +8,14 @@ mod cloud;
 mod costs;
 mod dev;
 mod events;
+mod export;
+mod import;
 mod issue;
 mod output;
 mod seeding;
 mod send;
 mod show;
 mod smoke;
-#[allow(dead_code)]
 mod target;
 mod tenant;
 mod token;
@@ -45,6 +46,12 @@ enum Command {
     Costs(costs::Args),
     /// Print a sample event, or the events that a stack has published
     Events(events::Args),
+    /// Write all contacts of a tenant as CSV or JSON lines
+    #[command(after_long_help = export::HELP)]
+    Export(export::Args),
+    /// Create and change contacts from a CSV file
+    #[command(after_long_help = import::HELP)]
+    Import(import::Args),
     /// Invoke a function of a running stack with an event
     Send(send::Args),
     /// Check a deployment, and compare its answers with the local stack's
@@ -67,6 +74,13 @@ async fn main() -> ExitCode {
         Command::Dev(args) => dev::run(args).await.map_err(Into::into),
         Command::Costs(args) => costs::run(args),
         Command::Events(args) => events::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Import(args) => {
+            return import::run(args).await.unwrap_or_else(|error| {
+                eprintln!("error: {error}");
+                error.status()
+            });
+        }
         Command::Send(args) => send::run(args).await.map_err(Into::into),
         Command::Tenant(args) => tenant::run(args).await,
         Command::Token(args) => token::run(args).await,

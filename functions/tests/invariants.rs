@@ -78,7 +78,7 @@ fn only_save_writes_contacts() {
 
 #[test]
 fn every_function_of_the_store_takes_a_tenant() {
-    let places = ["read", "save", "search", "tags"].map(|file| format!("shared/src/store/{file}.rs"));
+    let places = ["pages", "read", "save", "search", "tags"].map(|file| format!("shared/src/store/{file}.rs"));
     let mut calls = 0;
     for source in deployed().filter(|source| places.contains(&source.path)) {
         let text = source.text();
