@@ -20,11 +20,10 @@ use clap::Args as ClapArgs;
 use contacts::import::{Country, Mapping, Options, Problem, Seen};
 use contacts::model::Tenant;
 use encoding_rs::Encoding;
-use serde_json::to_value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::output::{plain, print, print_json, table};
+use crate::output::{plain, print, table};
 use crate::target::{ContactsTargetArgs, Target, explain_store};
 use file::{Record, Rows, Source};
 use report::Report;
@@ -180,7 +179,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     let end = import(rows, &mapping, &job, &mut report).await;
     let (counts, failed) = report.finish()?;
     if args.json {
-        print_json(&to_value(counts).map_err(|error| Error::Other(error.into()))?)?;
+        let summary = serde_json::to_string_pretty(&counts).map_err(|error| Error::Other(error.into()))?;
+        print(&(summary + "\n"))?;
     } else {
         let numbers = [
             ("created", counts.created),

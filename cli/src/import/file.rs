@@ -197,6 +197,9 @@ fn unreadable(error: &impl std::fmt::Display, line: u64, is_guessed: bool) -> St
     let reason = error.to_string();
     // The reader names its own kind of error first.
     let reason = reason.rsplit_once("CSV error: ").map_or(&*reason, |(_, reason)| reason);
+    if reason.starts_with("the row after line") {
+        return reason.to_owned();
+    }
     let hint = if is_guessed && reason.contains("is not UTF-8") {
         "; if Excel on Windows wrote it, add --encoding windows-1252, and check a name with accents with --dry-run"
     } else {

@@ -204,7 +204,7 @@ fn not_phone(number: &str, violation: Violation, has_country: bool) -> Problem {
             "The phone must be a complete number of the country, with its area code, or start with +."
         }
         Violation::NotPhone => {
-            "The phone must be in international format, starting with +; for national numbers, name their country."
+            "The phone must be in international format, starting with +; for national numbers, name their country in the option country."
         }
         violation => return Problem::of("phone", violation),
     };
@@ -268,7 +268,7 @@ mod tests {
             ("+1 415 555 0123", Some("BR"), Ok("+14155550123")),
             ("00 65 6123 4567", Some("ID"), Ok("+6561234567")),
             ("'5511987654321", Some("BR"), Ok("+5511987654321")),
-            ("(11) 98765-4321", None, Err("for national numbers, name their country")),
+            ("(11) 98765-4321", None, Err("name their country in the option country")),
             ("98765-4321", Some("BR"), Err("with its area code")),
             ("5.51199E+12", None, Err("rounded")),
             ("5,51199E+12", Some("BR"), Err("rounded")),
