@@ -11,6 +11,8 @@ mod dev;
 mod doctor;
 mod erase;
 mod events;
+mod export;
+mod import;
 mod issue;
 mod output;
 mod seeding;
@@ -50,6 +52,12 @@ enum Command {
     Erase(erase::Args),
     /// Print a sample event, or the events that a stack has published
     Events(events::Args),
+    /// Write all contacts of a tenant as CSV or JSON lines
+    #[command(after_long_help = export::HELP)]
+    Export(export::Args),
+    /// Create and change contacts from a CSV file
+    #[command(after_long_help = import::HELP)]
+    Import(import::Args),
     /// Invoke a function of a running stack with an event
     Send(send::Args),
     /// List, show and send again what could not be processed
@@ -79,6 +87,13 @@ async fn main() -> ExitCode {
         Command::Costs(args) => costs::run(args),
         Command::Erase(args) => erase::run(args).await,
         Command::Events(args) => events::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Import(args) => {
+            return import::run(args).await.unwrap_or_else(|error| {
+                eprintln!("error: {error}");
+                error.status()
+            });
+        }
         Command::Send(args) => send::run(args).await.map_err(Into::into),
         Command::Tenant(args) => tenant::run(args).await,
         Command::Token(args) => token::run(args).await,

@@ -1,6 +1,9 @@
 //! What commands for operators print: tables, JSON documents, and questions.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use carnet_local::BoxError;
 use serde_json::Value;
@@ -68,6 +71,15 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), BoxError> {
         "y" | "yes" => Ok(()),
         _ => Err("nothing was changed, because the answer was not yes".into()),
     }
+}
+
+/// Creates a file that only its owner can read, because it has contacts in it.
+///
+/// # Errors
+/// When it cannot be created; the text names it.
+pub(crate) fn private_file(path: &Path) -> Result<File, BoxError> {
+    let created = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    created.map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 #[cfg(test)]

@@ -50,6 +50,13 @@ pub(crate) struct ContactsTargetArgs {
     contacts_table: Option<String>,
 }
 
+impl ContactsTargetArgs {
+    /// Whether it is a deployed stack and not the local one.
+    pub(crate) fn is_deployed(&self) -> bool {
+        self.target.stack.is_some() || self.target.access_table.is_some()
+    }
+}
+
 /// An open deployment.
 pub(crate) struct Target {
     /// Its tenants and tokens.
