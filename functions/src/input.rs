@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use contacts::model::{Metadata, Patch, Violation};
 use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{Error, FieldViolation};
@@ -133,6 +134,24 @@ impl Input {
             Some(raw) if is_empty(raw.get()) => Ok(Patch::Clear),
             Some(raw) => Metadata::from_raw(raw).map(Patch::Set).map_err(|violation| self.record(name, violation)),
         }
+    }
+
+    /// A JSON value of another shape, such as a list. `null` counts as absent; `otherwise` is the violation of a value
+    /// that has not this shape.
+    ///
+    /// # Errors
+    /// [`Invalid`], recorded.
+    pub fn json<T: DeserializeOwned>(&mut self, name: &str, otherwise: Violation) -> Result<Option<T>, Invalid> {
+        match self.fields.get(name).map(|raw| serde_json::from_str(raw.get())) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(value),
+            Some(Err(_)) => Err(self.record(name, otherwise)),
+        }
+    }
+
+    /// Records that a value which could be read breaks a rule of the function.
+    pub fn refuse(&mut self, name: &str, violation: Violation) -> Invalid {
+        self.record(name, violation)
     }
 
     fn record(&mut self, name: &str, violation: Violation) -> Invalid {
