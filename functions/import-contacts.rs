@@ -253,8 +253,8 @@ fn refusal(error: &MappingError) -> Error {
         }
         MappingError::NoColumn { .. } => "The option columns names a column that the file does not have.",
         MappingError::NoField(..) => {
-            "The option columns names a field that does not exist. Fields are phone, name, email, tags, metadata.<key> and \
-             those that docs/import.md lists."
+            "The option columns names a field that does not exist. Fields are phone, name, email, tags, metadata.<key>, \
+             ignore, and the columns of an export."
         }
     })
 }

@@ -1,10 +1,12 @@
 """Imports of files: what is put into the bucket becomes contacts, and what cannot is written back."""
 
+import csv
 import json
 import time
 import uuid
 
 import access
+from operations import Shell
 
 SECONDS = 60
 HEADER = "Nome,Phone,E-mail,Tags,Notes\n"
@@ -122,6 +124,26 @@ def imports(events):
         found = events.contact("+27829999999")
         report.expect(f"by hand, dry_run {dry_run}: the contact", "error" not in found, exists)
     report.expect("metadata by hand", found, {"metadata": {"city": "Recife"}, ...: 0})
+
+
+def rehearse(emulator, sam, report, deployed, who, programs):
+    """Imports a file with the commands of docs/operations.md."""
+    content = "Nome,Fone,Cidade\n\"Ana, a primeira\",+27827654321,Recife\nRui,,\"O \"\"Porto\"\"\"\n"
+    emulator.work.joinpath("contacts.csv").write_text(content.replace("Fone", "Phone"))
+    tenant = '$(carnet tenant show acme --json --stack "$STACK" | jq -r .id)'
+    Shell(emulator, sam, programs).run("Import a file", {tenant: who.tenant, "sleep 10": "sleep 2", "sleep 5": "sleep 1"})
+    failed = list(csv.reader(emulator.work.joinpath("failed.csv").open()))
+    report.expect("the CSV file of the failed rows", failed, [
+        ["import_line", "import_field", "import_reason", "Nome", "Phone", "Cidade"],
+        ["3", "phone", "The phone field is required.", "Rui", "", 'O "Porto"'],
+    ])
+    summary = json.loads(emulator.work.joinpath("results/summary.json").read_text())
+    report.expect("the summary of the page's import", summary, {"created": 1, "failed": 1, "ignored_columns": ["Cidade"], ...: 0})
+    machines = emulator.client("stepfunctions")
+    listed = machines.list_executions(stateMachineArn=deployed.outputs["ImportStateMachine"])["executions"]
+    by_hand = [each for each in listed if each["startDate"] == max(other["startDate"] for other in listed)]
+    arn = by_hand[0]["executionArn"]
+    report.eventually("the page's import by hand", SECONDS, lambda: machines.describe_execution(executionArn=arn)["status"], "SUCCEEDED")
 
 
 def access_of(stack):

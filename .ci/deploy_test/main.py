@@ -11,6 +11,7 @@ from functools import cache
 import access
 import build
 import drive
+import import_calls
 import judge
 import redrive
 import restore
@@ -74,6 +75,7 @@ def deployment(emulator, sam, report, programs):
     start = time.monotonic()
     drive.drive(deployed, report, who)
     print(f"calls: {time.monotonic() - start:.0f} s", flush=True)
+    import_calls.rehearse(emulator, sam, report, deployed, who, programs)
     redrive.rehearse(emulator, sam, report, deployed, who, programs)
     smoke.check(emulator, report, deployed)
     # Again, without a change: a deployment of the same template succeeds and leaves the stack as it is.
