@@ -137,8 +137,8 @@ impl Action for ImportContacts {
             return Err(Error::Rule("The file is not UTF-8. Save it as CSV with the encoding UTF-8."));
         }
         let mapping = Mapping::new(&header, &self.options).map_err(|error| refusal(&error))?;
-        let mut answer = Answer::default();
-        answer.ignored = mapping.ignored().into_iter().map(str::to_owned).collect();
+        let ignored = mapping.ignored().into_iter().map(str::to_owned).collect();
+        let mut answer = Answer { ignored, ..Answer::default() };
         if matches!(self.mode, Mode::Check) {
             return Ok(Reply::read(answer));
         }

@@ -229,6 +229,20 @@ mod tests {
     }
 
     #[test]
+    fn values_of_other_shapes_are_read_or_refused() {
+        let list = |body: &str| {
+            let input = Input::from_json(body.as_bytes())?;
+            input.parse(|input| input.json::<Vec<u8>>("list", Violation::NotObject))
+        };
+        assert_eq!(list(r#"{"list":[1,2]}"#).unwrap(), Some(vec![1, 2]));
+        assert_eq!((list("{}").unwrap(), list(r#"{"list":null}"#).unwrap()), (None, None));
+        for body in [r#"{"list":["1"]}"#, r#"{"list":{}}"#, r#"{"list":""}"#] {
+            let Err(Error::Invalid(violations)) = list(body) else { panic!("{body}") };
+            assert_eq!((&*violations[0].path, violations[0].violation), ("list", Violation::NotObject));
+        }
+    }
+
+    #[test]
     fn an_empty_body_counts_as_an_empty_object() {
         for body in ["", "  ", "{}", "[]", " [ ] "] {
             assert_eq!(violations(body), [("phone".to_owned(), Violation::Required)], "{body:?}");
