@@ -13,6 +13,7 @@
 
 mod access_operators;
 mod access_table;
+mod access_usage;
 mod concurrency;
 mod cost_table;
 mod faults;
