@@ -18,6 +18,14 @@ fn today() -> i64 {
     (Timestamp::now().as_second() - 1_767_225_600) / 86_400
 }
 
+/// Waits until a test that begins now ends on the same UTC day.
+async fn not_before_midnight() {
+    let left = 86_400 - Timestamp::now().as_second().rem_euclid(86_400);
+    if left < 30 {
+        tokio::time::sleep(std::time::Duration::from_secs(left.unsigned_abs())).await;
+    }
+}
+
 fn number(n: impl ToString) -> AttributeValue {
     AttributeValue::N(n.to_string())
 }
@@ -58,6 +66,7 @@ fn days(record: &Item) -> Vec<i64> {
 
 #[tokio::test]
 async fn accepted_calls_are_counted_by_token_and_day_and_others_are_not() {
+    not_before_midnight().await;
     let bundle = Bundle::with_rate_limit(4).await;
     let before = Timestamp::now();
     let tenant = bundle.tenant("demo-token").await.id();
@@ -90,6 +99,7 @@ async fn accepted_calls_are_counted_by_token_and_day_and_others_are_not() {
 
 #[tokio::test]
 async fn simultaneous_calls_of_all_processes_are_counted_exactly() {
+    not_before_midnight().await;
     let bundle = Bundle::with_rate_limit(500).await;
     for _ in 0..4 {
         let calls = (0..30).map(|n| {
@@ -105,6 +115,7 @@ async fn simultaneous_calls_of_all_processes_are_counted_exactly() {
 /// The sizes are the largest that a record can have at its limit.
 #[tokio::test]
 async fn counting_by_day_never_costs_a_write_unit() {
+    not_before_midnight().await;
     let (bundle, proxy, _engine) = Bundle::behind_proxy_with(with_rate_limit(120)).await;
     let tenant = bundle.tenant("demo-token").await.id();
     for (token, limit, units) in [("default", 120_usize, 1.0), ("second", 266, 2.0), ("largest", 1_000, 7.0)] {
@@ -129,6 +140,7 @@ async fn counting_by_day_never_costs_a_write_unit() {
 
 #[tokio::test]
 async fn counts_of_expired_days_are_not_shown_and_removed_by_the_next_call() {
+    not_before_midnight().await;
     let bundle = Bundle::with_rate_limit(10).await;
     let today = today();
     let last_week = today - USAGE_DAYS + 1..=today;
@@ -155,6 +167,7 @@ async fn counts_of_expired_days_are_not_shown_and_removed_by_the_next_call() {
 /// The record is the same before and after, so the window is exact over the change.
 #[tokio::test]
 async fn a_changed_limit_counts_the_calls_before_the_change() {
+    not_before_midnight().await;
     let bundle = Bundle::start().await;
     let tenant = bundle.access.create_tenant("limited", "limited".parse().unwrap(), Some(400)).await.unwrap();
     bundle.issue("limited", Some(tenant.id)).await;
