@@ -1,6 +1,6 @@
 //! Deleting a tenant: nothing of it is left and nothing of others is lost, wherever it is interrupted.
 
-use contacts::access::{Access, Deletion, DeletionError, Error, Secret, SecretKind, TenantUpdate};
+use contacts::access::{Access, Deletion, DeletionError, Error, MAX_AGE, QUIET, Secret, SecretKind, TenantUpdate};
 use contacts::model::{Patch, TenantId};
 use contacts::store::PAGE;
 use futures_util::future::join_all;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::stored::layout::{item_to_json, scan};
 use crate::support::stored::Item;
-use crate::support::{Bundle, Fault, error_of, failed_records, output_of, sqs_record, with_rate_limit};
+use crate::support::{Bundle, Fault, error_of, failed_records, output_of, sqs_record, template, with_rate_limit};
 
 /// Deletes a tenant as the command does, without waiting for calls that are still running.
 async fn delete(bundle: &Bundle, access: &Access, tenant: TenantId) -> Result<Deletion, DeletionError> {
@@ -23,6 +23,26 @@ async fn delete(bundle: &Bundle, access: &Access, tenant: TenantId) -> Result<De
     }
     access.end_deletion(&mut deletion).await?;
     Ok(deletion)
+}
+
+/// A deletion waits for calls that have begun. The change feed takes longer, and writes nothing.
+#[test]
+fn no_call_takes_longer_than_a_deletion_waits() {
+    let template = std::fs::read_to_string(template()).unwrap();
+    let longest_call = (QUIET - MAX_AGE).as_secs();
+    let mut checked = 0;
+    for resource in template.split("\n\n").filter(|resource| !resource.contains("publish-changes")) {
+        let timeouts = resource.lines().filter_map(|line| line.trim_start().strip_prefix("Timeout: "));
+        for seconds in timeouts.map(|seconds| seconds.parse::<u64>().unwrap()) {
+            let name = resource.trim_start().lines().next().unwrap();
+            assert!(
+                seconds <= longest_call,
+                "{name}: raise LONGEST_CALL in shared/src/access/deletion.rs to {seconds} s"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked >= 2, "{checked}");
 }
 
 /// All items of both tables as text.
@@ -50,7 +70,7 @@ async fn fill(bundle: &Bundle, slug: &str, tenant: TenantId) {
     output_of(&bundle.invoke("record-message", json!({ "tenant_id": tenant, "input": message })).await);
     assert_eq!(
         bundle.call_as(&format!("fiq_{slug}"), "create-contact", json!({ "phone": "+14155550000" })).await.status,
-        200
+        201
     );
 }
 
