@@ -60,7 +60,7 @@ fn functions_never_scan_and_never_change_tenants_or_tokens() {
     let operators = operators.map(|file| format!("shared/src/{file}.rs"));
     let methods: Vec<String> =
         operators.iter().flat_map(|file| sources(file)).flat_map(|source| public_methods(&source.text())).collect();
-    let some = ["tenants", "update_tenant", "rotate", "revoke", "token_usage", "end_deletion", "delete_page"];
+    let some = ["tenants", "update_tenant", "rotate", "revoke", "token_usage", "end_deletion", "delete_items"];
     assert!(some.iter().all(|name| methods.iter().any(|m| m == name)));
     for source in deployed().filter(|source| !operators.contains(&source.path)) {
         for method in methods.iter().filter(|method| *method != "find") {

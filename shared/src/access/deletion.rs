@@ -5,7 +5,7 @@
 //!    every process that has not cached the tenant.
 //! 2. [`delete_tokens`](Access::delete_tokens).
 //! 3. The caller waits [`QUIET`], until no call of the tenant can be running any more.
-//! 4. The caller deletes the contacts, page by page, and notes each page with [`note_deleted`](Access::note_deleted).
+//! 4. The caller deletes the contacts, page by page, and before each page notes it with [`note_items`](Access::note_items).
 //! 5. [`end_deletion`](Access::end_deletion) deletes the rest.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use super::lookup::{Access, tenant_key};
 use super::operators::slug_key;
 use super::rate_limit;
 use crate::model::{StoredTenant, Tenant, TenantId, TenantRecord, Timestamp};
-use crate::store::{self, Changes, DeletedPage};
+use crate::store::{self, Changes, TenantItems};
 
 /// How long a call may run that has authenticated in the last moment: longer than the timeout of every function that
 /// handles calls.
@@ -43,12 +43,11 @@ pub struct Deletion {
     pub since: Timestamp,
     /// What has been deleted so far.
     pub removed: Removed,
-    /// The ids of its tokens, whose call records are deleted at the end.
-    token_ids: Vec<String>,
+    progress: Progress,
 }
 
-/// How many items a deletion has deleted, and the units of the contacts table that this consumed. After an interruption,
-/// the numbers of at most one page of 250 items are missing.
+/// How many items a deletion has deleted, also before it was interrupted, and the units of the contacts table that this
+/// consumed. For each interruption, the write units of one page of 250 items may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Removed {
     /// By kind: what the keys of the items begin with, such as `contact` and `token`.
@@ -65,9 +64,19 @@ struct StoredDeletion {
     #[serde(flatten)]
     tenant: StoredTenant,
     #[serde(default)]
-    token_ids: Vec<String>,
-    #[serde(default)]
     removed: Removed,
+    #[serde(default)]
+    deletion: Progress,
+}
+
+/// How far a deletion has come.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Progress {
+    /// The ids of the tenant's tokens, whose call records are deleted at the end.
+    token_ids: Vec<String>,
+    /// The last sort key of the contacts table whose item is counted. Items are counted before they are deleted, and those
+    /// up to this key are not counted again, so that an interruption does not change the numbers.
+    counted_to: String,
 }
 
 /// Why a deletion cannot go on.
@@ -117,7 +126,7 @@ impl Access {
             record,
             tenant: Tenant::authenticated(stored.tenant),
             removed: stored.removed,
-            token_ids: stored.token_ids,
+            progress: stored.deletion,
         })
     }
 
@@ -127,47 +136,57 @@ impl Access {
     /// [`DeletionError`].
     pub async fn delete_tokens(&self, deletion: &mut Deletion) -> Result<(), DeletionError> {
         let tokens = self.tokens(deletion.record.id).await?;
-        let new = tokens.iter().map(|token| token.id().to_owned()).filter(|id| !deletion.token_ids.contains(id));
-        let new: Vec<String> = new.collect();
-        if deletion.token_ids.len() + new.len() > MAX_TOKENS {
+        let known = &mut deletion.progress.token_ids;
+        let before = known.len();
+        for token in &tokens {
+            if !known.iter().any(|id| id == token.id()) {
+                known.push(token.id().to_owned());
+            }
+        }
+        let new = known.len() - before;
+        if known.len() > MAX_TOKENS {
             return Err(DeletionError::TooManyTokens);
         }
-        if !new.is_empty() {
-            deletion.token_ids.extend(new);
+        if new > 0 {
+            deletion.removed.add("token", new as u64);
             self.note(deletion).await?;
         }
         for token in &tokens {
-            if self.table.delete(&token.key).await? {
-                deletion.removed.add("token", 1);
-            }
+            self.table.delete(&token.key).await?;
         }
         Ok(())
     }
 
-    /// Notes a deleted page of the contacts table. One UpdateItem.
+    /// Notes the tenant's first items of the contacts table, which the caller deletes next. One UpdateItem.
     ///
     /// # Errors
     /// [`Error::UnknownTenant`] if another operator has ended the deletion; [`Error::Store`].
-    pub async fn note_deleted(&self, deletion: &mut Deletion, page: &DeletedPage) -> Result<(), Error> {
-        for (kind, items) in &page.kinds {
-            deletion.removed.add(kind, *items);
+    pub async fn note_items(&self, deletion: &mut Deletion, items: &TenantItems) -> Result<(), Error> {
+        for key in items.keys.iter().filter(|key| **key > deletion.progress.counted_to) {
+            deletion.removed.add(key.split('#').next().unwrap_or_default(), 1);
         }
-        deletion.removed.read_units += page.read_units;
-        deletion.removed.write_units += page.write_units;
+        if let Some(last) = items.keys.last() {
+            deletion.progress.counted_to.clone_from(last);
+        }
+        deletion.removed.read_units += items.read_units;
         self.note(deletion).await
     }
 
     /// Deletes tokens that were issued while the tenant was being marked, the call records of all tokens, and then the
-    /// tenant together with its slug. Query, one DeleteItem per token, TransactWriteItems.
+    /// tenant together with its slug. Query, BatchGetItem, UpdateItem, one DeleteItem per token, TransactWriteItems.
     ///
     /// # Errors
     /// [`DeletionError`].
     pub async fn end_deletion(&self, deletion: &mut Deletion) -> Result<(), DeletionError> {
         self.delete_tokens(deletion).await?;
-        for id in deletion.token_ids.clone() {
-            if self.table.delete(&rate_limit::key(&id)).await? {
-                deletion.removed.add("calls", 1);
-            }
+        let records: Vec<String> = deletion.progress.token_ids.iter().map(|id| rate_limit::key(id)).collect();
+        if !deletion.removed.items.contains_key("calls") {
+            let found = self.table.counted_calls(&records).await?.len();
+            deletion.removed.add("calls", found as u64);
+            self.note(deletion).await?;
+        }
+        for record in &records {
+            self.table.delete(record).await?;
         }
         let id = deletion.record.id;
         self.table.delete_both([&slug_key(&deletion.record.slug), &tenant_key(id)], id).await?;
@@ -179,7 +198,7 @@ impl Access {
     /// Writes how far the deletion has come into the tenant's item.
     async fn note(&self, deletion: &Deletion) -> Result<(), Error> {
         let changes = Changes::default()
-            .set("token_ids", Some(&deletion.token_ids))?
+            .set("deletion", Some(&deletion.progress))?
             .set("removed", Some(&deletion.removed))?
             .if_still("deleting_since", Some(&deletion.since))?;
         let noted: Option<TenantRecord> = self.table.update(&tenant_key(deletion.record.id), changes).await?;

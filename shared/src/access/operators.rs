@@ -224,7 +224,7 @@ impl Access {
     /// # Errors
     /// [`Error::Store`].
     pub async fn revoke(&self, token: &ListedToken) -> Result<(), Error> {
-        Ok(self.table.delete(&token.key).await.map(drop)?)
+        Ok(self.table.delete(&token.key).await?)
     }
 }
 

@@ -202,12 +202,10 @@ impl AccessTable {
         }
     }
 
-    /// Deletes the item under `key`. Returns whether it existed. One DeleteItem.
-    pub(crate) async fn delete(&self, key: &str) -> Result<bool, Error> {
+    /// Deletes the item under `key`, if it exists. One DeleteItem.
+    pub(crate) async fn delete(&self, key: &str) -> Result<(), Error> {
         let delete = self.client.0.delete_item().table_name(&self.name).key(KEY, s(key));
-        let deleted = delete.return_values(ReturnValue::AllOld).send().await;
-        let deleted = deleted.map_err(map_sdk_error("DeleteItem of the access table"))?;
-        Ok(deleted.attributes.is_some_and(|item| !item.is_empty()))
+        delete.send().await.map(drop).map_err(map_sdk_error("DeleteItem of the access table"))
     }
 
     /// Deletes the items under two keys, unless they belong to another tenant: both or neither, in one

@@ -53,5 +53,5 @@ pub use contacts_table::{ContactsTable, WritePermit};
 pub use error::Error;
 pub use outcome::Outcome;
 pub use search::Search;
-pub use tenant_items::{DeletedPage, PAGE};
+pub use tenant_items::{PAGE, TenantItems};
 pub use units::ConsumedUnits;

@@ -1,7 +1,6 @@
 //! Deleting everything that a tenant has in the contacts table. Only operators do it: no function calls it, and the
 //! functions' IAM policies do not permit BatchWriteItem. Nothing here writes a contact; `save.rs` alone does.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{ConsumedCapacity, DeleteRequest, ReturnConsumedCapacity, WriteRequest};
@@ -13,7 +12,7 @@ use super::transaction::unbuilt;
 use crate::backoff::Backoff;
 use crate::model::Tenant;
 
-/// How many items one page deletes at most.
+/// How many items [`ContactsTable::first_items`] returns at most.
 pub const PAGE: usize = 250;
 /// The maximum number of deletions per request (DynamoDB).
 const BATCH: usize = 25;
@@ -22,68 +21,53 @@ const MAX_ATTEMPTS: u32 = 12;
 /// The bounds of the first and of every pause between those attempts.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
-/// One page of deleted items, and what deleting them has consumed.
+/// The first items of a tenant, in the order of their keys.
 #[derive(Debug, Clone, Default)]
-pub struct DeletedPage {
-    /// How many items of each kind were deleted. The kind is the beginning of the sort key, such as `contact` or `tag`.
-    pub kinds: BTreeMap<String, u64>,
-    /// Read units.
+pub struct TenantItems {
+    /// Their sort keys, in byte order. Empty if the tenant has no items left.
+    pub keys: Vec<String>,
+    /// Read units that finding them has consumed.
     pub read_units: f64,
-    /// Write units, on the table and its indexes.
-    pub write_units: f64,
-}
-
-impl DeletedPage {
-    /// The number of items. 0 if the tenant had none left.
-    pub fn items(&self) -> u64 {
-        self.kinds.values().sum()
-    }
 }
 
 impl ContactsTable {
-    /// Deletes up to [`PAGE`] items of the tenant, the first ones in the order of their keys. One strongly consistent
-    /// Query, which reads the items whole, at 1 read unit per 4 KB, and one BatchWriteItem per 25 items, again for
-    /// those that DynamoDB leaves unprocessed.
+    /// The first items of the tenant, up to [`PAGE`]. One strongly consistent Query, which reads the items whole, at 1
+    /// read unit per 4 KB.
     ///
     /// # Errors
-    /// The errors of the store; some of the page may have been deleted. [`Error::Throttled`] after twelve attempts
+    /// The errors of the store.
+    pub async fn first_items(&self, tenant: &Tenant) -> Result<TenantItems, Error> {
+        let query = self.client.0.query().table_name(&self.name).consistent_read(true);
+        let found = query
+            .key_condition_expression("#tenant = :tenant")
+            .projection_expression("#item")
+            .expression_attribute_names("#tenant", TENANT_ID)
+            .expression_attribute_names("#item", ITEM)
+            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
+            .limit(PAGE as i32)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(map_sdk_error("Query of a tenant's items"))?;
+        let read_units = units(found.consumed_capacity.as_slice());
+        let key = |item: Item| item.get(ITEM).and_then(|key| key.as_s().ok()).cloned();
+        // Without a filter, a page without items is the last one.
+        Ok(TenantItems { keys: found.items.unwrap_or_default().into_iter().filter_map(key).collect(), read_units })
+    }
+
+    /// Deletes these items of the tenant. Returns the consumed write units, on the table and its indexes. One BatchWriteItem
+    /// per 25 items, again for those that DynamoDB leaves unprocessed.
+    ///
+    /// # Errors
+    /// The errors of the store; some of the items may have been deleted. [`Error::Throttled`] after twelve attempts
     /// without progress.
-    pub async fn delete_page(&self, tenant: &Tenant) -> Result<DeletedPage, Error> {
-        let mut page = DeletedPage::default();
-        let mut items = Vec::new();
-        let mut after = None;
-        // A page can be empty before the end: DynamoDB reads at most 1 MB, whatever it returns.
-        while items.is_empty() {
-            let query = self.client.0.query().table_name(&self.name).consistent_read(true);
-            let found = query
-                .key_condition_expression("#tenant = :tenant")
-                .projection_expression("#tenant, #item")
-                .expression_attribute_names("#tenant", TENANT_ID)
-                .expression_attribute_names("#item", ITEM)
-                .expression_attribute_values(":tenant", s(tenant.id().to_string()))
-                .limit(PAGE as i32)
-                .set_exclusive_start_key(after)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(map_sdk_error("Query of a tenant's items"))?;
-            page.read_units += units(found.consumed_capacity.as_slice());
-            items = found.items.unwrap_or_default();
-            after = found.last_evaluated_key;
-            if after.is_none() {
-                break;
-            }
+    pub async fn delete_items(&self, tenant: &Tenant, items: &TenantItems) -> Result<f64, Error> {
+        let mut write_units = 0.0;
+        for keys in items.keys.chunks(BATCH) {
+            let deletes: Result<Vec<WriteRequest>, Error> = keys.iter().map(|key| delete(tenant, key)).collect();
+            write_units += self.delete_batch(deletes?).await?;
         }
-        for keys in items.chunks(BATCH) {
-            let deletes: Result<Vec<WriteRequest>, Error> = keys.iter().map(delete).collect();
-            page.write_units += self.delete_batch(deletes?).await?;
-            for key in keys {
-                let sort_key = key.get(ITEM).and_then(|item| item.as_s().ok()).map_or("", String::as_str);
-                let kind = sort_key.split('#').next().unwrap_or_default();
-                *page.kinds.entry(kind.to_owned()).or_default() += 1;
-            }
-        }
-        Ok(page)
+        Ok(write_units)
     }
 
     /// Sends a batch until all of it is done. Returns the consumed write units.
@@ -117,9 +101,9 @@ impl ContactsTable {
     }
 }
 
-fn delete(key: &Item) -> Result<WriteRequest, Error> {
-    let delete = DeleteRequest::builder().set_key(Some(key.clone())).build().map_err(unbuilt)?;
-    Ok(WriteRequest::builder().delete_request(delete).build())
+fn delete(tenant: &Tenant, sort_key: &str) -> Result<WriteRequest, Error> {
+    let delete = DeleteRequest::builder().key(TENANT_ID, s(tenant.id().to_string())).key(ITEM, s(sort_key));
+    Ok(WriteRequest::builder().delete_request(delete.build().map_err(unbuilt)?).build())
 }
 
 /// The units that responses report.
