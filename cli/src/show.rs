@@ -115,7 +115,7 @@ pub(crate) fn day(time: Timestamp) -> String {
 pub(crate) fn day_and_month(time: Timestamp) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let day = day(time);
-    let month = day.get(5..7).and_then(|month| month.parse::<usize>().ok()).and_then(|month| MONTHS.get(month - 1));
+    let month = day.get(5..7).and_then(|month| MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?));
     match (day.get(8..), month) {
         (Some(number), Some(month)) => format!("{number} {month}"),
         _ => day,

@@ -11,8 +11,8 @@ use crate::target::{Target, TargetArgs, explain};
 /// The end of the long help.
 pub(super) const HELP: &str = "\
 With --json, standard output is {\"id\", \"slug\", \"name\", \"created_at\", \"rate_limit\",
-\"deleting_since\", \"tokens\"}, with the tokens as `carnet token list --json` prints them. A token issued a second
-ago may be missing, because the index is eventually consistent.
+\"deleting_since\", \"tokens\"}, with the tokens as `carnet token list --json` prints them. A token
+issued a second ago may be missing, because the index is eventually consistent.
 
 Examples:
   carnet tenant show acme

@@ -168,6 +168,15 @@ async fn a_table_is_reached_through_the_aws_environment() {
     let secret = created.lines().find(|line| line.starts_with("carnet_")).expect("a token");
     assert_eq!(dev.status("list-tags", secret).await, 200);
     assert!(dev.succeed(&["tenant", "list"]).await.contains("remote"));
+    let (status, used, errors) = run(&["usage", "--tenant", "remote"], table, "eu-west-1").await;
+    assert!(status == Some(0) && used.contains("first token"), "{errors}");
+    let delete = ["tenant", "delete", "remote", "--yes", "--wait", "0s"];
+    let (status, _, errors) = run(&delete, table, "eu-west-1").await;
+    assert!(status == Some(1) && errors.contains("--access-table needs --contacts-table too"), "{errors}");
+    let contacts = stack["tables"]["ContactsTable"].as_str().expect("a table");
+    let (status, _, errors) = run(&[&delete[..], &["--contacts-table", contacts]].concat(), table, "eu-west-1").await;
+    assert!(status == Some(0) && errors.contains("remote is deleted."), "{errors}");
+    assert!(!dev.succeed(&["tenant", "list"]).await.contains("remote"));
     let (status, _, errors) = run(&["tenant", "list"], "NoSuchTable", "eu-west-1").await;
     assert!(
         status == Some(1)

@@ -190,8 +190,8 @@ async fn a_changed_limit_counts_the_calls_before_the_change() {
         (reply.status, header("x-ratelimit-limit"), header("x-ratelimit-remaining"))
     };
     assert_eq!(left("list-tags").await, (200, 8, 2));
-    // One request removes at most 256 calls.
-    assert_eq!(recorded().await, 400 + 1 - 256);
+    // One request removes at most 200 calls.
+    assert_eq!(recorded().await, 400 + 1 - 200);
     assert_eq!(left("list-tags").await, (200, 8, 1));
     assert_eq!(recorded().await, 8);
     assert_eq!(left("list-tags").await, (200, 8, 0));

@@ -18,8 +18,9 @@ use super::units::ConsumedUnits;
 /// Partition key of the table, and sort key of the index `tenant`.
 pub(super) const KEY: &str = "key";
 
-/// How many recorded calls one request removes at most, because DynamoDB limits an expression to 4 KB.
-const MAX_REMOVED: usize = 256;
+/// How many recorded calls one request removes at most, because DynamoDB limits an expression to 4 KB, of which the removed
+/// days take one.
+const MAX_REMOVED: usize = 200;
 
 /// A call to be recorded. Times are whole numbers in the caller's unit.
 pub(crate) struct RecordedCall {
