@@ -22,6 +22,7 @@ mod smoke;
 mod target;
 mod tenant;
 mod token;
+mod usage;
 mod values;
 mod workspace;
 
@@ -68,12 +69,15 @@ enum Command {
     Doctor(doctor::Args),
     /// Check a deployment, and compare its answers with the local stack's
     Smoke(smoke::Args),
-    /// Create, list, show and change tenants
+    /// Create, list, show, change and delete tenants
     #[command(after_long_help = tenant::HELP)]
     Tenant(tenant::Args),
     /// Create, list, rotate and revoke tokens
     #[command(after_long_help = token::HELP)]
     Token(token::Args),
+    /// Show how often the tokens of a tenant were used
+    #[command(after_long_help = usage::HELP)]
+    Usage(usage::Args),
 }
 
 /// The exit status of `carnet smoke` if the check could not be made; 1 says that the deployment failed it.
@@ -104,6 +108,7 @@ async fn main() -> ExitCode {
                 ExitCode::FAILURE
             });
         }
+        Command::Usage(args) => usage::run(args).await,
         Command::Smoke(args) => {
             return smoke::run(args).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");

@@ -167,6 +167,7 @@ impl Target {
     ///
     /// # Errors
     /// As [`tenant`](Target::tenant).
+    #[allow(dead_code, reason = "for commands that read contacts")]
     pub(crate) async fn tenant_of_contacts(&self, name: &str) -> Result<Tenant, BoxError> {
         let record = self.tenant(name).await?;
         self.access.tenant(record.id).await.map_err(explain)
@@ -187,6 +188,9 @@ impl Target {
 pub(crate) fn explain(error: access::Error) -> BoxError {
     match error {
         access::Error::Store(error) => explain_store(error),
+        error @ access::Error::UnknownTenant => {
+            format!("{error}: it does not exist, or is being deleted; `carnet tenant list` shows which").into()
+        }
         error => error.into(),
     }
 }

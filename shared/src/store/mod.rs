@@ -4,7 +4,8 @@
 //! Every function that reads or writes contacts takes a [`Tenant`](crate::model::Tenant), whose id is
 //! the partition key, so no request can reach another tenant's items. No Lambda function uses `Scan`: the only one lists
 //! tenants for operators, in `access_operators.rs`.
-//! Contacts are written by one function, `save` in `save.rs`, together with all their index entries.
+//! Contacts are written by one function, `save` in `save.rs`, together with all their index entries. `tenant_items.rs`
+//! deletes all items of a tenant, for operators.
 //!
 //! This module must not depend on HTTP, event formats or tokens. Start reading at
 //! [`ContactsTable`], then `save.rs`.
@@ -24,6 +25,7 @@
 
 mod access_operators;
 mod access_table;
+mod access_usage;
 mod client;
 mod contact_change;
 mod contacts_table;
@@ -40,6 +42,7 @@ mod save;
 mod search;
 mod snapshot;
 mod tags;
+mod tenant_items;
 mod transaction;
 mod units;
 mod verification;
@@ -55,5 +58,6 @@ pub use error::Error;
 pub use outcome::Outcome;
 pub use pages::Page;
 pub use search::Search;
+pub use tenant_items::{PAGE, TenantItems};
 pub use units::ConsumedUnits;
 pub use verification::{Counts, Finding, FindingKind, Pace, Place, Repair, TableSize, Verification};
