@@ -97,7 +97,11 @@ async fn files_that_cannot_be_read_change_nothing_and_say_why() {
             2,
             "line 3 or soon after it cannot be read: the text is not UTF-8; if Excel on Windows",
         ),
-        (vec!["import", &open_quote], 2, "error: the row after line 2 is larger than 1 MB; a quotation mark there has no end"),
+        (
+            vec!["import", &open_quote],
+            2,
+            "error: the row after line 2 is larger than 1 MB; a quotation mark there has no end",
+        ),
         (vec!["import", &no_phone], 2, "map one of these columns to the field phone: name, city; --map 'Column=field'"),
         (vec!["import", &no_phone, "--map", "town=phone"], 2, "there is no column town, which is mapped"),
         (

@@ -36,7 +36,7 @@ impl ContactsTable {
             .set_exclusive_start_key(after.map(|id| keys::contact(tenant, id)));
         let answer = query.send().await.map_err(map_sdk_error("Query of contacts"))?;
         let next = answer.last_evaluated_key.as_ref().map(|key| {
-            let unknown = || Error::Internal("a key of a page is no contact's".to_owned());
+            let unknown = || Error::Internal("a key of a page is not a contact's".to_owned());
             id_of(key).and_then(|id| id.parse().ok()).ok_or_else(unknown)
         });
         let mut page = Page { contacts: Vec::new(), unreadable: Vec::new(), next: next.transpose()? };
