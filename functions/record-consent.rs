@@ -23,8 +23,8 @@
 //! | error type | when |
 //! |---|---|
 //! | `ValidationFailed` | the input is invalid; the message is JSON with `message` and, for invalid fields, `errors` |
-//! | `ContactNotFound` | `contact_id` names no contact of the tenant |
-//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
+//! | `ContactNotFound` | `contact_id` names no contact of the tenant; or the event occurred before its contact was deleted: from SQS and EventBridge this counts as done |
+//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist or is being deleted |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
 //! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After any of them the write may have been applied |
 //! | `InternalError` | an unexpected error, which is logged |
@@ -38,13 +38,16 @@
 //! Of an opt-in and an opt-out in the same second, the opt-out wins. The opt-out of an unknown person
 //! creates the contact, so that a later import cannot reopen consent.
 //!
+//! An event that occurred before its contact was deleted, or in the same second, does not create the contact again. If it is
+//! an opt-out, the deleted contact's tombstone remembers it, and a contact that is created again with the number is opted
+//! out. An opt-in from before the deletion changes nothing.
+//!
 //! # Cost
-//! By `phone` 1 eventually consistent GetItem and 1 PutItem, or the read again, strongly consistent, if nothing changes; by
-//! `contact_id` 1 GetItem, and 1 PutItem if something changes. If the contact has tags and opts out, or in again, the
+//! 1 GetItem, and 1 PutItem if something changes. If the contact has tags and opts out, or in again, the
 //! PutItem is 1 TransactWriteItems, which writes the memberships too (3 write units per tag).
 //! On a tenant-cache miss (60 s) one more GetItem.
 
-use contacts::model::{Consent, ConsentStatus, Contact, ContactId, EventTime, Phone, Source, Timestamp};
+use contacts::model::{Consent, ConsentStatus, Contact, ContactId, EventTime, Phone, Source, Stored, Timestamp};
 use contacts::store::ContactsTable;
 use functions::{Action, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;
@@ -79,19 +82,10 @@ impl Action for RecordConsent {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
-        let apply = |mut contact: Contact| {
-            self.consent.apply(&mut contact);
-            Ok::<_, Error>(contact)
-        };
         let id = self.contact.id(&call.tenant)?;
-        let (contact, outcome) = match self.contact.phone_to_create() {
-            None => table.update(&call.tenant, id, None, apply).await?,
-            Some(phone) => {
-                let source = self.source.unwrap_or(Source::Api);
-                let new = || Contact::new(id, phone.clone(), source, Timestamp::now());
-                table.upsert(&call.tenant, id, None, |stored| apply(stored.unwrap_or_else(new))).await?
-            }
-        };
+        let applied = table.apply(&call.tenant, id, "consent", &[], |stored, _| self.apply(stored, id));
+        let (stored, outcome) = applied.await?;
+        let contact = stored.into_contact().ok_or(Error::Outdated)?;
         let answer = Answer {
             id: contact.id,
             phone: contact.phone,
@@ -99,6 +93,31 @@ impl Action for RecordConsent {
             opted_out_at: contact.opted_out_at,
         };
         Ok(Reply::changed(answer, outcome).with_version(contact.version))
+    }
+}
+
+impl RecordConsent {
+    /// What to store for what is stored.
+    fn apply(&self, stored: Option<Stored>, id: ContactId) -> Result<Stored, Error> {
+        let is_outdated = stored.as_ref().is_some_and(|stored| stored.is_deleted_since(self.consent.occurred_at));
+        let mut contact = match stored {
+            // The person does not want to be written to, whether or not the contact still existed when they said so.
+            Some(Stored::Deleted(mut tombstone)) if is_outdated && self.consent.status == ConsentStatus::OptedOut => {
+                tombstone.opt_out(self.consent.occurred_at);
+                return Ok(Stored::Deleted(tombstone));
+            }
+            Some(Stored::Deleted(_)) if is_outdated => return Err(Error::Outdated),
+            Some(Stored::Contact(contact)) if is_outdated && self.consent.status == ConsentStatus::OptedIn => {
+                return Ok(Stored::Contact(contact));
+            }
+            Some(Stored::Contact(contact)) => contact,
+            Some(Stored::Deleted(_)) | None => {
+                let phone = self.contact.phone_to_create().ok_or(Error::NotFound { digits: None })?;
+                Contact::new(id, phone.clone(), self.source.unwrap_or(Source::Api), Timestamp::now())
+            }
+        };
+        self.consent.apply(&mut contact);
+        Ok(Stored::Contact(contact))
     }
 }
 

@@ -23,8 +23,8 @@
 //! | error type | when |
 //! |---|---|
 //! | `ValidationFailed` | the input is invalid; the message is JSON with `message` and, for invalid fields, `errors` |
-//! | `ContactNotFound` | `contact_id` names no contact of the tenant, or the message was counted before and its contact has been deleted |
-//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
+//! | `ContactNotFound` | `contact_id` names no contact of the tenant; or the message occurred before its contact was deleted, or was counted before: from SQS and EventBridge this counts as done |
+//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist or is being deleted |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
 //! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After any of them the write may have been applied |
 //! | `InternalError` | an unexpected error, which is logged |
@@ -36,17 +36,19 @@
 //! # Guarantees
 //! Idempotent: a `message_id` is counted once within 31 days, however often it is delivered.
 //! `last_message_at` never moves back. Messages of one contact in one SQS batch are one write (at most
-//! 50; in a FIFO message group only adjacent ones).
+//! 49; in a FIFO message group only adjacent ones). Of the `message_id`, which can contain a phone number, only a keyed
+//! hash is stored. A message that occurred before its contact was deleted, or in the same second, changes nothing: it
+//! neither creates the contact again nor is it counted in a contact that was created since.
 //!
 //! # Cost
-//! 1 BatchGetItem (2 read units) and 1 TransactWriteItems (6 write units for a contact without tags, 4
-//! more per tag, 2 more per further message in the same write); the read alone for a redelivery.
+//! 1 BatchGetItem (3 read units, 2 more per further message) and 1 TransactWriteItems (6 write units for a contact
+//! without tags, 4 more per tag, 2 more per further message in the same write); the read alone for a redelivery.
 //! On a tenant-cache miss (60 s) one more GetItem.
 
 use std::collections::HashSet;
 use std::str::FromStr;
 
-use contacts::model::{Contact, ContactId, EventId, EventTime, Phone, Source, Tenant, Timestamp, Violation};
+use contacts::model::{Contact, ContactId, EventId, EventTime, Phone, Source, Stored, Tenant, Timestamp, Violation};
 use contacts::store::ContactsTable;
 use functions::{Action, BatchAction, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;
@@ -138,18 +140,25 @@ async fn record(messages: &[RecordMessage], table: &ContactsTable, call: &Call) 
     let id = first.contact.id(&call.tenant)?;
     let ids: Vec<EventId> = messages.iter().map(|message| message.message_id.clone()).collect();
     let applied = table.apply(&call.tenant, id, "message", &ids, |stored, applied_before| {
-        // A message that was counted before does not create the contact again if it was deleted since.
-        let mut new = messages.iter().filter(|message| !applied_before.contains(&message.message_id));
-        let new_contact = || new.find_map(|message| message.new_contact(id));
-        let mut contact = stored.or_else(new_contact).ok_or(Error::NotFound { digits: None })?;
-        let mut counted: HashSet<&EventId> = applied_before.iter().collect();
-        for message in messages.iter().filter(|message| counted.insert(&message.message_id)) {
+        let is_outdated = |message: &RecordMessage| {
+            let deleted_since = |stored: &Stored| stored.is_deleted_since(message.occurred_at.0);
+            applied_before.contains(&message.message_id) || stored.as_ref().is_some_and(deleted_since)
+        };
+        let new: Vec<&RecordMessage> = messages.iter().filter(|message| !is_outdated(message)).collect();
+        if new.is_empty() && matches!(stored, Some(Stored::Deleted(_))) {
+            return Err(Error::Outdated);
+        }
+        let new_contact = || new.iter().find_map(|message| message.new_contact(id));
+        let contact = stored.and_then(Stored::into_contact).or_else(new_contact);
+        let mut contact = contact.ok_or(Error::NotFound { digits: None })?;
+        let mut counted: HashSet<&EventId> = HashSet::new();
+        for message in new.into_iter().filter(|message| counted.insert(&message.message_id)) {
             contact.total_messages += 1;
             contact.last_message_at = contact.last_message_at.max(Some(message.occurred_at.0));
         }
-        Ok::<_, Error>(contact)
+        Ok::<_, Error>(Stored::Contact(contact))
     });
-    Ok(applied.await?.0)
+    applied.await?.0.into_contact().ok_or(Error::NotFound { digits: None })
 }
 
 impl RecordMessage {

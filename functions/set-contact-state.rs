@@ -26,8 +26,8 @@
 //! | error type | when |
 //! |---|---|
 //! | `ValidationFailed` | the input is invalid; the message is JSON with `message` and, for invalid fields, `errors` |
-//! | `ContactNotFound` | the tenant has no such contact |
-//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
+//! | `ContactNotFound` | the tenant has no such contact; or the event occurred before its contact was deleted: from SQS and EventBridge this counts as done |
+//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist or is being deleted |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
 //! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After any of them the write may have been applied |
 //! | `InternalError` | an unexpected error, which is logged |
@@ -39,7 +39,8 @@
 //! # Guarantees
 //! Idempotent, and last-writer-wins per field by `occurred_at`: events may arrive in any order and more
 //! than once. Of two values from the same second, the greater wins (`true` over `false`, `paused` over
-//! `active`, a text over none).
+//! `active`, a text over none). An event that occurred before its contact was deleted, or in the same second, changes
+//! nothing, also after the contact has been created again.
 //!
 //! # Cost
 //! 1 GetItem and 1 PutItem; the read alone if each field was already set by this event or a later one. If the contact
@@ -47,7 +48,7 @@
 //! units per tag).
 //! On a tenant-cache miss (60 s) one more GetItem.
 
-use contacts::model::{BotStatus, ContactId, EventTime, Locale, Patch, Phone, StateChange, Summary, Timestamp};
+use contacts::model::{BotStatus, ContactId, EventTime, Locale, Patch, Phone, StateChange, Stored, Summary, Timestamp};
 use contacts::store::ContactsTable;
 use functions::{Action, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;
@@ -104,11 +105,21 @@ impl Action for SetContactState {
         if self.change.is_empty() {
             return Err(Error::Rule("Nothing to set provided"));
         }
-        let updated = table.update(&call.tenant, id, None, |mut contact| {
-            self.change.apply(&mut contact);
-            Ok::<_, Error>(contact)
+        let applied = table.apply(&call.tenant, id, "state", &[], |stored, _| {
+            let stored = stored.ok_or(Error::NotFound { digits: None })?;
+            let is_outdated = stored.is_deleted_since(self.change.occurred_at);
+            match stored {
+                Stored::Deleted(_) if is_outdated => Err(Error::Outdated),
+                Stored::Deleted(_) => Err(Error::NotFound { digits: None }),
+                Stored::Contact(contact) if is_outdated => Ok(Stored::Contact(contact)),
+                Stored::Contact(mut contact) => {
+                    self.change.apply(&mut contact);
+                    Ok(Stored::Contact(contact))
+                }
+            }
         });
-        let (contact, outcome) = updated.await?;
+        let (stored, outcome) = applied.await?;
+        let contact = stored.into_contact().ok_or(Error::Outdated)?;
         let answer = Answer {
             id: contact.id,
             phone: contact.phone,

@@ -130,7 +130,7 @@ def documents_and_paths(api, who):
     api.call("document", "GET", "/api/v1/openapi.json", expect=(200, {"openapi": str, "paths": dict, ...: 0}))
     api.call("document", "GET", "/api/v1/openapi.yaml", expect=(200, re.compile("^openapi: ")))
     missing = {"message": "Not Found.", "error": "Not Found."}
-    for path in ("/", "/api/v1/actions/delete-contact", "/api/v1/actions/", "/contacts", "//", "/api/v1/actions/get%2Dcontacts",
+    for path in ("/", "/api/v1/actions/rename-contact", "/api/v1/actions/", "/contacts", "//", "/api/v1/actions/get%2Dcontacts",
                  "/%C3%A9%20%22%3C", "/contact/1?x=%22&y=+", "/a?%3C%22%20", "/api/v1/me/x"):
         api.call("no such path", "GET", path, token=who.token, expect=(404, missing))
     refused = {"message": "Method Not Allowed.", "error": "Method Not Allowed."}

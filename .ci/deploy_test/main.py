@@ -10,7 +10,9 @@ from functools import cache
 
 import access
 import build
+import doctor
 import drive
+import import_calls
 import judge
 import redrive
 import restore
@@ -74,7 +76,9 @@ def deployment(emulator, sam, report, programs):
     start = time.monotonic()
     drive.drive(deployed, report, who)
     print(f"calls: {time.monotonic() - start:.0f} s", flush=True)
+    import_calls.rehearse(emulator, sam, report, deployed, who, programs)
     redrive.rehearse(emulator, sam, report, deployed, who, programs)
+    doctor.check(emulator, report, deployed)
     smoke.check(emulator, report, deployed)
     # Again, without a change: a deployment of the same template succeeds and leaves the stack as it is.
     sam.deploy(emulator, **PARAMETERS)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 # Version 1 of the AWS CLI, which is the one on PyPI, has a host name of its own for SQS in place of AWS_ENDPOINT_URL.
 ENDPOINT = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }'
+# The page's function, from a directory that is not the clone.
+CARNET = 'carnet() {{ cargo run -q --locked --features cloud --manifest-path "{}" -- "$@"; }}'
 PAGE = Path(__file__).resolve().parents[2] / "docs/operations.md"
 
 
@@ -22,7 +24,8 @@ class Shell:
 
     def run(self, section, replacements):
         """Runs the commands of a section after these replacements, and returns the variables that they set."""
-        commands = "\n".join([ENDPOINT, self.start, blocks(self.sections[section])])
+        carnet = CARNET.format(PAGE.parents[1] / "Cargo.toml")
+        commands = "\n".join([ENDPOINT, self.start, carnet, blocks(self.sections[section])])
         for printed, actual in replacements.items():
             if printed not in commands:
                 raise SystemExit(f"docs/operations.md, {section}, does not have {printed!r} any more")

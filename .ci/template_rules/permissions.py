@@ -6,7 +6,7 @@ from .tables import INDEXES, OPERATORS_INDEXES
 # The AWS managed policy that SAM attaches to every function.
 LOGS_POLICY = "AWSLambdaBasicExecutionRole"
 
-# Actions on the contacts table: to read contacts, also to create them, also to remove their tags.
+# Actions on the contacts table: to read contacts, also to create them, also to remove their tags or them.
 READS = ("GetItem", "BatchGetItem")
 MAKES = (*READS, "PutItem")
 WRITES = (*MAKES, "DeleteItem")
@@ -14,6 +14,7 @@ WRITES = (*MAKES, "DeleteItem")
 NEEDS = {
     "add-tag": (("BatchGetItem", "PutItem"), ()),
     "create-contact": (WRITES, ()),
+    "delete-contact": (WRITES, ()),
     "flowiq-create-contact": (MAKES, ()),
     "flowiq-get-contact": (("GetItem",), ()),
     "get-contact": (("GetItem",), ("email",)),
@@ -29,6 +30,8 @@ NEEDS_OF_EVENTS = {
     "record-message": (("BatchGetItem", "PutItem"), "MessageQueue"),
     "set-contact-state": (MAKES, "StateQueue"),
 }
+# For each binary that is only invoked: its actions on the contacts table.
+NEEDS_OF_INVOKED = {"import-contacts": WRITES}
 # Binaries that use no table.
 NEEDS_NOTHING = ("openapi",)
 
@@ -119,6 +122,8 @@ def needs(binary):
             *((f"dynamodb:{action}", contacts, None) for action in actions),
             *((f"sqs:{action}", str(arn(queue)), None) for action in READ_QUEUE),
         }
+    if binary in NEEDS_OF_INVOKED:
+        return {tenants, *((f"dynamodb:{action}", contacts, None) for action in NEEDS_OF_INVOKED[binary])}
     if binary == "publish-changes":
         return {
             tenants,
@@ -148,7 +153,7 @@ def permission_problems(template):
         if (table, index) not in OPERATORS_INDEXES
     }
     queried, attached, roles = set(), set(), set()
-    known = (*NEEDS, *NEEDS_OF_EVENTS, *NEEDS_NOTHING, "publish-changes")
+    known = (*NEEDS, *NEEDS_OF_EVENTS, *NEEDS_OF_INVOKED, *NEEDS_NOTHING, "publish-changes")
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         role = function["Role"]["Fn::GetAtt"][0]
         if role in roles:

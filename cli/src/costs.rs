@@ -203,7 +203,7 @@ mod tests {
         let lines = month(&document, &args).unwrap();
         let numbers: Vec<u64> = lines.iter().map(|line| line.number).collect();
         assert_eq!(numbers, [1_000_000, 2_000_000, 5, 3_000_000, 3_000_005]);
-        assert_eq!((lines[4].read_units, lines[4].write_units), (2_000_010.0, 11_000_030.0));
+        assert_eq!((lines[4].read_units, lines[4].write_units), (2_000_015.0, 11_000_030.0));
         args.no_rate_limit = true;
         args.contacts = 1_000_000;
         let lines = month(&document, &args).unwrap();
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(case("create-contact:renamed=1").unwrap(), "renamed");
         assert_eq!(case("create-contact:renamed, w=1").unwrap(), "renamed, with three tags");
         assert!(case("create-contact:nothing=1").unwrap_err().contains("no case"));
-        assert!(case("delete-contact=1").unwrap_err().contains("not in the list"));
+        assert!(case("rename-contact=1").unwrap_err().contains("not in the list"));
         assert!("get-contact".parse::<Calls>().is_err() && "get-contact=many".parse::<Calls>().is_err());
     }
 }

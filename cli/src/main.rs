@@ -6,7 +6,10 @@ mod build;
 #[cfg(feature = "cloud")]
 mod cloud;
 mod costs;
+mod dead_letters;
 mod dev;
+mod doctor;
+mod erase;
 mod events;
 mod export;
 mod import;
@@ -19,6 +22,7 @@ mod smoke;
 mod target;
 mod tenant;
 mod token;
+mod usage;
 mod values;
 mod workspace;
 
@@ -44,6 +48,9 @@ enum Command {
     Dev(dev::Args),
     /// Print what a month of calls costs on AWS
     Costs(costs::Args),
+    /// Erase a person: delete a contact and everything derived from it
+    #[command(after_long_help = erase::HELP)]
+    Erase(erase::Args),
     /// Print a sample event, or the events that a stack has published
     Events(events::Args),
     /// Write all contacts of a tenant as CSV or JSON lines
@@ -54,14 +61,23 @@ enum Command {
     Import(import::Args),
     /// Invoke a function of a running stack with an event
     Send(send::Args),
+    /// List, show and send again what could not be processed
+    #[command(after_long_help = dead_letters::HELP)]
+    DeadLetters(dead_letters::Args),
+    /// Verify what is stored of a tenant, and repair it
+    #[command(after_long_help = doctor::HELP)]
+    Doctor(doctor::Args),
     /// Check a deployment, and compare its answers with the local stack's
     Smoke(smoke::Args),
-    /// Create, list, show and change tenants
+    /// Create, list, show, change and delete tenants
     #[command(after_long_help = tenant::HELP)]
     Tenant(tenant::Args),
     /// Create, list, rotate and revoke tokens
     #[command(after_long_help = token::HELP)]
     Token(token::Args),
+    /// Show how often the tokens of a tenant were used
+    #[command(after_long_help = usage::HELP)]
+    Usage(usage::Args),
 }
 
 /// The exit status of `carnet smoke` if the check could not be made; 1 says that the deployment failed it.
@@ -73,6 +89,7 @@ async fn main() -> ExitCode {
     let result: Result<(), BoxError> = match cli.command.unwrap_or(Command::Dev(cli.dev)) {
         Command::Dev(args) => dev::run(args).await.map_err(Into::into),
         Command::Costs(args) => costs::run(args),
+        Command::Erase(args) => erase::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Import(args) => {
@@ -84,6 +101,14 @@ async fn main() -> ExitCode {
         Command::Send(args) => send::run(args).await.map_err(Into::into),
         Command::Tenant(args) => tenant::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::DeadLetters(args) => dead_letters::run(args).await,
+        Command::Doctor(args) => {
+            return doctor::run(args).await.unwrap_or_else(|error| {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            });
+        }
+        Command::Usage(args) => usage::run(args).await,
         Command::Smoke(args) => {
             return smoke::run(args).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");

@@ -133,13 +133,7 @@ impl Target {
 
     #[cfg(not(feature = "cloud"))]
     async fn deployed(_: &TargetArgs) -> Result<Self, BoxError> {
-        let arguments: Vec<String> = std::env::args().skip(1).map(|argument| quoted(&argument)).collect();
-        Err(format!(
-            "--stack and --access-table need what talks to AWS, which this command was built without; type `cargo run \
-             --features cloud -- {}`",
-            arguments.join(" ")
-        )
-        .into())
+        Err(without_cloud())
     }
 
     /// The URL of the API, or a shell variable where it is not known.
@@ -173,6 +167,7 @@ impl Target {
     ///
     /// # Errors
     /// As [`tenant`](Target::tenant).
+    #[allow(dead_code, reason = "for commands that read contacts")]
     pub(crate) async fn tenant_of_contacts(&self, name: &str) -> Result<Tenant, BoxError> {
         let record = self.tenant(name).await?;
         self.access.tenant(record.id).await.map_err(explain)
@@ -193,6 +188,9 @@ impl Target {
 pub(crate) fn explain(error: access::Error) -> BoxError {
     match error {
         access::Error::Store(error) => explain_store(error),
+        error @ access::Error::UnknownTenant => {
+            format!("{error}: it does not exist, or is being deleted; `carnet tenant list` shows which").into()
+        }
         error => error.into(),
     }
 }
@@ -208,6 +206,18 @@ pub(crate) fn explain_store(error: store::Error) -> BoxError {
         store::Error::NotFound | store::Error::Unreadable(_) => return error.into(),
     };
     format!("{error}; {hint}").into()
+}
+
+/// Why nothing on AWS can be reached, with the line to type instead.
+#[cfg(not(feature = "cloud"))]
+pub(crate) fn without_cloud() -> BoxError {
+    let arguments: Vec<String> = std::env::args().skip(1).map(|argument| quoted(&argument)).collect();
+    format!(
+        "--stack and --access-table need what talks to AWS, which this command was built without; type `cargo run \
+         --features cloud -- {}`",
+        arguments.join(" ")
+    )
+    .into()
 }
 
 /// An argument as it is typed in a shell.

@@ -7,6 +7,7 @@
 //! | the values are valid but contradict a rule | [`Error::Rule`], with the text that clients read |
 //! | a required parameter is missing (FlowIQ) | [`Error::Missing`] |
 //! | the contact does not exist, or belongs to another tenant | [`Error::NotFound`] |
+//! | the contact was deleted after the event had occurred | [`Error::Outdated`] |
 //! | the contact exists, and must not | [`Error::AlreadyExists`] |
 //! | the store failed | [`Error::Store`] |
 //! | a fault that the caller cannot fix | [`Error::Internal`], which is logged and not shown |
@@ -42,6 +43,10 @@ pub enum Error {
         /// The digits of the number that was looked up. Shown to the caller and never logged.
         digits: Option<String>,
     },
+    /// The contact was deleted when the event occurred, or later. The event changes nothing, whenever it is delivered, so
+    /// SQS and EventBridge need not deliver it again.
+    #[error("the contact was deleted after the event occurred")]
+    Outdated,
     /// The tenant already has a contact with this number.
     #[error("contact already exists")]
     AlreadyExists {

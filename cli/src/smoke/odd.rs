@@ -27,7 +27,7 @@ fn paths() -> Vec<Case> {
     vec![
         get("/", "the root").known(&[200], "`carnet dev` has a page there"),
         get("/nowhere", "an unknown path"),
-        get("/api/v1/actions/delete-contact", "an unknown action"),
+        get("/api/v1/actions/rename-contact", "an unknown action"),
         get("/api/v1/me/", "a slash at the end"),
         get("//api/v1/me", "two slashes at the beginning").known(&[400, 401], MERGED),
         get("/api/v1//me", "two slashes").known(&[400, 401], MERGED),

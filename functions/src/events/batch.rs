@@ -10,6 +10,7 @@ use super::envelope::Envelope;
 use super::error::EventError;
 use super::runner::Runner;
 use crate::action::{Action, Call, Preconditions};
+use crate::error::Error;
 use crate::json::to_raw;
 
 /// What the events of an invocation are run with.
@@ -108,9 +109,10 @@ impl BatchContext<'_> {
     }
 }
 
-/// Whether an error means that the event was delivered again after its work had been done.
+/// Whether an error means that the event was delivered again after its work had been done, or that it is about a contact
+/// that was deleted since. To deliver it once more would change nothing.
 pub(super) fn is_redelivery<A: Action>(error: &EventError) -> bool {
-    matches!(error, EventError::Action(error) if A::is_redelivery(error))
+    matches!(error, EventError::Action(error) if A::is_redelivery(error) || matches!(error, Error::Outdated))
 }
 
 fn call(tenant: &Tenant) -> Call {

@@ -6,7 +6,7 @@
 //! | `contact.updated` | a field that clients can see changed; tags and consent only if the change has no event of their own | the names of the fields |
 //! | `contact.tagged`, `contact.untagged` | tags were added or removed | the ids of the tags |
 //! | `contact.opted_in`, `contact.opted_out` | the person gave or withdrew consent | |
-//! | `contact.deleted` | the contact was deleted from the table | |
+//! | `contact.deleted` | the contact was deleted, which leaves a tombstone; or its item was removed from the table | |
 //!
 //! Every event contains tenant, contact, version, time and an `event_id` that stays the same when the
 //! event is redelivered. Personal data (the contact, the tags) is contained only with
@@ -61,8 +61,9 @@ pub(super) struct ChangeEvent {
     pub(super) tenant_id: TenantId,
     /// The contact.
     pub(super) contact_id: ContactId,
-    /// The contact's version after the change. It orders the changes of a contact: events of one change
-    /// share it, and some versions publish nothing. A contact that is created again starts at 1.
+    /// The contact's version after the change. It orders the changes of a contact, also over a deletion: events of one
+    /// change share it, and some versions publish nothing. It starts at 1, and again only if the item itself was removed
+    /// from the table.
     pub(super) version: u64,
     /// When the contact changed.
     pub(super) time: Timestamp,
@@ -179,7 +180,7 @@ pub(super) fn change_events(
         (!tags.is_empty()).then(|| ChangeEvent { tag_ids, tags: shown, ..event(kind) })
     };
     let Some(new) = &change.new else {
-        // A deletion is later than every version of the contact.
+        // The tombstone has this version. A removed item has none, but its removal is later than every version of it.
         let deleted = event(EventKind::Deleted);
         return vec![ChangeEvent {
             version: deleted.version + 1,

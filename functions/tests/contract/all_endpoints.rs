@@ -149,7 +149,7 @@ async fn unknown_paths_get_404_and_unknown_methods_405() {
         "/api",
         "/api/v1",
         "/api/v1/actions",
-        "/api/v1/actions/delete-contact",
+        "/api/v1/actions/rename-contact",
         "/api/v1/me/",
         "/contacts",
         "/api/v1/actions/get-contact/",

@@ -244,6 +244,35 @@ async fn add_tag_remove_tag_list_tags() {
     assert_eq!(found["tags"], json!(["vip"]), "calls that get 404 change no contact");
 }
 
+/// What is left afterwards, and what happens when the contact is created again, is in `endpoints/delete_contact.rs`.
+#[tokio::test]
+async fn delete_contact() {
+    let bundle = Bundle::start().await;
+    for phone in ["+14155550123", "+14155550124"] {
+        bundle.call("create-contact", json!({ "phone": phone, "tags": "vip" })).await;
+    }
+    let id = bundle.call("get-contact", json!({ "phone": "+14155550124" })).await.id();
+    let deleted = r#"{"id":"<id>","deleted":true}"#;
+    let (by_id, both) = (
+        &format!(r#"{{"contact_id":"{}","phone":""}}"#, id.to_uppercase()),
+        &format!(r#"{{"contact_id":"{UNKNOWN_ID}","phone":"+14155550123"}}"#),
+    );
+    let neither = r#"{"error":"Neither contact_id nor phone provided"}"#;
+    let invalid = r#"{"message":"The given data was invalid.","errors":{"contact_id":["The contact id must be a valid UUID."],"phone":["The phone must be in international format, starting with +."]}}"#;
+    bundle
+        .check_cases(&[
+            ("contact_id decides", "delete-contact", both, 404, NOT_FOUND),
+            ("by phone", "delete-contact", r#"{"phone":"001 (415) 555-0123"}"#, 200, deleted),
+            ("deleted before", "delete-contact", r#"{"phone":"+14155550123"}"#, 404, NOT_FOUND),
+            ("another tenant's", "delete-contact acme-token", by_id, 404, NOT_FOUND),
+            ("by id", "delete-contact", by_id, 200, deleted),
+            ("unknown", "delete-contact", r#"{"phone":"+14155550999"}"#, 404, NOT_FOUND),
+            ("neither", "delete-contact", r#"{"email":"jane@example.com"}"#, 422, neither),
+            ("invalid", "delete-contact", r#"{"contact_id":"1","phone":"12"}"#, 422, invalid),
+        ])
+        .await;
+}
+
 #[tokio::test]
 async fn me() {
     let bundle = Bundle::start().await;

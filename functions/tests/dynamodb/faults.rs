@@ -17,7 +17,7 @@ fn jane() -> Value {
 }
 
 /// One call of each action, two of create-contact: with and without tags.
-fn calls() -> [(&'static str, Value); 8] {
+fn calls() -> [(&'static str, Value); 9] {
     [
         ("create-contact", jane()),
         ("create-contact", json!({ "phone": PHONE, "tags": "secret" })),
@@ -27,6 +27,7 @@ fn calls() -> [(&'static str, Value); 8] {
         ("add-tag", json!({ "phone": PHONE, "tag": "vip" })),
         ("remove-tag", json!({ "phone": PHONE, "tag": "vip" })),
         ("list-tags", json!({})),
+        ("delete-contact", json!({ "phone": PHONE })),
     ]
 }
 

@@ -2,6 +2,7 @@
 //! step. What its answers look like in general, and which inputs it rejects, is in `contract/`.
 
 mod create_contact;
+mod delete_contact;
 mod get_contact;
 mod search_contacts;
 mod tags;

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use contacts::store::Pace;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::layout::{Calls, Layout, scan, shape, to_json};
-use crate::support::stored::{Item, contradictions, text};
+use crate::support::stored::{Item, contradictions, is_tombstone, text};
 use crate::support::{Bundle, functions, output_of};
 
 /// The contact that is written to, in a spelling of its number that is not the stored one.
@@ -108,6 +109,13 @@ fn writes() -> Vec<Write> {
             &["updated contact_summary,contact_summary_updated_at"],
             &["summary", "summary_updated_at", "event_times"],
         ),
+        event(
+            "import-contacts",
+            json!({ "rows": [{ "cells": { "Phone": JOSE, "Name": "Zé" } }] }),
+            &["updated name"],
+            &["updated name"],
+            &["name", "search_text"],
+        ),
         // The number exists.
         http(
             "flowiq-create-contact",
@@ -193,7 +201,7 @@ async fn every_layout_is_read_as_the_version_that_wrote_it_did() {
         // A change feed that starts with this layout reads it, too: every item was published as a created contact.
         bundle.caught_up().await;
         let created = bundle.events().iter().filter(|event| event["detail-type"] == "contact.created").count();
-        let is_contact = |item: &Item| text(item, "item").starts_with("contact#");
+        let is_contact = |item: &Item| text(item, "item").starts_with("contact#") && !is_tombstone(item);
         let contacts = layout.items("ContactsTable").iter().filter(|item| is_contact(item)).count();
         assert_eq!((created, bundle.dead_letters().len()), (contacts, 0), "{}", layout.name);
     };
@@ -252,6 +260,40 @@ async fn every_write_over_every_layout_loses_nothing_and_leaves_todays_layout() 
     join_all(Layout::all().into_iter().map(check)).await;
 }
 
+/// The items of earlier layouts are deleted as completely as today's.
+#[tokio::test]
+async fn a_deletion_over_every_layout_leaves_a_tombstone_only() {
+    let check = async |layout: Layout| {
+        let bundle = upgraded(&layout).await;
+        let before = jose(&bundle).await;
+        let (tenant, id) = (text(&before, "tenant_id"), text(&before, "id"));
+        let of_jose = async || {
+            let items = scan(bundle.dynamodb(), "ContactsTable").await.into_iter();
+            let mine = |item: &Item| text(item, "tenant_id") == tenant && text(item, "item").ends_with(id);
+            items.filter(mine).collect::<Vec<Item>>()
+        };
+        assert!(of_jose().await.len() > 3, "{}: the contact and its memberships", layout.name);
+        bundle.caught_up().await;
+        let published = bundle.events().len();
+        let body = json!({ "phone": JOSE }).to_string();
+        bundle.ask("delete-contact", &body).await.is(200, r#"{"id":"<id>","deleted":true}"#);
+        let left = of_jose().await;
+        assert_eq!((left.len(), contradictions(&left, &[], &[])), (1, Vec::new()), "{}", layout.name);
+        assert!(is_tombstone(&left[0]), "{}: {left:?}", layout.name);
+        assert_eq!(left[0].get("opted_out_at"), before.get("opted_out_at"), "{}", layout.name);
+        bundle.caught_up().await;
+        let changes: Vec<String> = bundle.events()[published..].iter().map(described).collect();
+        assert_eq!(changes, ["deleted"], "{}", layout.name);
+        // A message that was counted before is not counted in a contact that is created again.
+        bundle.ask("create-contact", &body).await.has("x-contact-outcome", "created");
+        let again =
+            json!({ "phone": JOSE, "message_id": "wamid.2", "direction": "in", "occurred_at": "2026-05-07T08:15:00Z" });
+        let outcome = output_of(&bundle.invoke("record-message", bundle.envelope(again).await).await);
+        assert_eq!(outcome["total_messages"], 0, "{}", layout.name);
+    };
+    join_all(Layout::all().into_iter().map(check)).await;
+}
+
 /// The item of the contact that is written to.
 async fn jose(bundle: &Bundle) -> Item {
     let tenant = bundle.me("demo-token").await.json()["tenant"]["id"].as_str().unwrap().to_owned();
@@ -296,6 +338,23 @@ fn check_rewritten(case: &str, before: &Item, after: &Item, changed: &[&str]) {
     assert!(text(after, "metadata").contains(r#""lifetime_value":8742.00,"#), "{case}");
 }
 
+/// Items of earlier layouts are counted by a verification, and are no findings.
+#[tokio::test]
+async fn items_of_every_layout_are_verified() {
+    for layout in Layout::all() {
+        let bundle = upgraded(&layout).await;
+        for token in ["demo-token", "acme-token"] {
+            let tenant = bundle.tenant(token).await;
+            let verified = bundle.table.verify(&tenant, &mut Pace::new(0), &mut |_, _| {}).await.unwrap();
+            assert_eq!(verified.findings, [], "{}", layout.name);
+            // Since this one, contacts have the layout of today.
+            let earlier = if layout.name.as_str() >= "07" { 0 } else { verified.counts.contacts };
+            assert_eq!(verified.counts.earlier_layout, earlier, "{}", layout.name);
+            assert!(verified.counts.contacts > 0 && verified.counts.memberships > 0, "{}", layout.name);
+        }
+    }
+}
+
 /// Of the functions that read or write contacts or the access table, none is left out above.
 #[test]
 fn every_function_is_called_over_every_layout() {
@@ -308,7 +367,7 @@ fn every_function_is_called_over_every_layout() {
             _ => path.trim_start_matches("/api/v1/").to_owned(),
         });
     }
-    // Both tests read the change events; the OpenAPI document has no items.
-    called.extend(["publish-changes".to_owned(), "openapi".to_owned()]);
+    // The tests read the change events, and one of them deletes; the OpenAPI document has no items.
+    called.extend(["publish-changes", "delete-contact", "openapi"].map(str::to_owned));
     assert_eq!(called, functions().into_iter().map(|function| function.binary).collect());
 }

@@ -253,6 +253,21 @@ impl Bundle {
         self.stack.dynamodb()
     }
 
+    /// Sends a request to the streams API of the bundle's DynamoDB.
+    pub async fn dynamodb_streams(&self, operation: &str, request: Value) -> Value {
+        let call = self.http.post(self.stack.dynamodb_url());
+        let call = call
+            .header("x-amz-target", format!("DynamoDBStreams_20120810.{operation}"))
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20261121/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+            .header("x-amz-date", "20261121T000000Z");
+        let response = call.body(request.to_string()).send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{operation}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// Stops the bundle and returns everything the functions have logged.
     pub async fn stop(self) -> String {
         self.stack.stop().await;

@@ -47,14 +47,28 @@ pub fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }
 
+/// What a tombstone may hold, which is nothing of the contact but its key and its opt-out.
+const TOMBSTONE: [&str; 6] = ["tenant_id", "item", "version", "write_ids", "deleted_at", "opted_out_at"];
+
+/// Whether an item under the key of a contact is the tombstone of a deleted one.
+pub fn is_tombstone(item: &Item) -> bool {
+    item.contains_key("deleted_at")
+}
+
 /// Where the items of a tenant contradict each other: each sentence with the id of its contact. Every membership has to
 /// equal its contact, every contact has to have a membership for each of its labels and no other, and every tag has to
-/// be in the catalogue.
+/// be in the catalogue. A tombstone has no membership and no attribute of a contact.
 pub fn contradictions(contacts: &[Item], memberships: &[Item], definitions: &[Item]) -> Vec<(String, String)> {
     let defined: HashSet<&str> = definitions.iter().map(|item| text(item, "name")).collect();
     let mut found = Vec::new();
     let mut expected: BTreeMap<String, (&str, String, String)> = BTreeMap::new();
     for contact in contacts {
+        if is_tombstone(contact) {
+            let id = text(contact, "item").trim_start_matches("contact#").to_owned();
+            let surplus = contact.keys().filter(|name| !TOMBSTONE.contains(&name.as_str()));
+            found.extend(surplus.map(|name| (id.clone(), format!("the tombstone has the attribute {name}"))));
+            continue;
+        }
         let id = text(contact, "id");
         let mut wrong = |sentence: String| found.push((id.to_owned(), sentence));
         if text(contact, "item") != format!("contact#{id}") {

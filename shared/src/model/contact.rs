@@ -48,12 +48,16 @@ pub struct Contact {
     /// The state of the conversation.
     #[serde(flatten)]
     pub state: State,
+    /// When an earlier contact with this number was deleted, if one was. Events that occurred until then are about that
+    /// one and change nothing.
+    #[serde(default)]
+    pub predecessor_deleted_at: Option<Timestamp>,
     /// When the contact was created; never changes.
     pub created_at: Timestamp,
     /// When a field that clients can see last changed.
     pub updated_at: Timestamp,
-    /// Incremented by every write, 1 when new. The condition of every update (optimistic
-    /// locking); a create requires that the contact is absent.
+    /// Incremented by every write, also by a deletion; 1 when there has never been a contact with this number. The
+    /// condition of every update (optimistic locking); the first create requires that the contact is absent.
     pub version: u64,
 }
 
@@ -75,6 +79,7 @@ impl Contact {
             last_message_at: None,
             total_messages: 0,
             state: State::default(),
+            predecessor_deleted_at: None,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -87,8 +92,8 @@ impl Contact {
     }
 
     /// The names of the fields, as clients know them, in which this contact differs from `other`.
-    /// Left out are fields that no endpoint exposes (event times, consent method, version), and `id`,
-    /// `created_at` and `updated_at`.
+    /// Left out are fields that no endpoint exposes (event times, consent method, an earlier deletion, version), and
+    /// `id`, `created_at` and `updated_at`.
     pub fn differences(&self, other: &Contact) -> Vec<&'static str> {
         // Destructured by name, so that adding a field without deciding about it here fails to compile.
         let Contact {
@@ -106,6 +111,7 @@ impl Contact {
             last_message_at,
             total_messages,
             state,
+            predecessor_deleted_at: _,
             created_at: _,
             updated_at: _,
             version: _,

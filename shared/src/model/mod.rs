@@ -28,6 +28,7 @@ mod summary;
 mod tag;
 mod tenant;
 mod time;
+mod tombstone;
 mod violation;
 
 pub use consent::{Consent, ConsentStatus};
@@ -54,4 +55,5 @@ pub use tag::{Tag, TagDefinition, Tags};
 pub(crate) use tenant::StoredTenant;
 pub use tenant::{Tenant, TenantId, TenantRecord};
 pub use time::{Timestamp, Zulu};
+pub use tombstone::{Stored, Tombstone};
 pub use violation::Violation;

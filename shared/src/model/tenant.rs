@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::event::EventId;
 use super::id::ContactId;
 use super::phone::Phone;
 use super::slug::Slug;
@@ -39,6 +40,8 @@ pub struct TenantRecord {
     /// The rate limit in calls per 60 s of each of the tenant's tokens that has none of its own: 0 means unlimited,
     /// at most 1,000. `None` uses the template's parameter `RateLimit`.
     pub rate_limit: Option<u32>,
+    /// When its deletion began; `None` unless it is being deleted. Its tokens and events are refused from then on.
+    pub deleting_since: Option<Timestamp>,
 }
 
 /// What the tenant's item holds: the record and the secret namespace. The namespace is generated here and has no
@@ -56,7 +59,14 @@ impl StoredTenant {
     /// A new tenant with a random id and a random namespace.
     pub(crate) fn new(name: &str, slug: Slug, rate_limit: Option<u32>) -> Self {
         let id = TenantId(Uuid::new_v4());
-        let record = TenantRecord { id, name: name.to_owned(), slug, created_at: Timestamp::now(), rate_limit };
+        let record = TenantRecord {
+            id,
+            name: name.to_owned(),
+            slug,
+            created_at: Timestamp::now(),
+            rate_limit,
+            deleting_since: None,
+        };
         StoredTenant { record, namespace: Uuid::new_v4() }
     }
 }
@@ -96,6 +106,11 @@ impl Tenant {
     pub fn tag_id(&self, tag: &Tag) -> Uuid {
         // Contact ids are derived from digits; the prefix keeps the two kinds of id distinct.
         Uuid::new_v5(&self.0.namespace, format!("tag#{}", tag.as_str()).as_bytes())
+    }
+
+    /// What stands for an event id where events are recorded: a hash that cannot be computed without the namespace.
+    pub(crate) fn event_id(&self, kind: &str, id: &EventId) -> Uuid {
+        Uuid::new_v5(&self.0.namespace, format!("event#{kind}#{}", id.as_str()).as_bytes())
     }
 }
 

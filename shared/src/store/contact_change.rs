@@ -5,18 +5,18 @@ use serde_dynamo::{AttributeValue, Item};
 use serde_json::value::RawValue;
 
 use super::error::Error;
-use super::items::read;
+use super::items;
 use super::keys::{CONTACT, ITEM, TENANT_ID};
-use crate::model::{Contact, ContactId, TenantId, Timestamp};
+use crate::model::{Contact, ContactId, Stored, TenantId, Timestamp};
 
 /// A change of a contact, read from a stream record.
 #[derive(Debug)]
 pub struct ContactChange {
     /// The id of the contact's tenant. It does not authorise anything.
     pub tenant_id: TenantId,
-    /// The old image; `None` if the contact was created.
+    /// The contact in the old image; `None` if the contact was created. A tombstone counts as no contact.
     pub old: Option<Contact>,
-    /// The new image; `None` if the contact was deleted.
+    /// The contact in the new image; `None` if the contact was deleted.
     pub new: Option<Contact>,
     /// The approximate time of the change.
     pub changed_at: Option<Timestamp>,
@@ -57,7 +57,8 @@ impl ContactChange {
         })
     }
 
-    /// Parses the `dynamodb` field of a stream record. `None` for items other than contacts.
+    /// Parses the `dynamodb` field of a stream record. `None` for items other than contacts, and for changes of
+    /// tombstones.
     ///
     /// # Errors
     /// [`Error::Unreadable`] if the record cannot be parsed, the record's keys are not those of a contact, or an image is not a
@@ -71,15 +72,19 @@ impl ContactChange {
         let ChangedItem { tenant_id: Some(tenant_id), contact_id: Some(contact_id), changed_at } = parts.item() else {
             return Err(unreadable("the record's keys are not those of a contact"));
         };
-        let image = |image: Option<&RawValue>, error| match image.map(|image| contact(image, contact_id)) {
+        let image = |image: Option<&RawValue>, error| match image.map(|image| stored(image, contact_id)) {
             Some(None) => Err(unreadable(error)),
-            Some(contact) => Ok(contact),
+            Some(stored) => Ok(stored),
             None => Ok(None),
         };
         let old = image(parts.old_image, "the record's old image is not a valid contact")?;
         let new = image(parts.new_image, "the record's new image is not a valid contact")?;
         if old.is_none() && new.is_none() {
             return Err(unreadable("the record has no image"));
+        }
+        let [old, new] = [old, new].map(|image| image.and_then(Stored::into_contact));
+        if old.is_none() && new.is_none() {
+            return Ok(None);
         }
         Ok(Some(ContactChange { tenant_id, old, new, changed_at }))
     }
@@ -126,10 +131,11 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The contact in an image; `None` if the image is not a valid contact with this id.
-fn contact(image: &RawValue, id: ContactId) -> Option<Contact> {
+/// The contact or tombstone in an image; `None` if the image is not a valid one, or is that of another contact.
+fn stored(image: &RawValue, id: ContactId) -> Option<Stored> {
     let item: Item = serde_json::from_str(image.get()).ok()?;
-    read(item).ok().filter(|contact: &Contact| contact.id == id)
+    let is_of = |stored: &Stored| stored.contact().is_none_or(|contact| contact.id == id);
+    items::stored(item).ok().filter(is_of)
 }
 
 /// The parser's error is left out, because it may quote personal data.

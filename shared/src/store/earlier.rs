@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | contact | no `write_ids`; or `write_id`, one text; or ids of 16 digits | `write_ids`, ids that begin with the time of the write |
 //! | contact | `state`, a map with its fields; in it `said_at` | each field an attribute; `event_times` |
+//! | applied event | `event#<kind>#<id>` as the key | a keyed hash of the id in it; [`keys`] has both, and both are read |
 //! | membership | without `opted_out_at`, `bot_status`, `archived` and `blocked` | with them |
 //! | token | `tenant`, a copy of the tenant | `tenant_id`; also `label`, `created_at`, `last_four` |
 //! | tenant | `id` | `tenant_id`, `created_at` |

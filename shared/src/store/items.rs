@@ -8,9 +8,12 @@ use serde::de::DeserializeOwned;
 
 use super::earlier;
 use super::error::Error;
-use super::keys::{self, ACTIVE_AT, EMAIL_KEY, EXPIRES_AT, ID, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_IDS, s};
+use super::keys::{
+    self, ACTIVE_AT, DELETED_AT, EMAIL_KEY, EXPIRES_AT, ID, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_IDS, s,
+};
 use crate::model::{
-    Contact, ContactId, Email, EventId, Name, SearchRow, Tag, TagDefinition, Tenant, Timestamp, fold, search_text,
+    Contact, ContactId, Email, EventId, Name, SearchRow, Stored, Tag, TagDefinition, Tenant, Timestamp, Tombstone,
+    fold, search_text,
 };
 
 /// How long an applied event is recorded, in seconds: longer than a queue and then a dead-letter queue
@@ -34,9 +37,18 @@ pub(super) fn read<T: DeserializeOwned>(item: impl Into<serde_dynamo::Item>) -> 
     serde_dynamo::from_item(item).map_err(unreadable)
 }
 
-/// The value stored in an item of a list. `None` for an item that cannot be read, whose id is logged: one broken
-/// item must not hide all others.
+/// The contact, or the tombstone of a deleted one, in an item under the key of a contact.
+pub(super) fn stored(item: impl Into<serde_dynamo::Item>) -> Result<Stored, Error> {
+    let item = item.into();
+    if item.contains_key(DELETED_AT) { read(item).map(Stored::Deleted) } else { read(item).map(Stored::Contact) }
+}
+
+/// The value stored in an item of a list. `None` for the tombstone of a deleted contact, and for an item that cannot be
+/// read, whose id is logged: one broken item must not hide all others.
 pub(super) fn read_or_skip<T: DeserializeOwned>(item: Item) -> Option<T> {
+    if item.contains_key(DELETED_AT) {
+        return None;
+    }
     let id = item.get(ID).cloned();
     let skip = |error: &Error| {
         let id = id.as_ref().and_then(|id| id.as_s().ok());
@@ -87,6 +99,19 @@ pub(super) fn event(tenant: &Tenant, kind: &str, id: &EventId, now: Timestamp) -
     let mut item = keys::event(tenant, kind, id);
     item.insert(EXPIRES_AT.to_owned(), AttributeValue::N((now.as_second() + EVENT_TTL).to_string()));
     item
+}
+
+/// The item of a deleted contact. No index has it: it has none of their attributes.
+pub(super) fn tombstone(
+    tenant: &Tenant,
+    id: ContactId,
+    tombstone: &Tombstone,
+    write_ids: AttributeValue,
+) -> Result<Item, Error> {
+    let mut item = attributes(tombstone)?;
+    item.extend(keys::contact(tenant, id));
+    item.insert(WRITE_IDS.to_owned(), write_ids);
+    Ok(item)
 }
 
 /// The labels of a contact besides [`Label::AllContacts`]. Each is a membership item.

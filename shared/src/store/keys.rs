@@ -25,12 +25,18 @@ pub(super) const EXPIRES_AT: &str = "expires_at";
 /// Prefix of the sort keys of contacts.
 pub(super) const CONTACT: &str = "contact#";
 
+/// Prefix of the sort keys of memberships.
+pub(super) const MEMBERSHIP: &str = "tag#";
+
 /// Prefix of the sort keys of tag catalogue entries.
 pub(super) const DEFINITION: &str = "tagdef#";
 
 /// The last writes of a contact, the latest first: the random ids of the calls, with times. After a lost response, a call
 /// finds out whether its own write was applied, even if other writers have followed.
 pub(super) const WRITE_IDS: &str = "write_ids";
+
+/// When a contact was deleted. Only tombstones have it.
+pub(super) const DELETED_AT: &str = "deleted_at";
 
 /// Contacts by phone number: `tenant_id` / `phone_key`, keys only.
 pub(super) const PHONE_INDEX: &str = "phone";
@@ -71,14 +77,14 @@ impl<'a> Label<'a> {
     }
 }
 
-/// `contact#<id>`: a contact.
+/// `contact#<id>`: a contact, or the tombstone of a deleted one.
 pub(super) fn contact(tenant: &Tenant, id: ContactId) -> Item {
     key(tenant, format!("{CONTACT}{id}"))
 }
 
 /// `tag#<label>#<id>`: a membership. The id has a fixed length, so a `#` in a tag is unambiguous.
 pub(super) fn membership(tenant: &Tenant, label: Label<'_>, id: ContactId) -> Item {
-    key(tenant, format!("tag#{}#{id}", label.text()))
+    key(tenant, format!("{MEMBERSHIP}{}#{id}", label.text()))
 }
 
 /// `tagdef#<tag>`: an entry of the tag catalogue.
@@ -86,8 +92,14 @@ pub(super) fn definition(tenant: &Tenant, tag: &Tag) -> Item {
     key(tenant, format!("{DEFINITION}{}", tag.as_str()))
 }
 
-/// `event#<kind>#<id>`: an applied event.
+/// `event#<kind>#<keyed hash of the id>`: an applied event. The id itself is not stored, because it can contain personal
+/// data: WhatsApp's message ids contain the phone number in base64.
 pub(super) fn event(tenant: &Tenant, kind: &str, id: &EventId) -> Item {
+    key(tenant, format!("event#{kind}#{}", tenant.event_id(kind, id)))
+}
+
+/// `event#<kind>#<id>`: an applied event, as versions before the layout `08` recorded it.
+pub(super) fn event_by_plain_id(tenant: &Tenant, kind: &str, id: &EventId) -> Item {
     key(tenant, format!("event#{kind}#{}", id.as_str()))
 }
 

@@ -4,17 +4,18 @@
 //! Every function that reads or writes contacts takes a [`Tenant`](crate::model::Tenant), whose id is
 //! the partition key, so no request can reach another tenant's items. No Lambda function uses `Scan`: the only one lists
 //! tenants for operators, in `access_operators.rs`.
-//! Contacts are written by one function, `save` in `save.rs`, together with all their index entries.
+//! Contacts are written by one function, `save` in `save.rs`, together with all their index entries. `tenant_items.rs`
+//! deletes all items of a tenant, for operators.
 //!
 //! This module must not depend on HTTP, event formats or tokens. Start reading at
 //! [`ContactsTable`], then `save.rs`.
 //!
 //! | item of the contacts table | holds |
 //! |---|---|
-//! | `contact#<id>` | the contact and its index attributes |
+//! | `contact#<id>` | the contact and its index attributes; or the tombstone of a deleted contact, which no index has |
 //! | `tag#<label>#<id>` | a membership: the contact's search row under a tag, or under the built-in label `*+` |
 //! | `tagdef#<tag>` | an entry of the tag catalogue: id, name, creation time |
-//! | `event#<kind>#<id>` | an applied event, so that its redelivery is ignored (TTL 31 days) |
+//! | `event#<kind>#<hash of the id>` | an applied event, so that its redelivery is ignored (TTL 31 days) |
 //!
 //! | index | keys | used by |
 //! |---|---|---|
@@ -24,9 +25,11 @@
 
 mod access_operators;
 mod access_table;
+mod access_usage;
 mod client;
 mod contact_change;
 mod contacts_table;
+mod delete;
 mod earlier;
 mod error;
 mod items;
@@ -39,8 +42,10 @@ mod save;
 mod search;
 mod snapshot;
 mod tags;
+mod tenant_items;
 mod transaction;
 mod units;
+mod verification;
 
 pub(crate) use access_operators::{Changes, Created};
 pub use access_table::AccessTable;
@@ -48,8 +53,11 @@ pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
 pub use client::Client;
 pub use contact_change::{ChangedItem, ContactChange};
 pub use contacts_table::{ContactsTable, WritePermit};
+pub use delete::Deletion;
 pub use error::Error;
 pub use outcome::Outcome;
 pub use pages::Page;
 pub use search::Search;
+pub use tenant_items::{PAGE, TenantItems};
 pub use units::ConsumedUnits;
+pub use verification::{Counts, Finding, FindingKind, Pace, Place, Repair, TableSize, Verification};

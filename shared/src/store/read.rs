@@ -8,22 +8,23 @@ use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
-use super::items::{read, read_or_skip};
-use super::keys::{self, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s};
+use super::items::{read_or_skip, stored};
+use super::keys::{self, DELETED_AT, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s};
 use super::retry::Retry;
 use super::snapshot::{Consistency, Snapshot, Target};
-use crate::model::{Contact, ContactId, Email, EventId, SearchRow, Tag, Tags, Tenant};
+use crate::model::{Contact, ContactId, Email, EventId, SearchRow, Stored, Tag, Tags, Tenant};
 
 /// The maximum number of items of one BatchGetItem.
 const BATCH: usize = 100;
 
 impl ContactsTable {
-    /// The contact with this id. Strongly consistent; one GetItem.
+    /// The contact with this id; `None` if there is none, or it was deleted. Strongly consistent; one GetItem.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`].
     pub async fn get(&self, tenant: &Tenant, id: ContactId) -> Result<Option<Contact>, Error> {
-        self.item(keys::contact(tenant, id), Consistency::Strong).await?.map(read).transpose()
+        let item = self.item(keys::contact(tenant, id), Consistency::Strong).await?;
+        Ok(item.map(stored).transpose()?.and_then(Stored::into_contact))
     }
 
     /// The oldest contact with this email address, by creation time and then by id.
@@ -63,7 +64,9 @@ impl ContactsTable {
     /// read is skipped and logged by its id. Eventually consistent; one BatchGetItem per 100 entries, which returns
     /// only the attributes of a search row.
     pub(super) async fn fetch(&self, tenant: &Tenant, entries: &[Item]) -> Result<Vec<SearchRow>, Error> {
-        let (names, projection) = projection(&SearchRow::FIELDS);
+        // A tombstone is recognised by its own attribute.
+        let attributes: Vec<&str> = SearchRow::FIELDS.into_iter().chain([DELETED_AT]).collect();
+        let (names, projection) = projection(&attributes);
         // A contact that was created anew can have two entries for a moment. DynamoDB refuses a batch that names a key
         // twice.
         let mut seen = HashSet::new();
@@ -81,7 +84,7 @@ impl ContactsTable {
     }
 
     /// Reads what a write is based on: the contact, which of the tags are in the tag catalogue, and which of the events
-    /// were applied before. One GetItem; with tags or events one BatchGetItem of at most 96 keys.
+    /// were applied before. One GetItem; with tags or events one BatchGetItem of at most 99 keys, two of each event.
     pub(super) async fn snapshot(&self, target: Target<'_>, consistency: Consistency) -> Result<Snapshot, Error> {
         let Target { tenant, id, tags, events } = target;
         let mut snapshot = Snapshot::empty(consistency);
@@ -95,10 +98,13 @@ impl ContactsTable {
             }
         };
         tags.for_each(|tag| also(keys::definition(tenant, tag), Extra::Definition(tag)));
-        events.ids.iter().for_each(|event| also(keys::event(tenant, events.kind, event), Extra::Event(event)));
+        for event in events.ids {
+            also(keys::event(tenant, events.kind, event), Extra::Event(event));
+            also(keys::event_by_plain_id(tenant, events.kind, event), Extra::Event(event));
+        }
         if wanted.len() == 1 {
             if let Some(item) = self.item(keys::contact(tenant, id), consistency).await? {
-                snapshot.set_contact(item)?;
+                snapshot.set_stored(item)?;
             }
             return Ok(snapshot);
         }
@@ -106,7 +112,7 @@ impl ContactsTable {
             match extras.get(&sort_key(&item)) {
                 Some(Extra::Definition(tag)) => drop(snapshot.defined.insert((*tag).clone())),
                 Some(Extra::Event(event)) => drop(snapshot.applied.insert((*event).clone())),
-                None => snapshot.set_contact(item)?,
+                None => snapshot.set_stored(item)?,
             }
         }
         Ok(snapshot)

@@ -19,7 +19,7 @@ use super::outcome::Outcome;
 use super::retry::Retry;
 use super::snapshot::{Consistency, EventIds, Snapshot, Target};
 use super::transaction::{Attempt, transact, unbuilt};
-use crate::model::{Contact, ContactId, EventId, SearchRow, Tag, Tags, Tenant, Timestamp};
+use crate::model::{Contact, ContactId, EventId, SearchRow, Stored, Tag, Tags, Tenant, Timestamp};
 
 /// The maximum number of items of one TransactWriteItems.
 const TRANSACTION: usize = 100;
@@ -27,10 +27,14 @@ const TRANSACTION: usize = 100;
 impl ContactsTable {
     /// The maximum number of events of one [`apply`](ContactsTable::apply). A transaction has 100 writes: the
     /// contact, at most 46 memberships and these events. The rule of `apply` must not change tags.
-    pub const MAX_EVENTS: usize = 50;
+    /// They are read with 2 keys each, and the contact, in one BatchGetItem of 100.
+    pub const MAX_EVENTS: usize = 49;
 
     /// Creates or changes the contact with this id: `rule` returns the new contact for the stored one. The
     /// store sets `version`, and `updated_at` if a field that clients can see differs.
+    ///
+    /// For a contact that was deleted, `rule` gets `None`, and the store restores the opt-out that its tombstone
+    /// remembers.
     ///
     /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue together with the contact.
     ///
@@ -57,7 +61,8 @@ impl ContactsTable {
         E: From<Error>,
     {
         let target = Target { tenant, id, tags, events: EventIds::default() };
-        self.write(target, Consistency::Eventual, |stored, _| rule(stored)).await
+        let rule = |stored: Option<Stored>, _: &_| rule(stored.and_then(Stored::into_contact)).map(Stored::Contact);
+        self.write(target, Consistency::Eventual, rule).await?.contact().map_err(E::from)
     }
 
     /// Changes the contact with this id: `rule` returns the new contact for the stored one.
@@ -71,7 +76,7 @@ impl ContactsTable {
     /// fit. Each lost attempt adds one write request, and one read unless the refusal returned the contact.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the contact does not exist; otherwise as [`upsert`](ContactsTable::upsert).
+    /// [`Error::NotFound`] if the contact does not exist or was deleted; otherwise as [`upsert`](ContactsTable::upsert).
     pub async fn update<R, E>(
         &self,
         tenant: &Tenant,
@@ -84,17 +89,24 @@ impl ContactsTable {
         E: From<Error>,
     {
         let target = Target { tenant, id, tags, events: EventIds::default() };
-        self.write(target, Consistency::Strong, |stored, _| rule(stored.ok_or(Error::NotFound)?)).await
+        let rule = |stored: Option<Stored>, _: &_| {
+            rule(stored.and_then(Stored::into_contact).ok_or(Error::NotFound)?).map(Stored::Contact)
+        };
+        self.write(target, Consistency::Strong, rule).await?.contact().map_err(E::from)
     }
 
     /// Applies events to the contact with this id. Idempotent: each event id is applied at most once
     /// within 31 days, however often it is delivered and to however many processes.
     ///
-    /// `rule` returns the new contact for the stored one and the ids that were applied before. `ids` holds
-    /// at most [`ContactsTable::MAX_EVENTS`] ids; ids of different kinds are independent.
+    /// `rule` returns what to store for what is stored and the ids that were applied before. It sees the tombstone of a
+    /// deleted contact, because an event that occurred before the deletion must not create the contact again; the store
+    /// restores the opt-out that a tombstone remembers in a contact that replaces it. `ids` holds at most
+    /// [`ContactsTable::MAX_EVENTS`] ids; ids of different kinds are independent. Events whose effect does not depend on
+    /// how often they are applied need no ids.
     ///
-    /// Cost: one BatchGetItem and one TransactWriteItems; the read alone if
-    /// `rule` returns the stored contact unchanged, in which case no event is recorded.
+    /// Cost: one BatchGetItem and one TransactWriteItems; without `ids` one GetItem and what
+    /// [`update`](ContactsTable::update) writes; the read alone if `rule` returns what is stored, in which case no event
+    /// is recorded.
     ///
     /// # Errors
     /// The errors of `rule`; otherwise as [`upsert`](ContactsTable::upsert).
@@ -105,26 +117,27 @@ impl ContactsTable {
         kind: &str,
         ids: &[EventId],
         rule: R,
-    ) -> Result<(Contact, Outcome), E>
+    ) -> Result<(Stored, Outcome), E>
     where
-        R: Fn(Option<Contact>, &HashSet<EventId>) -> Result<Contact, E> + Send + Sync,
+        R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
         E: From<Error>,
     {
         let target = Target { tenant, id, tags: None, events: EventIds { kind, ids } };
-        self.write(target, Consistency::Strong, rule).await
+        let written = self.write(target, Consistency::Strong, rule).await?;
+        Ok((written.new, written.outcome))
     }
 
-    async fn write<R, E>(&self, target: Target<'_>, first_read: Consistency, rule: R) -> Result<(Contact, Outcome), E>
+    pub(super) async fn write<R, E>(&self, target: Target<'_>, first_read: Consistency, rule: R) -> Result<Written, E>
     where
-        R: Fn(Option<Contact>, &HashSet<EventId>) -> Result<Contact, E> + Send + Sync,
+        R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
         E: From<Error>,
     {
         let mut snapshot = self.snapshot(target, first_read).await?;
         let mut retry = Retry::new();
         let call = format!("{:012x}", fastrand::u64(..1 << 48));
         loop {
-            let ruled = rule(snapshot.contact.clone(), &snapshot.applied);
-            let changes = ruled.as_ref().is_ok_and(|new| snapshot.contact.as_ref() != Some(new));
+            let ruled = rule(snapshot.stored.clone(), &snapshot.applied);
+            let changes = ruled.as_ref().is_ok_and(|new| snapshot.stored.as_ref() != Some(new));
             // DynamoDB checks the version only when something is written. A decision not to write is therefore made again
             // on a strongly consistent read.
             if !changes && snapshot.consistency == Consistency::Eventual {
@@ -132,68 +145,71 @@ impl ContactsTable {
                 continue;
             }
             let mut new = ruled?;
-            let undefined = snapshot.undefined(&new.tags, target.tags);
-            let outcome = match &snapshot.contact {
-                None => Outcome::Created,
-                Some(_) if !changes => {
-                    self.define(target.tenant, undefined).await?;
-                    return Ok((new, Outcome::Unchanged));
-                }
-                Some(old) => {
-                    new.version = old.version + 1;
-                    if !new.differences(old).is_empty() {
-                        new.updated_at = Timestamp::now();
-                    }
-                    Outcome::Updated
-                }
-            };
+            let tags = new.contact().map(|contact| &contact.tags);
+            let undefined = tags.map(|tags| snapshot.undefined(tags, target.tags)).unwrap_or_default();
+            if !changes {
+                self.define(target.tenant, undefined).await?;
+                return Ok(Written { old: snapshot.stored, new, outcome: Outcome::Unchanged });
+            }
+            let outcome = follow(snapshot.stored.as_ref(), &mut new);
             let (attempt, undefined) = self.save(target, &snapshot, &new, undefined, &call).await?;
-            match attempt {
+            let refused = match attempt {
                 Attempt::Written => {
                     self.define(target.tenant, undefined).await?;
-                    return Ok((new, outcome));
+                    return Ok(Written { old: snapshot.stored, new, outcome });
                 }
-                // The other writer may also have applied some of the events: read everything again.
-                Attempt::Lost(Some(item)) if target.events.ids.is_empty() => {
-                    snapshot.set_contact(item)?;
-                    snapshot.consistency = Consistency::Strong;
-                }
-                Attempt::Lost(_) => {
-                    let target = Target { tags: Some(&new.tags), ..target };
-                    snapshot = self.snapshot(target, Consistency::Strong).await?;
-                }
+                Attempt::Lost(item) => item,
                 Attempt::Throttled => {
                     retry.pause_after_throttling().await?;
                     continue;
+                }
+            };
+            let old = snapshot.stored.take();
+            match refused {
+                // The other writer may also have applied some of the events: read everything again.
+                Some(item) if target.events.ids.is_empty() => {
+                    snapshot.set_stored(item)?;
+                    snapshot.consistency = Consistency::Strong;
+                }
+                _ => {
+                    let target = Target { tags: new.contact().map(|contact| &contact.tags).or(target.tags), ..target };
+                    snapshot = self.snapshot(target, Consistency::Strong).await?;
                 }
             }
             // This call's own write was applied, but its response was lost. Other writers may have followed.
             if snapshot.is_written_by(&call) {
                 self.define(target.tenant, undefined).await?;
-                return Ok((snapshot.contact.unwrap_or(new), outcome));
+                // A later deletion of the contact, or a later creation of the deleted one, is not this call's answer.
+                let now = snapshot.stored.filter(|now| now.contact().is_some() == new.contact().is_some());
+                return Ok(Written { old, new: now.unwrap_or(new), outcome });
             }
             retry.pause_after_race().await?;
         }
     }
 
-    /// Writes `new` over the snapshot. This is the only function that writes contacts.
+    /// Writes `new`, a contact or the tombstone of a deleted one, over the snapshot. This is the only function that
+    /// writes contacts.
     ///
     /// It compares old and new and sends the cheapest atomic request: one conditional PutItem, or one
     /// TransactWriteItems if memberships, tag catalogue entries or events have to be written too. Catalogue entries
     /// of `undefined` tags that exceed the limit of the transaction are returned; they are written after it. If a
     /// tag of `undefined` is defined already, the attempt fails and is repeated.
-    async fn save(
+    pub(super) async fn save(
         &self,
         target: Target<'_>,
         snapshot: &Snapshot,
-        new: &Contact,
+        new: &Stored,
         mut undefined: Vec<Tag>,
         call: &str,
     ) -> Result<(Attempt, Vec<Tag>), Error> {
-        let Target { tenant, events, .. } = target;
-        let old = snapshot.contact.as_ref();
-        let contact = self.put_over(items::contact(tenant, new, snapshot.write_ids_with(call))?, old)?;
-        let mut writes = self.membership_writes(tenant, snapshot, new)?;
+        let Target { tenant, id, events, .. } = target;
+        let write_ids = snapshot.write_ids_with(call);
+        let item = match new {
+            Stored::Contact(contact) => items::contact(tenant, contact, write_ids)?,
+            Stored::Deleted(tombstone) => items::tombstone(tenant, id, tombstone, write_ids)?,
+        };
+        let contact = self.put_over(item, snapshot.stored.as_ref())?;
+        let mut writes = self.membership_writes(tenant, id, snapshot, new.contact())?;
         let now = Timestamp::now();
         let applied: HashSet<&EventId> = events.ids.iter().filter(|id| !snapshot.applied.contains(*id)).collect();
         for id in applied {
@@ -248,24 +264,25 @@ impl ContactsTable {
     fn membership_writes(
         &self,
         tenant: &Tenant,
+        id: ContactId,
         snapshot: &Snapshot,
-        new: &Contact,
+        new: Option<&Contact>,
     ) -> Result<Vec<TransactWriteItem>, Error> {
-        let old = snapshot.contact.as_ref();
+        let old = snapshot.contact();
         let had: Vec<Label<'_>> = old.map(labels).unwrap_or_default();
-        let has = labels(new);
-        let same_row = snapshot.is_current && old.is_some_and(|old| SearchRow::from(old) == SearchRow::from(new));
+        let has: Vec<Label<'_>> = new.map(labels).unwrap_or_default();
+        let same_row = snapshot.is_current && old.map(SearchRow::from) == new.map(SearchRow::from);
         let mut writes = Vec::new();
         let rewritten: Vec<_> = has.iter().filter(|label| !same_row || !had.contains(label)).collect();
-        if !rewritten.is_empty() {
+        if let Some(new) = new.filter(|_| !rewritten.is_empty()) {
             let search_row = items::search_row(new)?;
             for label in rewritten {
-                let put = self.put(items::membership(tenant, new.id, &search_row, *label)).build().map_err(unbuilt)?;
+                let put = self.put(items::membership(tenant, id, &search_row, *label)).build().map_err(unbuilt)?;
                 writes.push(TransactWriteItem::builder().put(put).build());
             }
         }
         for label in had.iter().filter(|label| !has.contains(label)) {
-            let key = keys::membership(tenant, *label, new.id);
+            let key = keys::membership(tenant, *label, id);
             let delete = Delete::builder().table_name(&self.name).set_key(Some(key)).build().map_err(unbuilt)?;
             writes.push(TransactWriteItem::builder().delete(delete).build());
         }
@@ -283,14 +300,14 @@ impl ContactsTable {
 
     /// A put of an item on the condition that the stored one still has the version of `old`, or does not
     /// exist. A refusal returns the stored item.
-    fn put_over(&self, item: Item, old: Option<&Contact>) -> Result<Put, Error> {
+    fn put_over(&self, item: Item, old: Option<&Stored>) -> Result<Put, Error> {
         let put = self.put(item).return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = match old {
             None => put.condition_expression("attribute_not_exists(#item)").expression_attribute_names("#item", ITEM),
             Some(old) => put
                 .condition_expression("#version = :version")
                 .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", AttributeValue::N(old.version.to_string())),
+                .expression_attribute_values(":version", AttributeValue::N(old.version().to_string())),
         };
         put.build().map_err(unbuilt)
     }
@@ -315,5 +332,45 @@ impl ContactsTable {
     async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, Error> {
         self.permission_to_write().await;
         transact(&self.client, writes).await
+    }
+}
+
+/// What a call of [`write`](ContactsTable::write) has done.
+pub(super) struct Written {
+    /// What was stored before.
+    pub(super) old: Option<Stored>,
+    /// What is stored now; what this call has stored, if another has deleted or created the contact since.
+    pub(super) new: Stored,
+    pub(super) outcome: Outcome,
+}
+
+impl Written {
+    /// The contact of a rule that returns contacts.
+    fn contact(self) -> Result<(Contact, Outcome), Error> {
+        let contact = self.new.into_contact().ok_or_else(|| Error::Internal("a rule deleted a contact".to_owned()))?;
+        Ok((contact, self.outcome))
+    }
+}
+
+/// Sets what the store decides in the state that follows `old`: the version, `updated_at`, and what a new contact takes
+/// over from a deleted one.
+fn follow(old: Option<&Stored>, new: &mut Stored) -> Outcome {
+    match (old, new) {
+        (None, _) => Outcome::Created,
+        (Some(Stored::Deleted(tombstone)), Stored::Contact(new)) => {
+            tombstone.continue_with(new);
+            Outcome::Created
+        }
+        (Some(Stored::Contact(old)), Stored::Contact(new)) => {
+            new.version = old.version + 1;
+            if !new.differences(old).is_empty() {
+                new.updated_at = Timestamp::now();
+            }
+            Outcome::Updated
+        }
+        (Some(old), Stored::Deleted(tombstone)) => {
+            tombstone.version = old.version() + 1;
+            Outcome::Updated
+        }
     }
 }

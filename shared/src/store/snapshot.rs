@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::earlier;
 use super::error::Error;
-use super::items::read;
+use super::items;
 use super::keys::{Item, WRITE_IDS, s};
-use crate::model::{Contact, ContactId, EventId, Tag, Tags, Tenant, Timestamp};
+use crate::model::{Contact, ContactId, EventId, Stored, Tag, Tags, Tenant, Timestamp};
 
 /// A contact remembers its last writes for this many seconds, longer than the SDK repeats a request whose response was
 /// lost (2.7 s). Clocks may differ by the rest.
@@ -48,9 +48,9 @@ pub(super) enum Consistency {
 pub(super) struct Snapshot {
     /// How it was read.
     pub(super) consistency: Consistency,
-    /// The stored contact, if there is one.
-    pub(super) contact: Option<Contact>,
-    /// Whether its item has today's layout; `false` without a contact.
+    /// The contact or its tombstone; `None` if there has never been a contact.
+    pub(super) stored: Option<Stored>,
+    /// Whether its item has today's layout; `false` without an item.
     pub(super) is_current: bool,
     /// The ids of the last writes of it, the latest first: the second of the write, eight hexadecimal digits, and the
     /// random id of the call.
@@ -66,7 +66,7 @@ impl Snapshot {
     pub(super) fn empty(consistency: Consistency) -> Self {
         Snapshot {
             consistency,
-            contact: None,
+            stored: None,
             is_current: false,
             write_ids: Vec::new(),
             defined: HashSet::new(),
@@ -74,32 +74,37 @@ impl Snapshot {
         }
     }
 
+    /// The stored contact; `None` if there is none, or it was deleted.
+    pub(super) fn contact(&self) -> Option<&Contact> {
+        self.stored.as_ref().and_then(Stored::contact)
+    }
+
     /// The tags of the new list whose catalogue entries have to be written: those that the contact does not have yet
     /// or that were looked up, and that have no entry. A tag that the contact has can lack its entry if an earlier
     /// call failed between writing the contact and writing the entry.
     pub(super) fn undefined(&self, new: &Tags, looked_up: Option<&Tags>) -> Vec<Tag> {
-        let is_known = |tag: &Tag| self.contact.as_ref().is_some_and(|old| old.tags.contains(tag));
+        let is_known = |tag: &Tag| self.contact().is_some_and(|old| old.tags.contains(tag));
         let is_looked_up = |tag: &Tag| looked_up.is_some_and(|tags| tags.contains(tag));
         let undefined = new.iter().filter(|tag| !self.defined.contains(*tag) && (!is_known(tag) || is_looked_up(tag)));
         undefined.cloned().collect()
     }
 
-    /// Replaces the contact by the one in `item`.
-    pub(super) fn set_contact(&mut self, item: Item) -> Result<(), Error> {
+    /// Replaces the contact or tombstone by the one in `item`.
+    pub(super) fn set_stored(&mut self, item: Item) -> Result<(), Error> {
         let ids = item.get(WRITE_IDS).and_then(|ids| ids.as_l().ok());
         let ids = ids.into_iter().flatten().filter_map(|id| id.as_s().ok());
         self.write_ids = ids.cloned().collect();
         self.is_current = earlier::is_current(&item);
-        self.contact = Some(read(item)?);
+        self.stored = Some(items::stored(item)?);
         Ok(())
     }
 
-    /// Whether the call with this id has written the contact, and its write is still remembered.
+    /// Whether the call with this id has written the contact or deleted it, and its write is still remembered.
     pub(super) fn is_written_by(&self, call: &str) -> bool {
         self.write_ids.iter().any(|id| id.ends_with(call))
     }
 
-    /// The attribute of the contact that the call with this id writes over this snapshot.
+    /// The attribute of the contact or tombstone that the call with this id writes over this snapshot.
     pub(super) fn write_ids_with(&self, call: &str) -> AttributeValue {
         let now = Timestamp::now().as_second();
         // Earlier versions stored ids that do not begin with a time, which can look like one in the future.

@@ -1,0 +1,316 @@
+//! Reading all items of a tenant and comparing them with what its contacts say.
+//!
+//! The pages are eventually consistent, which costs half, and contacts change between them. What differs is therefore
+//! only suspicious, and [`inspect`](super::inspect) decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::census::{Census, Match};
+use super::finding::{Finding, FindingKind, Place, tag_of};
+use super::inspect::{self, Held, parse_contact, parse_membership};
+use super::pace::Pace;
+use super::reading::Range;
+use crate::model::{ContactId, Tag, TagDefinition, Tenant};
+use crate::store::contacts_table::ContactsTable;
+use crate::store::error::Error;
+use crate::store::items;
+use crate::store::keys::{self, CONTACT, DEFINITION, ITEM, Item, MEMBERSHIP};
+
+/// How many contacts are suspicious before they are inspected. It bounds the memory.
+const MAX_SUSPICIOUS: usize = 500;
+
+/// How long the catalogue entry of a tag may be written after the contact with the tag: the time of the retries.
+const CATALOGUE_DELAY: Duration = Duration::from_secs(10);
+
+/// The sort keys that no kind of item has: those beside `contact#`, `event#`, `tag#` and `tagdef#`. `$` follows `#`. The
+/// upper bounds are included, but are no keys of items either.
+const ELSEWHERE: [Range; 5] = [
+    Range::Below(CONTACT),
+    Range::Between("contact$", "event#"),
+    Range::Between("event$", MEMBERSHIP),
+    Range::Between("tag$", DEFINITION),
+    Range::From("tagdef$"),
+];
+
+/// The result of a verification.
+#[derive(Debug, Clone, Default)]
+pub struct Verification {
+    /// How many items were read.
+    pub counts: Counts,
+    /// What is wrong, each once, by kind.
+    pub findings: Vec<Finding>,
+    /// The memory in bytes that was needed to compare memberships with their contacts, approximately.
+    pub bytes: usize,
+}
+
+/// How many items were read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Contacts, without those deleted.
+    pub contacts: u64,
+    /// Deleted contacts, of which a tombstone is stored.
+    pub tombstones: u64,
+    /// Memberships.
+    pub memberships: u64,
+    /// Entries of the tag catalogue.
+    pub tags: u64,
+    /// Contacts in the layout of an earlier version. Functions read them, and write today's when they next change them.
+    pub earlier_layout: u64,
+    /// Contacts whose items were read again, because they seemed to be wrong or were changed meanwhile.
+    pub inspected: u64,
+}
+
+/// A verification in progress.
+struct Pass<'a> {
+    table: &'a ContactsTable,
+    tenant: &'a Tenant,
+    pace: &'a mut Pace,
+    progress: &'a mut (dyn FnMut(&Counts, f64) + Send),
+    counts: Counts,
+    census: Census,
+    /// Contacts that do not seem to be right, with the labels of their suspicious memberships.
+    suspicious: BTreeMap<ContactId, BTreeSet<String>>,
+    findings: BTreeSet<Finding>,
+}
+
+impl ContactsTable {
+    /// Compares all items of a tenant with what its contacts say. The tenant may be in use: what is reported was wrong
+    /// at one instant, and nothing is reported because of a change. Recorded events are not read, because functions
+    /// only ask whether one exists.
+    ///
+    /// `progress` is called after each page with the counts and the read units so far.
+    ///
+    /// Cost: one Query for each 250 contacts, memberships and tags, and five for all other keys, eventually consistent:
+    /// 0.5 read units for each 4 KB, and one or two TransactGetItems for each contact that is inspected. The memory is
+    /// 32 bytes for each contact and 4 for each membership, some 200 for each finding, and the tags.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Conflict`] when a request fails for a minute;
+    /// [`Error::Internal`].
+    pub async fn verify(
+        &self,
+        tenant: &Tenant,
+        pace: &mut Pace,
+        progress: &mut (dyn FnMut(&Counts, f64) + Send),
+    ) -> Result<Verification, Error> {
+        let mut pass = Pass {
+            table: self,
+            tenant,
+            pace,
+            progress,
+            counts: Counts::default(),
+            census: Census::default(),
+            suspicious: BTreeMap::new(),
+            findings: BTreeSet::new(),
+        };
+        pass.contacts().await?;
+        pass.memberships().await?;
+        pass.catalogue().await?;
+        pass.elsewhere().await?;
+        let bytes = pass.census.bytes();
+        Ok(Verification { counts: pass.counts, findings: pass.findings.into_iter().collect(), bytes })
+    }
+}
+
+impl Pass<'_> {
+    /// Reads all contacts.
+    async fn contacts(&mut self) -> Result<(), Error> {
+        let mut from = None;
+        loop {
+            let (items, next) = self.page(Range::Prefix(CONTACT), from, false).await?;
+            for item in items {
+                let key = sort_key(&item);
+                match parse_contact(&key) {
+                    Some(id) => self.contact(id, item)?,
+                    None => self.unknown(key),
+                }
+            }
+            self.inspect_if(MAX_SUSPICIOUS).await?;
+            from = next;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn contact(&mut self, id: ContactId, item: Item) -> Result<(), Error> {
+        let (stored, problem) = inspect::read(self.tenant, id, Some(item))?;
+        if problem.is_some() {
+            self.suspicious.entry(id).or_default();
+        }
+        match stored {
+            Held::Absent => {}
+            // Its memberships are those of a contact that does not exist.
+            Held::Tombstone(_) => self.counts.tombstones += 1,
+            Held::Unusable => {
+                self.counts.contacts += 1;
+                self.census.add_opaque(id);
+            }
+            Held::Contact { contact, is_current, .. } => {
+                self.counts.contacts += 1;
+                self.counts.earlier_layout += u64::from(!is_current);
+                let labels = items::labels(&contact);
+                let labels: Vec<_> = labels.iter().map(|label| label.text()).collect();
+                let labels: Vec<&str> = labels.iter().map(|label| &**label).collect();
+                self.census.add(id, &labels, &items::search_row(&contact)?, is_current);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all memberships, and finds those that are missing.
+    async fn memberships(&mut self) -> Result<(), Error> {
+        let mut from = None;
+        loop {
+            let (items, next) = self.page(Range::Prefix(MEMBERSHIP), from, false).await?;
+            self.counts.memberships += items.len() as u64;
+            for item in items {
+                let key = sort_key(&item);
+                let Some((label, id)) = parse_membership(&key) else {
+                    self.unknown(key);
+                    continue;
+                };
+                if self.census.compare(id, label, &item) == Match::Suspicious {
+                    self.suspicious.entry(id).or_default().insert(label.to_owned());
+                }
+            }
+            self.inspect_if(MAX_SUSPICIOUS).await?;
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        self.inspect_if(1).await?;
+        let unseen: Vec<(ContactId, Vec<String>)> = self.census.unseen().collect();
+        for (id, labels) in unseen {
+            self.suspicious.entry(id).or_default().extend(labels);
+            self.inspect_if(MAX_SUSPICIOUS).await?;
+        }
+        self.inspect_if(1).await
+    }
+
+    /// Reads the tag catalogue, and finds the tags of contacts that are not in it.
+    async fn catalogue(&mut self) -> Result<(), Error> {
+        let mut undefined: BTreeSet<String> = self.census.label_names().filter_map(tag_of).map(str::to_owned).collect();
+        let mut suspicious = Vec::new();
+        let mut from = None;
+        loop {
+            let (items, next) = self.page(Range::Prefix(DEFINITION), from, false).await?;
+            self.counts.tags += items.len() as u64;
+            for item in items {
+                let key = sort_key(&item);
+                let name = key.strip_prefix(DEFINITION).unwrap_or_default();
+                let Ok(tag) = name.parse::<Tag>() else {
+                    self.unknown(key);
+                    continue;
+                };
+                // The parser trims; the key of another spelling is that of another item.
+                if tag.as_str() != name {
+                    self.unknown(key);
+                    continue;
+                }
+                undefined.remove(name);
+                if !is_defined(self.tenant, &tag, &item) {
+                    suspicious.push(tag);
+                }
+            }
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        for tag in suspicious {
+            if let Some(item) = self.definition(&tag).await?
+                && !is_defined(self.tenant, &tag, &item)
+            {
+                self.find(FindingKind::WrongTag, Place::Tag(tag.as_str().to_owned()));
+            }
+        }
+        let mut waited = false;
+        for name in undefined {
+            // Every tag of a contact can be parsed, because the contact could be read.
+            let Ok(tag) = name.parse::<Tag>() else { continue };
+            if self.definition(&tag).await?.is_some() {
+                continue;
+            }
+            if !waited {
+                sleep(CATALOGUE_DELAY).await;
+                waited = true;
+            }
+            if self.definition(&tag).await?.is_none() {
+                self.find(FindingKind::MissingTag, Place::Tag(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the keys of items of unknown kinds.
+    async fn elsewhere(&mut self) -> Result<(), Error> {
+        for range in ELSEWHERE {
+            let mut from = None;
+            loop {
+                let (items, next) = self.page(range, from, true).await?;
+                for item in items {
+                    self.unknown(sort_key(&item));
+                }
+                from = next;
+                if from.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Inspects the suspicious contacts, if there are that many.
+    async fn inspect_if(&mut self, at_least: usize) -> Result<(), Error> {
+        if self.suspicious.len() < at_least {
+            return Ok(());
+        }
+        for (id, labels) in std::mem::take(&mut self.suspicious) {
+            let labels: Vec<String> = labels.into_iter().collect();
+            self.counts.inspected += 1;
+            self.findings.extend(self.table.inspect(self.tenant, id, &labels, self.pace).await?);
+            (self.progress)(&self.counts, self.pace.units());
+        }
+        Ok(())
+    }
+
+    async fn page(
+        &mut self,
+        range: Range,
+        from: Option<Item>,
+        keys_only: bool,
+    ) -> Result<(Vec<Item>, Option<Item>), Error> {
+        let page = self.table.page(self.tenant, range, from, keys_only, self.pace).await?;
+        (self.progress)(&self.counts, self.pace.units());
+        Ok(page)
+    }
+
+    /// The catalogue entry of a tag, strongly consistent.
+    async fn definition(&mut self, tag: &Tag) -> Result<Option<Item>, Error> {
+        let key = keys::definition(self.tenant, tag);
+        Ok(self.table.at_once(&[key], self.pace).await?.pop().flatten())
+    }
+
+    fn unknown(&mut self, key: String) {
+        self.find(FindingKind::UnknownItem, Place::Item(key));
+    }
+
+    fn find(&mut self, kind: FindingKind, place: Place) {
+        self.findings.insert(Finding::new(kind, place));
+    }
+}
+
+/// Whether an item is the catalogue entry of a tag.
+pub(super) fn is_defined(tenant: &Tenant, tag: &Tag, item: &Item) -> bool {
+    items::read::<TagDefinition>(item.clone())
+        .is_ok_and(|stored| stored.name == *tag && stored.id == tenant.tag_id(tag))
+}
+
+fn sort_key(item: &Item) -> String {
+    item.get(ITEM).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default()
+}
