@@ -52,7 +52,7 @@ A row is created, updated, unchanged, a duplicate of an earlier row with the sam
 or failed. An empty cell keeps what is stored; tags are added; metadata is merged by key. A
 stored opt-out stays. Repeating an import changes nothing, so an import that was stopped is
 continued by running it again. Failed rows are written to a CSV file with the line and the
-reason; correct it and import it.
+reason; correct it and import it. A file of that name that exists is replaced.
 
 UTF-8 and UTF-16 are recognised, as are comma, semicolon and tab. The file is checked as a whole
 before the first row is written, unless it is standard input.
@@ -233,27 +233,22 @@ enum End {
 
 /// Reads all rows, and sends those that are valid and the first of their contact.
 async fn import(mut rows: Rows, mapping: &Mapping, job: &Arc<Job>, report: &mut Report) -> Result<End, Error> {
-    let mut terminated = signal(SignalKind::terminate()).map_err(|error| Error::Other(error.into()))?;
+    let listen = |kind| signal(kind).map_err(|error| Error::Other(error.into()));
+    let (mut interrupted, mut terminated) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut seen = Seen::default();
     let mut in_flight = JoinSet::new();
+    let mut has_more = true;
     let mut end = Ok(End::Complete);
-    loop {
+    while has_more || !in_flight.is_empty() {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => end = Ok(End::Stopped),
+            _ = interrupted.recv() => end = Ok(End::Stopped),
             _ = terminated.recv() => end = Ok(End::Stopped),
             Some(sent) = in_flight.join_next() => match sent {
                 Ok((record, sent)) => end = note(report, &record, sent).map(|()| End::Complete),
                 Err(panic) => end = Err(Error::Other(panic.into())),
             },
-            record = rows.records.recv(), if in_flight.len() < IN_FLIGHT => match record {
-                None if in_flight.is_empty() => return Ok(End::Complete),
-                None => {
-                    // The file has ended; what is left is in flight.
-                    while let Some(Ok((record, sent))) = in_flight.join_next().await {
-                        note(report, &record, sent)?;
-                    }
-                    return Ok(End::Complete);
-                }
+            record = rows.records.recv(), if has_more && in_flight.len() < IN_FLIGHT => match record {
+                None => has_more = false,
                 Some(Err(error)) => end = Err(error),
                 Some(Ok(record)) => {
                     let columns = rows.header.len();

@@ -220,7 +220,10 @@ impl Rows {
 mod tests {
     use super::*;
 
-    fn read(text: &'static [u8]) -> Result<(Vec<String>, Vec<(u64, String)>), Error> {
+    /// A header, and rows with their lines.
+    type Table = (Vec<String>, Vec<(u64, String)>);
+
+    fn read(text: &'static [u8]) -> Result<Table, Error> {
         let source = Source { path: None, encoding: None, delimiter: None };
         let mut parsed = Parsed::new(text, &source, Arc::default())?;
         let mut rows = Vec::new();

@@ -137,3 +137,29 @@ async fn files_that_cannot_be_read_change_nothing_and_say_why() {
     let names: Vec<Value> = dev.contacts("demo").await.iter().map(|contact| contact["name"].clone()).collect();
     assert_eq!(names, ["Ana", "José", "Zoë"]);
 }
+
+#[tokio::test]
+async fn an_opt_out_survives_an_erasure_and_an_import() {
+    let dev = Dev::start().await;
+    let file =
+        |line: &str| dev.file("contacts.csv", format!("phone,name,tags,consent,opted_in_at,opted_out_at\n{line}\n"));
+    let opted_out = file("+5511987650000,Ana,vip,,2026-01-01,2026-02-01");
+    assert_eq!(dev.import(&opted_out, &["--tenant", "demo"]).await.1, counts(1, 0, 0, 0, 0));
+    let erase = ["erase", "--tenant", "demo", "--phone", "+551187650000", "--yes"];
+    let (status, _, errors) = dev.run(&erase, b"").await;
+    assert_eq!(status, Some(0), "{errors}");
+    // A tombstone is neither exported nor counted as unreadable.
+    assert_eq!(dev.contacts("demo").await, Vec::<Value>::new());
+
+    let opted_in = file("+5511987650000,Ana,,yes,2026-11-01,");
+    let (status, summary, errors) = dev.import(&opted_in, &["--tenant", "demo", "--dry-run"]).await;
+    assert_eq!((status, summary), (Some(0), counts(1, 0, 0, 0, 0)), "{errors}");
+    let (status, summary, errors) = dev.import(&opted_in, &["--tenant", "demo"]).await;
+    assert_eq!((status, summary), (Some(0), counts(1, 0, 0, 0, 0)), "{errors}");
+    let contacts = dev.contacts("demo").await;
+    assert_eq!(
+        (&contacts[0]["opted_out_at"], &contacts[0]["opted_in_at"]),
+        (&json!("2026-02-01T00:00:00+00:00"), &Value::Null)
+    );
+    assert_eq!(dev.import(&opted_in, &["--tenant", "demo"]).await.1, counts(0, 0, 1, 0, 0));
+}

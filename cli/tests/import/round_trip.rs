@@ -56,7 +56,7 @@ fn row(random: &mut fastrand::Rng, n: usize) -> Vec<String> {
         either(metadata.replacen('{', "{\"n\":8742.00,\"big\":1e400,", 1)),
         ["".to_owned(), at(0), at(0)][n % 3].clone(),
         ["".to_owned(), String::new(), at(1)][n % 3].clone(),
-        if n % 3 > 0 { method } else { String::new() },
+        if n.is_multiple_of(3) { String::new() } else { method },
         either(at(2)),
         (n * 7).to_string(),
         ["active", "paused"][n % 2].to_owned(),

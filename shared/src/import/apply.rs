@@ -2,7 +2,7 @@
 
 use super::outcome::Problem;
 use super::row::Row;
-use crate::model::{Contact, Tenant, Timestamp};
+use crate::model::{Stored, Tenant, Timestamp};
 use crate::store::{self, ContactsTable, Outcome};
 
 /// Why a row was not applied.
@@ -25,8 +25,8 @@ pub enum ApplyError {
 /// [`store::Error::Unavailable`] are worth a retry.
 pub async fn apply(table: &ContactsTable, tenant: &Tenant, row: &Row) -> Result<Outcome, ApplyError> {
     let now = Timestamp::now();
-    let rule = |stored: Option<Contact>| row.apply_to(stored, tenant, now).map_err(ApplyError::Invalid);
-    let (_, outcome) = table.upsert(tenant, row.id(tenant), row.tags(), rule).await?;
+    let rule = |stored: Option<Stored>| row.apply_to(stored, tenant, now).map_err(ApplyError::Invalid);
+    let (_, outcome) = table.upsert_over(tenant, row.id(tenant), row.tags(), rule).await?;
     Ok(outcome)
 }
 
@@ -36,7 +36,8 @@ pub async fn apply(table: &ContactsTable, tenant: &Tenant, row: &Row) -> Result<
 /// As [`apply`].
 pub async fn predict(table: &ContactsTable, tenant: &Tenant, row: &Row) -> Result<Outcome, ApplyError> {
     let stored = table.get(tenant, row.id(tenant)).await?;
-    let new = row.apply_to(stored.clone(), tenant, Timestamp::now()).map_err(ApplyError::Invalid)?;
+    let new =
+        row.apply_to(stored.clone().map(Stored::Contact), tenant, Timestamp::now()).map_err(ApplyError::Invalid)?;
     Ok(match stored {
         None => Outcome::Created,
         Some(old) if old == new => Outcome::Unchanged,

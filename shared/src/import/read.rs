@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Why a text is no phone number, and what to do.
+/// Why a text is not a phone number, and what to do.
 fn not_phone(number: &str, violation: Violation, has_country: bool) -> Problem {
     let reason = match violation {
         Violation::NotPhone if is_rounded(number) => {

@@ -3,8 +3,8 @@
 use super::history::Restored;
 use super::outcome::Problem;
 use crate::model::{
-    Consent, ConsentMethod, ConsentStatus, Contact, ContactId, Email, Locale, Metadata, Name, Phone, Source, Tags,
-    Tenant, Timestamp,
+    Consent, ConsentMethod, ConsentStatus, Contact, ContactId, Email, Locale, Metadata, Name, Phone, Source, Stored,
+    Tags, Tenant, Timestamp,
 };
 
 /// The values of a row of a file. Empty cells have none, and keep what is stored.
@@ -58,12 +58,18 @@ impl Row {
     /// added, and the keys of metadata are replaced one by one.
     ///
     /// Consent is never re-opened. An opt-out is recorded, at `now` if the row does not say when and none is stored; an
-    /// opt-in only with a time, and only if no opt-out is stored. Apart from this, the later statement wins.
+    /// opt-in only with a time, and only if no opt-out is stored, also not in the tombstone of a deleted contact. Apart from this, the later statement wins.
     ///
     /// # Errors
     /// A [`Problem`] if the contact would have too many tags or too much metadata.
-    pub fn apply_to(&self, stored: Option<Contact>, tenant: &Tenant, now: Timestamp) -> Result<Contact, Problem> {
-        let mut contact = match stored {
+    pub fn apply_to(&self, stored: Option<Stored>, tenant: &Tenant, now: Timestamp) -> Result<Contact, Problem> {
+        // The store restores the opt-out that a tombstone remembers.
+        let is_opted_out = match &stored {
+            Some(Stored::Contact(contact)) => contact.opted_out_at.is_some(),
+            Some(Stored::Deleted(tombstone)) => tombstone.opted_out_at.is_some(),
+            None => false,
+        };
+        let mut contact = match stored.and_then(Stored::into_contact) {
             Some(contact) => contact,
             None => {
                 let source = self.source.unwrap_or(Source::CsvImport);
@@ -88,12 +94,11 @@ impl Row {
             let merged = contact.metadata.merged(metadata);
             contact.metadata = merged.map_err(|violation| Problem::of("metadata", violation))?;
         }
-        self.record_consent(&mut contact, now);
+        self.record_consent(&mut contact, is_opted_out, now);
         Ok(contact)
     }
 
-    fn record_consent(&self, contact: &mut Contact, now: Timestamp) {
-        let is_opted_out = contact.opted_out_at.is_some();
+    fn record_consent(&self, contact: &mut Contact, is_opted_out: bool, now: Timestamp) {
         let opted_out_at = match self.opted_out {
             OptOut::None => None,
             OptOut::Undated if is_opted_out => None,
@@ -121,7 +126,7 @@ mod tests {
 
     use super::*;
     use crate::import::{EXPORT, Mapping, Options};
-    use crate::model::StoredTenant;
+    use crate::model::{StoredTenant, Tombstone};
 
     const HEADER: [&str; 10] = [
         "phone",
@@ -156,8 +161,8 @@ mod tests {
     fn after(rows: &[Row]) -> Contact {
         let (tenant, now) = (tenant(), Timestamp::now());
         let contact = rows.iter().fold(None, |stored, row| {
-            let once = row.apply_to(stored, &tenant, now).unwrap();
-            let twice = row.apply_to(Some(once.clone()), &tenant, at(now.as_second() + 60)).unwrap();
+            let once = row.apply_to(stored.map(Stored::Contact), &tenant, now).unwrap();
+            let twice = row.apply_to(Some(Stored::Contact(once.clone())), &tenant, at(now.as_second() + 60)).unwrap();
             assert_eq!(once, twice);
             Some(once)
         });
@@ -208,7 +213,7 @@ mod tests {
             (["+14155550123", "", "", "", &metadata("a")], ["+14155550123", "", "", "", &metadata("b")], "metadata"),
         ] {
             let stored = row(&first).apply_to(None, &tenant, now).unwrap();
-            assert_eq!(row(&second).apply_to(Some(stored), &tenant, now).unwrap_err().field, field);
+            assert_eq!(row(&second).apply_to(Some(Stored::Contact(stored)), &tenant, now).unwrap_err().field, field);
         }
     }
 
@@ -251,7 +256,17 @@ mod tests {
         assert_eq!(contact.state.event_times().iter().collect::<Vec<_>>(), [(&"archived".to_owned(), &day(1))]);
         let mut other = contact.clone();
         (other.total_messages, other.created_at, other.state.archived) = (9, day(-9), false);
-        assert_eq!(row.apply_to(Some(other.clone()), &tenant(), Timestamp::now()).unwrap(), other);
+        assert_eq!(row.apply_to(Some(Stored::Contact(other.clone())), &tenant(), Timestamp::now()).unwrap(), other);
+    }
+
+    #[test]
+    fn an_opt_out_outlives_its_contact() {
+        let (tenant, now) = (tenant(), Timestamp::now());
+        let tombstone =
+            |opted_out_at| Some(Stored::Deleted(Tombstone { deleted_at: at(20), opted_out_at, version: 3 }));
+        let row = consent(["yes", "2026-02-01", "", ""]);
+        assert_eq!(row.apply_to(tombstone(Some(at(10))), &tenant, now).unwrap().opted_in_at, None);
+        assert!(row.apply_to(tombstone(None), &tenant, now).unwrap().opted_in_at.is_some());
     }
 
     proptest! {
@@ -265,7 +280,7 @@ mod tests {
             contact.opted_out_at = Some(at(stored));
             let text = |second: i64| if second == 0 { String::new() } else { at(second).to_string() };
             for (word, in_at, out_at) in rows {
-                contact = consent([word, &text(in_at), &text(out_at), ""]).apply_to(Some(contact), &tenant, now).unwrap();
+                contact = consent([word, &text(in_at), &text(out_at), ""]).apply_to(Some(Stored::Contact(contact)), &tenant, now).unwrap();
                 prop_assert!(contact.opted_out_at >= Some(at(stored)));
             }
         }

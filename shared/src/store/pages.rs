@@ -18,7 +18,8 @@ pub struct Page {
 }
 
 impl ContactsTable {
-    /// The contacts whose ids follow `after`, in the order of their ids: up to 1 MB of them, without deleted ones. Strongly consistent.
+    /// The contacts whose ids follow `after`, in the order of their ids: up to 1 MB of them. Strongly consistent. Deleted
+    /// contacts are left out.
     ///
     /// Cost: one Query, 1 read unit per 4 KB. A contact that is created or changed between two calls is in the later page
     /// or not at all, as its id has it; a contact is never in two pages.
@@ -36,14 +37,15 @@ impl ContactsTable {
             .set_exclusive_start_key(after.map(|id| keys::contact(tenant, id)));
         let answer = query.send().await.map_err(map_sdk_error("Query of contacts"))?;
         let next = answer.last_evaluated_key.as_ref().map(|key| {
-            let unknown = || Error::Internal("a key of a page is no contact's".to_owned());
+            let unknown = || Error::Internal("a key of a page is not a contact's".to_owned());
             id_of(key).and_then(|id| id.parse().ok()).ok_or_else(unknown)
         });
         let mut page = Page { contacts: Vec::new(), unreadable: Vec::new(), next: next.transpose()? };
         for item in answer.items.unwrap_or_default() {
             let id = id_of(&item).unwrap_or_default().to_owned();
-            match stored(item).map(Stored::into_contact) {
-                Ok(contact) => page.contacts.extend(contact),
+            match stored(item) {
+                Ok(Stored::Contact(contact)) => page.contacts.push(contact),
+                Ok(Stored::Deleted(_)) => {}
                 Err(error) => {
                     tracing::error!(%error, id, "a contact cannot be read");
                     page.unreadable.push(id);

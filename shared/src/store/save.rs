@@ -65,6 +65,26 @@ impl ContactsTable {
         self.write(target, Consistency::Eventual, rule).await?.contact().map_err(E::from)
     }
 
+    /// As [`upsert`](ContactsTable::upsert), with a `rule` that also sees the tombstone of a deleted contact.
+    ///
+    /// # Errors
+    /// As [`upsert`](ContactsTable::upsert).
+    pub async fn upsert_over<R, E>(
+        &self,
+        tenant: &Tenant,
+        id: ContactId,
+        tags: Option<&Tags>,
+        rule: R,
+    ) -> Result<(Contact, Outcome), E>
+    where
+        R: Fn(Option<Stored>) -> Result<Contact, E> + Send + Sync,
+        E: From<Error>,
+    {
+        let target = Target { tenant, id, tags, events: EventIds::default() };
+        let rule = |stored: Option<Stored>, _: &_| rule(stored).map(Stored::Contact);
+        self.write(target, Consistency::Eventual, rule).await?.contact().map_err(E::from)
+    }
+
     /// Changes the contact with this id: `rule` returns the new contact for the stored one.
     ///
     /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue together with
