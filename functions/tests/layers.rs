@@ -42,7 +42,7 @@ const CRATES: [Layers; 4] = [
         name: "carnet",
         layers: &[
             &["main"],
-            &["costs", "dev", "events", "send", "smoke", "tenant", "token"],
+            &["costs", "dev", "erase", "events", "send", "smoke", "tenant", "token"],
             &["issue"],
             &["show", "target"],
             &["build", "cloud", "output", "seeding", "values", "workspace"],
