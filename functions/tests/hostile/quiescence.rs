@@ -4,6 +4,7 @@
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::client::Client;
 use super::generate::{EMAILS, TAGS, own_tag};
@@ -26,6 +27,14 @@ impl Tables {
     pub fn open(engine_url: &str) -> Self {
         let config = Builder::from(&local_sdk()).endpoint_url(engine_url).build();
         Tables(aws_sdk_dynamodb::Client::from_conf(config))
+    }
+
+    /// The secret namespace of a tenant.
+    pub async fn namespace(&self, tenant_id: &str) -> Uuid {
+        let get =
+            self.0.get_item().table_name("AccessTable").key("key", AttributeValue::S(format!("tenant#{tenant_id}")));
+        let item = get.send().await.unwrap().item.unwrap();
+        item["namespace"].as_s().unwrap().parse().unwrap()
     }
 
     /// The contacts of all tenants, and where items contradict each other.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::chain::{Chain, Version};
 use crate::history::{Call, Outcome};
 use crate::operation::Operation;
+use crate::population::Population;
 use crate::state::State;
 
 /// Attributes every new version of a chain to a call, of those about this contact. Returns the number of checks.
@@ -13,13 +14,17 @@ pub fn attribute(
     chain: &mut Chain,
     calls: &[Call],
     of_contact: &[usize],
+    population: &Population,
     counted: &mut HashMap<String, (String, u64)>,
 ) -> u64 {
-    let mut by_message: HashMap<&str, usize> = HashMap::new();
+    let mut by_message: HashMap<String, usize> = HashMap::new();
     let mut candidates = Vec::new();
     for index in of_contact {
         match &calls[*index].operation {
-            Operation::Message { message_id, .. } => drop(by_message.insert(message_id, *index)),
+            Operation::Message { message_id, .. } => {
+                let customer = &population.customers[calls[*index].customer];
+                by_message.insert(customer.message_hash(message_id), *index);
+            }
             operation if operation.writes() => candidates.push(*index),
             _ => {}
         }
@@ -83,10 +88,10 @@ fn by_messages(
     old: Option<&State>,
     version: &Version,
     calls: &[Call],
-    by_message: &HashMap<&str, usize>,
+    by_message: &HashMap<String, usize>,
 ) -> Result<Vec<usize>, String> {
     let number = version.image.version;
-    let call = |message: &String| by_message.get(message.as_str()).copied();
+    let call = |message: &String| by_message.get(message).copied();
     let unknown = || format!("version {number} counts messages that were not sent: {:?}", version.messages);
     let mut found = version.messages.iter().map(call).collect::<Option<Vec<usize>>>().ok_or_else(unknown)?;
     // The first message of a batch that has a phone number creates the contact.
