@@ -46,6 +46,8 @@ pub struct Person {
     pub contact_id: String,
     /// Spellings of one number, all with a country code. The first two are of digits only.
     pub spellings: Vec<String>,
+    /// Whether calls delete the contact.
+    pub is_deleted: bool,
 }
 
 /// All tenants, and the persons that calls of the present epoch are about.
@@ -105,7 +107,8 @@ impl Population {
             let person = |number: &usize| {
                 let spellings = spellings(*number);
                 let phone = spellings[0].parse().unwrap();
-                Person { customer, contact_id: credentials.tenant.contact_id(&phone).to_string(), spellings }
+                let contact_id = credentials.tenant.contact_id(&phone).to_string();
+                Person { customer, contact_id, spellings, is_deleted: number % 3 == 0 }
             };
             let persons: Vec<Person> = numbers.iter().map(person).collect();
             self.known.extend(persons.iter().map(|person| (person.contact_id.clone(), person.clone())));

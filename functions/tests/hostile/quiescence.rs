@@ -75,7 +75,8 @@ fn json_value(value: &AttributeValue) -> Value {
 pub async fn check_searches(client: &Client, url: &str, population: &Population, stored: &[Image]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for customer in &population.customers {
-        let mut contacts: Vec<&Image> = stored.iter().filter(|image| image.tenant_id == customer.id).collect();
+        let is_own = |image: &&Image| image.tenant_id == customer.id && image.state.is_contact();
+        let mut contacts: Vec<&Image> = stored.iter().filter(is_own).collect();
         contacts.sort_by_key(|image| std::cmp::Reverse((activity(&image.state), &image.contact_id)));
         let number = population.customers.iter().position(|other| other.id == customer.id).unwrap_or_default();
         let mut searches = vec![json!({})];
