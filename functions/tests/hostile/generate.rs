@@ -57,9 +57,10 @@ impl Generator {
     /// conversation.
     pub fn event(&mut self, kind: usize, person: &Person, mark: u64) -> Operation {
         let target = self.target(person);
-        // Of a person who may have been deleted, also after that.
+        // Of a person who may have been deleted, also after that. None is in the future: when such an event is delivered
+        // once more after a deletion, it looks like a later one.
         let since = if person.is_deleted && self.0.bool() { Timestamp::now().as_second() - 60 } else { SINCE };
-        let seconds = if since == SINCE { 600 } else { 180 };
+        let seconds = if since == SINCE { 600 } else { 60 };
         let occurred_at = Timestamp::from_second(since + self.0.i64(0..seconds)).unwrap().to_string();
         let source = SOURCES[self.0.usize(..SOURCES.len())];
         match kind {

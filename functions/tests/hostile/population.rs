@@ -108,7 +108,7 @@ impl Population {
                 let spellings = spellings(*number);
                 let phone = spellings[0].parse().unwrap();
                 let contact_id = credentials.tenant.contact_id(&phone).to_string();
-                Person { customer, contact_id, spellings, is_deleted: number % 3 == 0 }
+                Person { customer, contact_id, spellings, is_deleted: number.is_multiple_of(3) }
             };
             let persons: Vec<Person> = numbers.iter().map(person).collect();
             self.known.extend(persons.iter().map(|person| (person.contact_id.clone(), person.clone())));
