@@ -195,7 +195,9 @@ def stream(events):
         event = events.envelope("record-consent", phone, consent=consent)
         report.expect(f"{consent} invoked", stack.invoke("record-consent", event), {"id": contact_id, ...: 0})
         time.sleep(1.1)  # consents of one second are ordered by their status
-    published = {"created", "updated", "tagged", "untagged", "opted_in", "opted_out"}
+    report.expect("delete-contact invoked", stack.invoke("delete-contact", {"tenant_id": events.who.tenant, "input": by_id}),
+        {"id": contact_id, "deleted": True})
+    published = {"created", "updated", "tagged", "untagged", "opted_in", "opted_out", "deleted"}
     kinds = {f"contact.{kind}" for kind in published}
     report.eventually("change events", SECONDS, lambda: events.kinds(contact_id), kinds)
     # An item that no function would write.

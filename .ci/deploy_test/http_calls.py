@@ -80,6 +80,13 @@ def qyvo(api, who):
     api.action("remove a tag", "remove-tag", {"phone": PHONE, "tag": "São Paulo"}, token, (200, {
         "id": ID, "phone": PHONE, "tag_removed": "São Paulo", "tags": ["vip"],
     }))
+    # With a membership under a tag and one under the label of numbers, which are deleted with the contact.
+    api.action("create another", "create-contact", {"phone": "+14155550142", "name": "+1 x", "tags": "gone"}, token, (201, {
+        "id": ID, "phone": "+14155550142", "name": "+1 x", "email": None, "tags": ["gone"], "created_at": TIME,
+    }))
+    api.action("delete it", "delete-contact", {"phone": "+1 (415) 555-0142"}, token, (200, {"id": ID, "deleted": True}))
+    api.action("delete it again", "delete-contact", {"phone": "+14155550142"}, token, (404, {"error": "Contact not found"}))
+    api.action("search for its tag", "search-contacts", {"tag": "gone"}, token, (200, []))
     api.action("tags", "list-tags", {}, token, (200, list))
     changed = found(name="Zoé", email="Jose@Example.com", tags=["vip"])
     for name, criteria in {

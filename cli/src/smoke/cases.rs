@@ -170,6 +170,21 @@ fn qyvo() -> Vec<Case> {
         a("remove-tag", json!({ "contact_id": "$id1", "tag": "$run-b" }), 200, "a tag that is gone"),
         a("remove-tag", json!({ "phone": "$phone9", "tag": "$run" }), 404, "an unknown number"),
         a("search-contacts", json!({ "tag": "$run-b" }), 200, "by a tag that was removed").eventually(),
+        a(
+            "create-contact",
+            json!({ "phone": "$phone5", "name": "Carnet Smoke $run", "tags": "$run" }),
+            201,
+            "to delete it",
+        ),
+        a("delete-contact", json!({ "phone": "$phone5" }), 401, "without a token").bearer(Bearer::None),
+        a("delete-contact", json!({ "phone": "$spaced5" }), 200, "by phone number, in another spelling"),
+        a("delete-contact", json!({ "phone": "$phone5" }), 404, "a contact that was deleted"),
+        a("delete-contact", json!({}), 422, "no contact"),
+        a("get-contact", json!({ "phone": "$phone5" }), 404, "after the deletion"),
+        a("search-contacts", json!({ "query": "$phone5" }), 200, "by the number that was deleted").eventually(),
+        a("create-contact", json!({ "phone": "$phone5" }), 201, "after the deletion").capture("id5", "/id"),
+        a("get-contact", json!({ "phone": "$phone5" }), 200, "a contact that was created again"),
+        a("delete-contact", json!({ "contact_id": "$id5" }), 200, "by id"),
     ]
 }
 
@@ -210,11 +225,10 @@ fn document() -> Vec<Case> {
     vec![get("/api/v1/openapi.json", "the document in JSON"), get("/api/v1/openapi.yaml", "the document in YAML")]
 }
 
-/// The call that empties a contact of this run, so that only its number stays.
+/// The call that deletes a contact of this run.
 pub(super) fn clean_up(contact: usize) -> Case {
-    let phone = format!("$phone{contact}");
-    let body = json!({ "phone": phone, "name": "", "email": "", "tags": "", "metadata": "" });
-    let case = Case::action("create-contact", body, 201, &format!("empties contact {contact}"));
+    let body = json!({ "phone": format!("$phone{contact}") });
+    let case = Case::action("delete-contact", body, 200, &format!("deletes contact {contact}"));
     Case { group: "clean-up", ..case }
 }
 

@@ -68,6 +68,12 @@ fn direct() -> Vec<EventCase> {
     }
     cases.push(("record-message", batch, "answered", "a batch of a redelivery and an unknown tenant"));
     cases.push(("get-contact", envelope(phone), "answered", "after all events"));
+    let other = json!({ "phone": "$phone5" });
+    cases.extend([
+        ("create-contact", envelope(other.clone()), "answered", "a contact to delete"),
+        ("delete-contact", envelope(other.clone()), "answered", "by phone number"),
+        ("delete-contact", envelope(other), "ContactNotFound", "a contact that was deleted"),
+    ]);
     cases
 }
 

@@ -1,5 +1,6 @@
-//! Random interleaved writes by several writers, under random faults. Afterwards the memberships of every contact equal
-//! its tags, every index row equals its contact, and every acknowledged message is counted.
+//! Random interleaved writes and deletions by several writers, under random faults. Afterwards the memberships of every
+//! contact equal its tags, every index row equals its contact, every tombstone is alone, and every acknowledged message is
+//! counted, unless its contact was deleted.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -24,6 +25,8 @@ struct Write {
     email: Option<&'static str>,
     tags: Option<&'static str>,
     message: bool,
+    /// It deletes the contact instead.
+    delete: bool,
 }
 
 const PHONES: [&str; 4] = ["+14155550101", "+5511987654321", "+551187654321", "+4915112345678"];
@@ -32,13 +35,9 @@ fn write() -> impl Strategy<Value = Write> {
     let name = prop::option::of("[A-Za-zÉé ]{1,12}x");
     let email = prop::option::of(prop::sample::select(vec!["", "a@example.com", "B@example.com", "a+1@example.com"]));
     let tags = prop::option::of(prop::sample::select(vec!["", "a", "a,b", "b,c,d", "*", "*+,a#b", "#"]));
-    (0..PHONES.len(), name, email, tags, any::<bool>()).prop_map(|(phone, name, email, tags, message)| Write {
-        phone,
-        name,
-        email,
-        tags,
-        message,
-    })
+    let delete = prop::bool::weighted(0.2);
+    (0..PHONES.len(), name, email, tags, any::<bool>(), delete)
+        .prop_map(|(phone, name, email, tags, message, delete)| Write { phone, name, email, tags, message, delete })
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -86,23 +85,36 @@ async fn history(bundle: &Bundle, proxy: &FaultProxy, token: &str, writers: &[Ve
     let mut faults = faults.into_iter();
     proxy.inject(move |_| faults.next().unwrap_or(Fault::None));
 
-    // Per contact: the messages of acknowledged writes, and of all writes, which may have been applied.
-    let counted = Mutex::new(BTreeMap::<String, (u64, u64)>::new());
+    // Per contact: the messages of acknowledged writes, and of all writes, which may have been applied; whether a deletion
+    // may have been applied, and so removed the messages before it.
+    let counted = Mutex::new(BTreeMap::<String, Counted>::new());
     let counted = &counted;
     join_all(writers.iter().map(|writes| async move {
         for write in writes {
             let acknowledged = apply(bundle, tenant, write).await;
             let id = tenant.contact_id(&phone(write)).to_string();
             let mut counted = counted.lock().unwrap();
-            let (sure, possible) = counted.entry(id).or_default();
-            *sure += u64::from(acknowledged && write.message);
-            *possible += u64::from(write.message);
+            let counted = counted.entry(id).or_default();
+            if write.delete {
+                counted.is_deleted = true;
+            } else {
+                counted.sure += u64::from(acknowledged && write.message);
+                counted.possible += u64::from(write.message);
+            }
         }
     }))
     .await;
     proxy.inject(|_| Fault::None);
     let counted = counted.lock().unwrap().clone();
     check(bundle, tenant, &counted, lost).await;
+}
+
+/// What a contact has to have counted.
+#[derive(Debug, Default, Clone)]
+struct Counted {
+    sure: u64,
+    possible: u64,
+    is_deleted: bool,
 }
 
 fn phone(write: &Write) -> Phone {
@@ -113,6 +125,9 @@ fn phone(write: &Write) -> Phone {
 async fn apply(bundle: &Bundle, tenant: &Tenant, write: &Write) -> bool {
     let phone = phone(write);
     let id = tenant.contact_id(&phone);
+    if write.delete {
+        return bundle.table.delete(tenant, id).await.is_ok();
+    }
     let tags: Option<Tags> = write.tags.map(|tags| tags.parse().unwrap());
     let written = bundle.table.upsert(tenant, id, tags.as_ref(), |stored| {
         let new = || Contact::new(id, phone.clone(), Source::Api, Timestamp::now());
@@ -131,14 +146,20 @@ async fn apply(bundle: &Bundle, tenant: &Tenant, write: &Write) -> bool {
     written.await.is_ok()
 }
 
-async fn check(bundle: &Bundle, tenant: &Tenant, counted: &BTreeMap<String, (u64, u64)>, lost: u64) {
+async fn check(bundle: &Bundle, tenant: &Tenant, counted: &BTreeMap<String, Counted>, lost: u64) {
     let id = tenant.id().to_string();
     let items = async |prefix| stored::items(bundle.dynamodb(), &id, prefix).await;
     let (contacts, memberships, definitions) = (items("contact#").await, items("tag#").await, items("tagdef#").await);
     assert_eq!(stored::contradictions(&contacts, &memberships, &definitions), []);
+    let (tombstones, contacts): (Vec<_>, Vec<_>) = contacts.iter().partition(|item| stored::is_tombstone(item));
+    for tombstone in tombstones {
+        let id = stored::text(tombstone, "item").trim_start_matches("contact#");
+        assert!(counted[id].is_deleted, "nobody has deleted {id}");
+    }
     for contact in &contacts {
         let messages: u64 = contact["total_messages"].as_n().unwrap().parse().unwrap();
-        let (sure, possible) = counted[stored::text(contact, "id")];
+        let Counted { sure, possible, is_deleted } = counted[stored::text(contact, "id")].clone();
+        let sure = if is_deleted { 0 } else { sure };
         // A failed write may have been applied all the same. One whose response was lost may have been applied a
         // second time, after another writer's.
         assert!((sure..=possible + lost).contains(&messages), "{messages} of {sure} to {possible} + {lost}");

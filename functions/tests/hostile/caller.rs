@@ -265,6 +265,7 @@ pub fn needs_contact(operation: &Operation) -> bool {
     match operation {
         Operation::Message { target, .. } | Operation::Consent { target, .. } => matches!(target, Target::Id(_)),
         Operation::Update { .. } | Operation::AddTag { .. } | Operation::RemoveTag { .. } => true,
+        Operation::Delete { .. } => true,
         Operation::SetState { .. } | Operation::Get { .. } | Operation::FlowiqGet { .. } => true,
         _ => false,
     }

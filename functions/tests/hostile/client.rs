@@ -80,6 +80,7 @@ impl Client {
             (200 | 201, Some("updated")) => Outcome::Updated(contact_of(json())),
             (200 | 201, Some("unchanged")) => Outcome::Unchanged(contact_of(json())),
             (200, None) if !operation.writes() => Outcome::Read(contact_of(json())),
+            (200, None) if matches!(operation, Operation::Delete { .. }) => Outcome::Done(Some(json())),
             (400..500, _) => Outcome::Refused(status.to_string()),
             (503, _) if header("retry-after").is_some() => Outcome::Unknown("503".to_owned()),
             (500, _) if body == PROCESS_ENDED => Outcome::Unknown("the process ended".to_owned()),

@@ -41,6 +41,8 @@ impl Generator {
             }
             45..54 => Operation::AddTag { target: self.target(person), tag: self.tag(person) },
             54..62 => Operation::RemoveTag { target: self.target(person), tag: self.tag(person) },
+            // Not all persons are deleted: of those who were, most events occurred before.
+            62..68 if person.is_deleted => Operation::Delete { target: self.target(person) },
             62..74 => Operation::Get { target: self.target(person) },
             74..77 => Operation::GetByEmail { email: self.email(mark) },
             77..82 => Operation::FlowiqGet { phone: person.spellings[self.0.usize(..2)][1..].to_owned() },
@@ -55,7 +57,11 @@ impl Generator {
     /// conversation.
     pub fn event(&mut self, kind: usize, person: &Person, mark: u64) -> Operation {
         let target = self.target(person);
-        let occurred_at = Timestamp::from_second(SINCE + self.0.i64(0..600)).unwrap().to_string();
+        // Of a person who may have been deleted, also after that. None is in the future: when such an event is delivered
+        // once more after a deletion, it looks like a later one.
+        let since = if person.is_deleted && self.0.bool() { Timestamp::now().as_second() - 60 } else { SINCE };
+        let seconds = if since == SINCE { 600 } else { 60 };
+        let occurred_at = Timestamp::from_second(since + self.0.i64(0..seconds)).unwrap().to_string();
         let source = SOURCES[self.0.usize(..SOURCES.len())];
         match kind {
             0 => Operation::Message { target, message_id: format!("wamid.{mark}"), occurred_at, source },

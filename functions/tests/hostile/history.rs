@@ -60,7 +60,7 @@ pub struct Write {
     pub answered: Instant,
     /// Whether DynamoDB has confirmed it. If not, DynamoDB was killed before it answered.
     pub confirmed: bool,
-    /// The message ids that the same transaction records.
+    /// The hashes of the message ids that the same transaction records.
     pub messages: Vec<String>,
     /// The token by which DynamoDB recognises a repeated transaction.
     pub token: Option<String>,

@@ -64,6 +64,9 @@ pub enum Operation {
         occurred_at: String,
         fields: Map<String, Value>,
     },
+    Delete {
+        target: Target,
+    },
     Get {
         target: Target,
     },
@@ -99,6 +102,7 @@ impl Operation {
             Operation::Message { .. } => "record-message",
             Operation::Consent { .. } => "record-consent",
             Operation::SetState { .. } => "set-contact-state",
+            Operation::Delete { .. } => "delete-contact",
             Operation::Get { .. } | Operation::GetByEmail { .. } => "get-contact",
             Operation::FlowiqGet { .. } => "flowiq-get-contact",
             Operation::Search { .. } => "search-contacts",
@@ -144,7 +148,7 @@ impl Operation {
             Operation::SetState { target, occurred_at, fields } => {
                 and(and(by(target), json!({ "occurred_at": occurred_at })), Value::Object(fields.clone()))
             }
-            Operation::Get { target } => by(target),
+            Operation::Delete { target } | Operation::Get { target } => by(target),
             Operation::GetByEmail { email } => json!({ "email": email }),
             Operation::Search { criteria } => criteria.clone(),
             Operation::Refused { body, .. } => body.clone(),
@@ -153,9 +157,39 @@ impl Operation {
         }
     }
 
-    /// The contact after the operation. `None` if it does not apply: the contact has to exist and does not, or the
-    /// reverse. The times at which contacts are created and updated are not part of the model.
+    /// Whether it is an event about a contact that was deleted since.
+    pub fn is_outdated(&self, stored: Option<&State>) -> bool {
+        match self {
+            Operation::Message { occurred_at, .. }
+            | Operation::Consent { occurred_at, .. }
+            | Operation::SetState { occurred_at, .. } => {
+                stored.is_some_and(|stored| stored.is_deleted_since(occurred_at))
+            }
+            _ => false,
+        }
+    }
+
+    /// The contact or tombstone after the operation. `None` if it does not apply: the contact has to exist and does not, or
+    /// the reverse. The times at which contacts are created, updated and deleted are not part of the model.
     pub fn apply(&self, stored: Option<&State>) -> Option<State> {
+        let tombstone = stored.filter(|state| !state.is_contact());
+        if self.is_outdated(stored) {
+            let mut state = stored?.clone();
+            match self {
+                // The person does not want to be written to, whether or not the contact still existed.
+                Operation::Consent { opts_in: false, occurred_at, .. } if tombstone.is_some() => {
+                    state.opted_out_at = state.opted_out_at.max(Some(occurred_at.clone()));
+                }
+                Operation::Consent { opts_in: false, occurred_at, method, .. } => {
+                    consent(&mut state, false, occurred_at, method);
+                }
+                _ if tombstone.is_some() => return None,
+                _ => {}
+            }
+            return Some(state);
+        }
+        let stored = stored.filter(|state| state.is_contact());
+        let new = |phone: &str, source: &str| new(phone, source, tombstone);
         let existing = || stored.cloned();
         let or_new = |target: &Target, source: Option<&str>| match (stored, target) {
             (Some(state), _) => Some(state.clone()),
@@ -199,6 +233,10 @@ impl Operation {
                 state.tags.retain(|stored| stored != tag);
                 Some(state)
             }
+            Operation::Delete { .. } => {
+                let opted_out_at = existing()?.opted_out_at;
+                Some(State { deleted_at: Some(String::new()), opted_out_at, ..State::default() })
+            }
             Operation::Message { target, occurred_at, source, .. } => {
                 let mut state = or_new(target, *source)?;
                 state.total_messages += 1;
@@ -222,11 +260,17 @@ impl Operation {
     }
 }
 
-/// The state of a contact of which only the number is known.
-fn new(phone: &str, source: &str) -> State {
+/// The state of a contact of which only the number is known, and what the tombstone of an earlier one remembers.
+fn new(phone: &str, source: &str, tombstone: Option<&State>) -> State {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     let digits = if phone.starts_with("00") { &digits[2..] } else { &digits };
-    State { phone: format!("+{digits}"), source: source.to_owned(), ..State::default() }
+    State {
+        phone: format!("+{digits}"),
+        source: source.to_owned(),
+        opted_out_at: tombstone.and_then(|tombstone| tombstone.opted_out_at.clone()),
+        predecessor_deleted_at: tombstone.and_then(|tombstone| tombstone.deleted_at.clone()),
+        ..State::default()
+    }
 }
 
 fn set_fields(state: &mut State, fields: &Fields) {

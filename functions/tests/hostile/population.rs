@@ -6,8 +6,10 @@ use std::collections::HashMap;
 use contacts::access::{Access, NewToken, User};
 use contacts::model::{Tenant, TenantId};
 use contacts::store::{AccessTable, Client};
+use uuid::Uuid;
 
 use super::local_sdk::local_sdk;
+use super::quiescence::Tables;
 
 /// How many numbers are used during the whole run, and how many more in each epoch. The latter are created anew.
 const LASTING: usize = 5;
@@ -26,6 +28,15 @@ pub struct Customer {
     pub limited_token: String,
     pub key: String,
     tenant: Tenant,
+    /// What the ids of contacts and events are hashed with.
+    namespace: Uuid,
+}
+
+impl Customer {
+    /// What stands for a message's id in the key of the item that records it, as docs/architecture.md says.
+    pub fn message_hash(&self, message_id: &str) -> String {
+        Uuid::new_v5(&self.namespace, format!("event#message#{message_id}").as_bytes()).to_string()
+    }
 }
 
 /// A phone number of a tenant.
@@ -35,6 +46,8 @@ pub struct Person {
     pub contact_id: String,
     /// Spellings of one number, all with a country code. The first two are of digits only.
     pub spellings: Vec<String>,
+    /// Whether calls delete the contact.
+    pub is_deleted: bool,
 }
 
 /// All tenants, and the persons that calls of the present epoch are about.
@@ -78,7 +91,8 @@ impl Population {
             issue(&limited_token, Some(tenant_id), Some(RATE_LIMIT)).await;
             let tenant = access.authenticate(&token).await.unwrap().tenant.unwrap();
             let id = tenant.id().to_string();
-            population.customers.push(Customer { id, slug, token, limited_token, key, tenant });
+            let namespace = Tables::open(engine_url).namespace(&id).await;
+            population.customers.push(Customer { id, slug, token, limited_token, key, tenant, namespace });
         }
         population
     }
@@ -93,7 +107,8 @@ impl Population {
             let person = |number: &usize| {
                 let spellings = spellings(*number);
                 let phone = spellings[0].parse().unwrap();
-                Person { customer, contact_id: credentials.tenant.contact_id(&phone).to_string(), spellings }
+                let contact_id = credentials.tenant.contact_id(&phone).to_string();
+                Person { customer, contact_id, spellings, is_deleted: number.is_multiple_of(3) }
             };
             let persons: Vec<Person> = numbers.iter().map(person).collect();
             self.known.extend(persons.iter().map(|person| (person.contact_id.clone(), person.clone())));

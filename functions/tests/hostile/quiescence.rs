@@ -4,6 +4,7 @@
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::client::Client;
 use super::generate::{EMAILS, TAGS, own_tag};
@@ -26,6 +27,14 @@ impl Tables {
     pub fn open(engine_url: &str) -> Self {
         let config = Builder::from(&local_sdk()).endpoint_url(engine_url).build();
         Tables(aws_sdk_dynamodb::Client::from_conf(config))
+    }
+
+    /// The secret namespace of a tenant.
+    pub async fn namespace(&self, tenant_id: &str) -> Uuid {
+        let get =
+            self.0.get_item().table_name("AccessTable").key("key", AttributeValue::S(format!("tenant#{tenant_id}")));
+        let item = get.send().await.unwrap().item.unwrap();
+        item["namespace"].as_s().unwrap().parse().unwrap()
     }
 
     /// The contacts of all tenants, and where items contradict each other.
@@ -66,7 +75,8 @@ fn json_value(value: &AttributeValue) -> Value {
 pub async fn check_searches(client: &Client, url: &str, population: &Population, stored: &[Image]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for customer in &population.customers {
-        let mut contacts: Vec<&Image> = stored.iter().filter(|image| image.tenant_id == customer.id).collect();
+        let is_own = |image: &&Image| image.tenant_id == customer.id && image.state.is_contact();
+        let mut contacts: Vec<&Image> = stored.iter().filter(is_own).collect();
         contacts.sort_by_key(|image| std::cmp::Reverse((activity(&image.state), &image.contact_id)));
         let number = population.customers.iter().position(|other| other.id == customer.id).unwrap_or_default();
         let mut searches = vec![json!({})];

@@ -112,7 +112,8 @@ pub async fn run(seed: u64) -> bool {
 /// tags that no other contact has or, without one, of any.
 async fn of_a_tagged_contact(tables: &Tables, tenant: &str) -> Vec<Item> {
     let contacts = stored::items(&tables.0, tenant, "contact#").await;
-    let is_tagged = |contact: &&Item| !contact["tags"].as_l().unwrap().is_empty() && contact.contains_key("name");
+    let has_tags = |contact: &Item| contact.get("tags").is_some_and(|tags| !tags.as_l().unwrap().is_empty());
+    let is_tagged = |contact: &&Item| has_tags(contact) && contact.contains_key("name");
     let contact = contacts.iter().filter(is_tagged).max_by_key(|contact| text(contact, "id")).unwrap().clone();
     let memberships = stored::items(&tables.0, tenant, "tag#").await;
     let own = memberships.into_iter().filter(|membership| text(membership, "id") == text(&contact, "id"));

@@ -28,6 +28,10 @@ pub struct State {
     pub event_times: BTreeMap<String, String>,
     pub created_at: String,
     pub updated_at: String,
+    /// When the contact was deleted. The state is that of a tombstone, which has only this and the opt-out.
+    pub deleted_at: Option<String>,
+    /// When an earlier contact with the number was deleted.
+    pub predecessor_deleted_at: Option<String>,
 }
 
 /// The fields of the conversation.
@@ -76,10 +80,14 @@ impl Image {
                 .collect(),
             created_at: text("created_at").unwrap_or_default(),
             updated_at: text("updated_at").unwrap_or_default(),
+            deleted_at: text("deleted_at"),
+            predecessor_deleted_at: text("predecessor_deleted_at"),
         };
+        // A tombstone has no id but that in its key.
+        let key = text("item").unwrap_or_default();
         Image {
             tenant_id: text("tenant_id").unwrap_or_default(),
-            contact_id: text("id").unwrap_or_default(),
+            contact_id: text("id").unwrap_or_else(|| key.trim_start_matches("contact#").to_owned()),
             version: number("version"),
             write_ids: list("write_ids"),
             state,
@@ -94,6 +102,17 @@ pub fn metadata(json: &str) -> Vec<(String, String)> {
 }
 
 impl State {
+    /// Whether there is a contact; otherwise it is a tombstone.
+    pub fn is_contact(&self) -> bool {
+        self.deleted_at.is_none()
+    }
+
+    /// Whether an event that occurred at this time is about a contact that was deleted since.
+    pub fn is_deleted_since(&self, occurred_at: &str) -> bool {
+        let deleted_at = self.deleted_at.as_ref().or(self.predecessor_deleted_at.as_ref());
+        deleted_at.is_some_and(|deleted_at| occurred_at <= deleted_at.as_str())
+    }
+
     /// A field of the conversation, or its default.
     pub fn conversation(&self, field: &str) -> Value {
         let default = || match field {

@@ -77,11 +77,18 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
         let state = &chain.versions[*version].image.state;
         call.operation.apply(Some(state)).is_some_and(|after| after == *state)
     };
+    // An event about a contact that was deleted since, and a deletion of one that does not exist, count as done.
+    let is_done_already = |version: &usize| {
+        let state = &chain.versions[*version].image.state;
+        let deletes = matches!(call.operation, Operation::Delete { .. });
+        call.operation.is_outdated(Some(state)) || deletes && !state.is_contact()
+    };
     match (&call.outcome, made) {
         (Outcome::Created(answer) | Outcome::Updated(answer) | Outcome::Done(Some(answer)), Some(made)) => {
             let is_created = matches!(call.outcome, Outcome::Created(_));
             let is_updated = matches!(call.outcome, Outcome::Updated(_));
-            let creates = chain.versions[made].image.version == 1;
+            let before = made.checked_sub(1).map(|before| &chain.versions[before].image.state);
+            let creates = before.is_none_or(|before| !before.is_contact());
             if is_created && !creates || is_updated && creates {
                 return Err((APPLIED, format!("the outcome is wrong: version {}", chain.versions[made].image.version)));
             }
@@ -94,6 +101,13 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
             ))
         }
         (Outcome::Done(None), Some(_)) => Ok(false),
+        // The opt-out of a deleted contact is remembered, although there is no contact to answer with.
+        (Outcome::Refused(given), Some(made))
+            if is_not_found(given) && !chain.versions[made].image.state.is_contact() =>
+        {
+            let is_opt_out = matches!(call.operation, Operation::Consent { opts_in: false, .. });
+            if is_opt_out { Ok(false) } else { Err((NOT_APPLIED, "a tombstone is the effect of this call".to_owned())) }
+        }
         (Outcome::Unchanged(_) | Outcome::Refused(_), Some(made)) => {
             if later(made).count() > REMEMBERED_WRITES {
                 return Ok(true);
@@ -113,7 +127,9 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
             ))
         }
         (Outcome::Done(None), None)
-            if chain.current(call.began, call.ended).any(|version| without_effect(&version)) =>
+            if chain
+                .current(call.began, call.ended)
+                .any(|version| without_effect(&version) || is_done_already(&version)) =>
         {
             Ok(false)
         }
@@ -122,14 +138,16 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
         }
         (Outcome::Refused(given), None) if is_not_found(given) => {
             let needs = crate::caller::needs_contact(&call.operation);
-            if needs && chain.absent(call.began) {
+            let is_outdated = chain.current(call.began, call.ended).any(|version| is_done_already(&version));
+            if needs && chain.absent(call.began, call.ended) || is_outdated {
                 Ok(false)
             } else {
                 Err((TRUE_ANSWER, "the contact existed".to_owned()))
             }
         }
         (Outcome::Refused(given), None) if given == "409" || given == "ContactExists" => {
-            let exists = chain.versions.first().is_some_and(|first| first.sent <= call.ended);
+            let exists =
+                chain.current(call.began, call.ended).any(|version| chain.versions[version].image.state.is_contact());
             if exists { Ok(false) } else { Err((TRUE_ANSWER, "the contact did not exist".to_owned())) }
         }
         (outcome, None) => Err(("answers have a documented shape", format!("{outcome:?}"))),
@@ -155,7 +173,7 @@ fn read(call: &Call, chains: &HashMap<String, Chain>) -> Checked {
     let chain = call.contact_id.as_ref().and_then(|id| chains.get(id));
     match (&call.outcome, chain) {
         (Outcome::Refused(given), chain) if is_not_found(given) => {
-            let absent = chain.is_none_or(|chain| chain.absent(call.began));
+            let absent = chain.is_none_or(|chain| chain.absent(call.began, call.ended));
             if absent { Ok(false) } else { Err((TRUE_ANSWER, "the contact existed".to_owned())) }
         }
         (Outcome::Read(answer), Some(chain)) => {

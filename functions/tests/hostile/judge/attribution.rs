@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::chain::{Chain, Version};
 use crate::history::{Call, Outcome};
 use crate::operation::Operation;
+use crate::population::Population;
 use crate::state::State;
 
 /// Attributes every new version of a chain to a call, of those about this contact. Returns the number of checks.
@@ -13,13 +14,17 @@ pub fn attribute(
     chain: &mut Chain,
     calls: &[Call],
     of_contact: &[usize],
+    population: &Population,
     counted: &mut HashMap<String, (String, u64)>,
 ) -> u64 {
-    let mut by_message: HashMap<&str, usize> = HashMap::new();
+    let mut by_message: HashMap<String, usize> = HashMap::new();
     let mut candidates = Vec::new();
     for index in of_contact {
         match &calls[*index].operation {
-            Operation::Message { message_id, .. } => drop(by_message.insert(message_id, *index)),
+            Operation::Message { message_id, .. } => {
+                let customer = &population.customers[calls[*index].customer];
+                by_message.insert(customer.message_hash(message_id), *index);
+            }
             operation if operation.writes() => candidates.push(*index),
             _ => {}
         }
@@ -83,18 +88,21 @@ fn by_messages(
     old: Option<&State>,
     version: &Version,
     calls: &[Call],
-    by_message: &HashMap<&str, usize>,
+    by_message: &HashMap<String, usize>,
 ) -> Result<Vec<usize>, String> {
     let number = version.image.version;
-    let call = |message: &String| by_message.get(message.as_str()).copied();
+    let call = |message: &String| by_message.get(message).copied();
     let unknown = || format!("version {number} counts messages that were not sent: {:?}", version.messages);
     let mut found = version.messages.iter().map(call).collect::<Option<Vec<usize>>>().ok_or_else(unknown)?;
     // The first message of a batch that has a phone number creates the contact.
     let is_by_id = |call: usize| crate::caller::needs_contact(&calls[call].operation);
-    found.sort_by_key(|call| (old.is_none() && is_by_id(*call), calls[*call].id));
+    let exists = old.is_some_and(State::is_contact);
+    found.sort_by_key(|call| (!exists && is_by_id(*call), calls[*call].id));
     let mut state = old.cloned();
     for call in &found {
-        state = calls[*call].operation.apply(state.as_ref());
+        // A message from before the deletion leaves the tombstone, or what a later one has made of it.
+        let operation = &calls[*call].operation;
+        state = operation.apply(state.as_ref()).or_else(|| state.filter(|state| operation.is_outdated(Some(state))));
     }
     if state.is_some_and(|state| is_state(state, version)) && found.iter().all(|call| under_way(&calls[*call], version))
     {
@@ -119,9 +127,9 @@ fn by_effect(
     };
     let preference = |index: &&usize| {
         let call = &calls[**index];
-        let rank = match (&call.outcome, old) {
+        let rank = match (&call.outcome, old.is_some_and(State::is_contact)) {
             _ if made.contains(index) => 4,
-            (Outcome::Created(_), None) | (Outcome::Updated(_), Some(_)) => 0,
+            (Outcome::Created(_), false) | (Outcome::Updated(_), true) => 0,
             (Outcome::Done(_), _) => 1,
             (Outcome::Unknown(_), _) => 2,
             _ => 3,
@@ -139,6 +147,9 @@ fn by_effect(
 fn is_state(mut state: State, version: &Version) -> bool {
     let written = &version.image.state;
     state.updated_at.clone_from(&written.updated_at);
+    if state.deleted_at.as_deref() == Some("") {
+        state.deleted_at.clone_from(&written.deleted_at);
+    }
     if state.created_at.is_empty() {
         state.created_at.clone_from(&written.created_at);
     }

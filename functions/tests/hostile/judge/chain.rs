@@ -112,6 +112,10 @@ impl Chain {
                     format!("version {number} is older than the one before"),
                 ));
             }
+            // A contact that is created again is another one.
+            if !before.is_contact() || !after.is_contact() {
+                continue;
+            }
             let fixed = [&before.phone, &before.source, &before.created_at];
             if fixed != [&after.phone, &after.source, &after.created_at] {
                 let sentence = format!("version {number} changes phone, source or creation time: {before:?} {after:?}");
@@ -135,9 +139,10 @@ impl Chain {
         })
     }
 
-    /// Whether the contact may not have existed at some time after `from`.
-    pub fn absent(&self, from: Instant) -> bool {
-        !self.has_base && self.versions.first().is_none_or(|first| first.answered >= from)
+    /// Whether the contact may not have existed at some time from `from` to `to`.
+    pub fn absent(&self, from: Instant, to: Instant) -> bool {
+        let never = !self.has_base && self.versions.first().is_none_or(|first| first.answered >= from);
+        never || self.current(from, to).any(|version| !self.versions[version].image.state.is_contact())
     }
 
     /// The index of the version that a call has made.

@@ -41,6 +41,7 @@ pub fn check(events: &[Value], chains: &mut HashMap<String, Chain>, population: 
         let mut missing = Vec::new();
         for index in usize::from(chain.has_base)..chain.versions.len() {
             let old = index.checked_sub(1).map(|before| &chain.versions[before].image.state);
+            let old = old.filter(|old| old.is_contact());
             let Version { image, .. } = &chain.versions[index];
             for kind in expected(old, &image.state) {
                 checks += 1;
@@ -57,8 +58,11 @@ pub fn check(events: &[Value], chains: &mut HashMap<String, Chain>, population: 
     checks
 }
 
-/// The kinds of events that a change has to publish.
+/// The kinds of events that a change has to publish; `old` is `None` if there was no contact, or it was deleted.
 fn expected(old: Option<&State>, new: &State) -> Vec<&'static str> {
+    if !new.is_contact() {
+        return old.map(|_| "deleted").into_iter().collect();
+    }
     let none = State::default();
     let before = old.unwrap_or(&none);
     let mut kinds = Vec::new();

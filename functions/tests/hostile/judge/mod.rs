@@ -84,7 +84,7 @@ impl Judge {
             let mut chain = Chain::build(&id, self.last.get(&id), writes, stored.remove(&id));
             self.checks += chain.check(population.known.get(&id), population);
             let of_contact = calls_of.get(id.as_str()).map_or(&[][..], Vec::as_slice);
-            self.checks += attribution::attribute(&mut chain, &calls, of_contact, &mut self.counted);
+            self.checks += attribution::attribute(&mut chain, &calls, of_contact, population, &mut self.counted);
             chains.insert(id, chain);
         }
         for index in 0..calls.len() {
