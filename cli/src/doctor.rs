@@ -23,8 +23,8 @@ Contacts are stored with items that are derived from them: a membership for each
 attributes of the indexes, the tag catalogue. Functions keep them right; they differ after items
 were edited or deleted by hand. The command reads all items of a tenant, computes what they have
 to be, and lists what differs. The tenant may be in use: what seems wrong is read again in one
-transaction before it is listed. Contacts in the layout of an earlier version are counted, and
-are no findings. Recorded events are not read.
+transaction before it is listed. Contacts in the layout of an earlier version are right too, and
+are only counted. Recorded events are not read.
 
   missing membership      searches by the tag do not find the contact
   stale membership        searches by the tag show old values
@@ -197,6 +197,6 @@ async fn verify(table: &ContactsTable, tenant: &Tenant, pace: &mut Pace) -> Resu
 /// Replaces the last line of a terminal.
 fn line(text: &str) {
     let mut stderr = std::io::stderr().lock();
-    // Progress that cannot be shown is no error.
+    // A terminal that is gone must not end the verification.
     let _ = write!(stderr, "\r\u{1b}[K{text}").and_then(|()| stderr.flush());
 }

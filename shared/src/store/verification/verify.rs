@@ -26,7 +26,7 @@ const MAX_SUSPICIOUS: usize = 500;
 const CATALOGUE_DELAY: Duration = Duration::from_secs(10);
 
 /// The sort keys that no kind of item has: those beside `contact#`, `event#`, `tag#` and `tagdef#`. `$` follows `#`. The
-/// upper bounds are included, but are no keys of items either.
+/// upper bounds are included, but no item has them as its key.
 const ELSEWHERE: [Range; 5] = [
     Range::Below(CONTACT),
     Range::Between("contact$", "event#"),
