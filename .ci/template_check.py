@@ -22,6 +22,7 @@ from samtranslator.translator.translator import Translator
 from template_rules.api import ORIGINS, api_problems
 from template_rules.events import event_problems
 from template_rules.functions import binary_problems, function_problems
+from template_rules.imports import import_problems
 from template_rules.interface import interface_problems, output_problems
 from template_rules.monitoring import alarm_problems, dashboard_problems
 from template_rules.permissions import permission_problems
@@ -75,6 +76,7 @@ def carnet_problems(template):
             table_problems(shape),
             api_problems(shape, ROOT),
             event_problems(shape, ROOT),
+            import_problems(shape),
             alarm_problems(shape),
             dashboard_problems(shape),
         ):

@@ -24,7 +24,7 @@
 //! |---|---|
 //! | `ValidationFailed` | the input is invalid; the message is JSON with `message` and, for invalid fields, `errors` |
 //! | `ContactNotFound` | `contact_id` names no contact of the tenant; or the event occurred before its contact was deleted: from SQS and EventBridge this counts as done |
-//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
+//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist or is being deleted |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
 //! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After any of them the write may have been applied |
 //! | `InternalError` | an unexpected error, which is logged |

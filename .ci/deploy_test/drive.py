@@ -3,6 +3,7 @@
 import access
 import event_calls
 import http_calls
+import import_calls
 
 
 def drive(stack, report, who):
@@ -24,6 +25,7 @@ def drive(stack, report, who):
     event_calls.bus(events)
     event_calls.asynchronous(events)
     event_calls.stream(events)
+    import_calls.imports(events)
 
 
 def tenant(stack):

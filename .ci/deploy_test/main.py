@@ -12,6 +12,7 @@ import access
 import build
 import doctor
 import drive
+import import_calls
 import judge
 import redrive
 import restore
@@ -75,6 +76,7 @@ def deployment(emulator, sam, report, programs):
     start = time.monotonic()
     drive.drive(deployed, report, who)
     print(f"calls: {time.monotonic() - start:.0f} s", flush=True)
+    import_calls.rehearse(emulator, sam, report, deployed, who, programs)
     redrive.rehearse(emulator, sam, report, deployed, who, programs)
     doctor.check(emulator, report, deployed)
     smoke.check(emulator, report, deployed)

@@ -99,9 +99,12 @@ OTHER_VALUES = {
 def bent_text(path, value):
     if value in OTHER_VALUES:
         yield OTHER_VALUES[value]
-    elif re.fullmatch(r"(dynamodb|sqs|events|lambda|sts|logs|xray):\w+", value):
+    elif re.fullmatch(r"(dynamodb|sqs|events|lambda|sts|logs|xray|s3|states):\w+", value):
         yield value.split(":")[0] + ":*"
         yield value[:-1]
+    elif value.startswith("{%"):
+        # An expression of a state machine.
+        yield value.replace(" %}", "x %}")
     elif value.startswith("{"):
         # JSON in a text, such as a filter's pattern.
         yield value.replace(":", ";", 1)

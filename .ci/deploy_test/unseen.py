@@ -7,7 +7,7 @@ Carnet's own rules accept: a value that is missing may be a problem where anothe
 import re
 
 UNSEEN = {
-    r"(Parameters|Resources|Outputs)/.*/Description|.*/AssertDescription":
+    r"(Parameters|Resources|Outputs)/.*/Description|.*/AssertDescription|.*/Definition/Comment":
         "a text for people",
     r"Resources/\w+/Properties/AlarmDescription|Resources/\w+/Properties/Metrics/\d+/Label":
         "the text that an alarm shows to people",

@@ -12,7 +12,8 @@ DEAD_LETTERS_OF_QUEUES = {
     "StateQueue": "StateDeadLetters",
 }
 BUS, INVOCATIONS, CHANGES = "BusDeadLetters", "InvocationDeadLetters", "StreamDeadLetters"
-DEAD_LETTERS = [*DEAD_LETTERS_OF_QUEUES.values(), BUS, INVOCATIONS, CHANGES]
+IMPORTS = "ImportDeadLetters"
+DEAD_LETTERS = [*DEAD_LETTERS_OF_QUEUES.values(), BUS, INVOCATIONS, CHANGES, IMPORTS]
 DAY = 86_400
 # The detail type of the events with which publish-changes reports what it cannot publish.
 UNPUBLISHED = "stream-record.unpublished"
@@ -134,9 +135,9 @@ def rule_problems(template):
             "SourceArn": arn(name),
         }
         yield from only(f"{function}: the bus's permission", allowed.get(function, {}), permission)
-    # Three rules for functions, and the one of unpublished changes.
-    if len(rules) != len(NEEDS_OF_EVENTS) + 1 or len(allowed) != len(NEEDS_OF_EVENTS):
-        yield f"the bus has to have a rule for each of {sorted(NEEDS_OF_EVENTS)}, and one for unpublished changes"
+    # Three rules for functions, the one of unpublished changes, and the one of imports, which is on the default bus.
+    if len(rules) != len(NEEDS_OF_EVENTS) + 2 or len(allowed) != len(NEEDS_OF_EVENTS):
+        yield f"there has to be a rule for each of {sorted(NEEDS_OF_EVENTS)}, for unpublished changes and for imports"
 
 
 def invocation_problems(template):
@@ -179,11 +180,20 @@ def unpublished_change_problems(template, root):
         "Resource": [arn(BUS), arn(CHANGES)],
         "Condition": {"ArnLike": {"aws:SourceArn": sub(rules_of_bus)}},
     }
+    of_imports = {
+        **statement,
+        "Resource": arn(IMPORTS),
+        "Condition": {"ArnEquals": {"aws:SourceArn": arn("ImportRule")}},
+    }
     policies = {
         "DeadLettersPolicy": {
             "Queues": [ref(BUS), ref(CHANGES)],
             "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         },
+        "ImportDeadLettersPolicy": {
+            "Queues": [ref(IMPORTS)],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": [of_imports]},
+        },
     }
     if of_type(template, "AWS::SQS::QueuePolicy") != policies:
-        yield f"the queues have to have exactly this policy, or rules of the bus cannot send to them: {policies}"
+        yield f"the queues have to have exactly these policies, or rules cannot send to them: {policies}"

@@ -50,6 +50,7 @@ PARAMETERS = {
     "ApiBurst": number(2000, 1, 5000),
     "MaxReadUnitsPerSecond": number(12_000, 100, 40_000),
     "MaxWriteUnitsPerSecond": number(4000, 100, 40_000),
+    "ImportFileDays": number(7, 1, 365),
     "ExistingContactsTable": optional(NAME),
     "ExistingContactsTableStream": optional(STREAM),
     "ExistingAccessTable": optional(NAME),
@@ -79,7 +80,9 @@ OUTPUTS = {
     **{name: ref(name) for name in ("MessageQueue", "ConsentQueue", "StateQueue")},
     **{f"{name}Arn": arn(name) for name in ("MessageQueue", "ConsentQueue", "StateQueue")},
     **{f"{name}DeadLetters": ref(f"{name}DeadLetters") for name in ("Message", "Consent", "State", "Bus")},
-    **{f"{name}DeadLetters": ref(f"{name}DeadLetters") for name in ("Invocation", "Stream")},
+    **{f"{name}DeadLetters": ref(f"{name}DeadLetters") for name in ("Invocation", "Stream", "Import")},
+    "ImportBucket": ref("ImportBucket"),
+    "ImportStateMachine": arn("ImportStateMachine"),
 }
 
 

@@ -4,7 +4,7 @@ import json
 import re
 
 from .events import DEAD_LETTERS, DEAD_LETTERS_OF_QUEUES
-from .resources import as_list, differences, functions_by_binary, of_type, only, ref, sub
+from .resources import arn, as_list, differences, functions_by_binary, of_type, only, ref, sub
 from .tables import INDEXES
 
 SUM = "SUM(FILL(METRICS(), 0))"
@@ -21,7 +21,7 @@ def metric(namespace, name, stat, period, **dimensions):
 def watched(template):
     """For each alarm: its metrics, its periods and those of them that have to breach, and the threshold."""
     functions = functions_by_binary(template)
-    rules = list(of_type(template, "AWS::Events::Rule"))
+    rules = of_type(template, "AWS::Events::Rule")
     api = {"ApiId": ref("Api")}
     throttles = [
         metric("AWS/DynamoDB", f"{kind}ThrottleEvents", "Sum", 60, TableName=ref(table), **index)
@@ -37,12 +37,11 @@ def watched(template):
         metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 300, QueueName=attribute(queue, "QueueName"))
         for queue in DEAD_LETTERS
     ]
-    # The Ref of a rule on a bus is the bus's name, a bar and the rule's name.
-    named = {name: {"Fn::Select": [1, {"Fn::Split": ["|", ref(name)]}]} for name in rules}
     failed = [
-        metric("AWS/Events", "FailedInvocations", "Sum", 300, EventBusName=ref("Bus"), RuleName=named[name])
-        for name in rules
+        metric("AWS/Events", "FailedInvocations", "Sum", 300, **rule_dimensions(name, rule))
+        for name, rule in rules.items()
     ]
+    imports = {"StateMachineArn": arn("ImportStateMachine")}
     publisher = {"FunctionName": ref(functions.get("publish-changes"))}
     return {
         "ApiErrorsAlarm": ([metric("AWS/ApiGateway", "5xx", "Sum", 300, **api)], (1, None), 5),
@@ -54,7 +53,20 @@ def watched(template):
         "StreamLagAlarm": ([metric("AWS/Lambda", "IteratorAge", "Maximum", 60, **publisher)], (10, 5), 300_000),
         "DeadLettersAlarm": (letters, (2, 1), 1),
         "FailedInvocationsAlarm": (failed, (2, 1), 1),
+        "FailedImportsAlarm": (
+            [metric("AWS/States", f"Executions{end}", "Sum", 300, **imports) for end in ("Failed", "TimedOut")],
+            (1, None),
+            1,
+        ),
     }
+
+
+def rule_dimensions(name, rule):
+    """The dimensions of the metrics of a rule. Those of a rule on the default bus do not name the bus."""
+    if "EventBusName" not in rule:
+        return {"RuleName": ref(name)}
+    # The Ref of a rule on a bus is the bus's name, a bar and the rule's name.
+    return {"EventBusName": ref("Bus"), "RuleName": {"Fn::Select": [1, {"Fn::Split": ["|", ref(name)]}]}}
 
 
 def attribute(name, of):

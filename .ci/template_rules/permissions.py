@@ -30,6 +30,8 @@ NEEDS_OF_EVENTS = {
     "record-message": (("BatchGetItem", "PutItem"), "MessageQueue"),
     "set-contact-state": (MAKES, "StateQueue"),
 }
+# For each binary that is only invoked: its actions on the contacts table.
+NEEDS_OF_INVOKED = {"import-contacts": WRITES}
 # Binaries that use no table.
 NEEDS_NOTHING = ("openapi",)
 
@@ -120,6 +122,8 @@ def needs(binary):
             *((f"dynamodb:{action}", contacts, None) for action in actions),
             *((f"sqs:{action}", str(arn(queue)), None) for action in READ_QUEUE),
         }
+    if binary in NEEDS_OF_INVOKED:
+        return {tenants, *((f"dynamodb:{action}", contacts, None) for action in NEEDS_OF_INVOKED[binary])}
     if binary == "publish-changes":
         return {
             tenants,
@@ -149,7 +153,7 @@ def permission_problems(template):
         if (table, index) not in OPERATORS_INDEXES
     }
     queried, attached, roles = set(), set(), set()
-    known = (*NEEDS, *NEEDS_OF_EVENTS, *NEEDS_NOTHING, "publish-changes")
+    known = (*NEEDS, *NEEDS_OF_EVENTS, *NEEDS_OF_INVOKED, *NEEDS_NOTHING, "publish-changes")
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         role = function["Role"]["Fn::GetAtt"][0]
         if role in roles:

@@ -20,7 +20,10 @@ INDEXES = {
         "tenant": (
             ["tenant_id"],
             ["key"],
-            ["name", "slug", "created_at", "rate_limit", "user", "label", "last_four", "expires_at"],
+            [
+                *("name", "slug", "created_at", "rate_limit", "deleting_since"),
+                *("user", "label", "last_four", "kind", "expires_at"),
+            ],
         ),
     },
 }

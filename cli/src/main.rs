@@ -9,7 +9,10 @@ mod costs;
 mod dead_letters;
 mod dev;
 mod doctor;
+mod erase;
 mod events;
+mod export;
+mod import;
 mod issue;
 mod output;
 mod seeding;
@@ -19,6 +22,7 @@ mod smoke;
 mod target;
 mod tenant;
 mod token;
+mod usage;
 mod values;
 mod workspace;
 
@@ -44,8 +48,17 @@ enum Command {
     Dev(dev::Args),
     /// Print what a month of calls costs on AWS
     Costs(costs::Args),
+    /// Erase a person: delete a contact and everything derived from it
+    #[command(after_long_help = erase::HELP)]
+    Erase(erase::Args),
     /// Print a sample event, or the events that a stack has published
     Events(events::Args),
+    /// Write all contacts of a tenant as CSV or JSON lines
+    #[command(after_long_help = export::HELP)]
+    Export(export::Args),
+    /// Create and change contacts from a CSV file
+    #[command(after_long_help = import::HELP)]
+    Import(import::Args),
     /// Invoke a function of a running stack with an event
     Send(send::Args),
     /// List, show and send again what could not be processed
@@ -56,12 +69,15 @@ enum Command {
     Doctor(doctor::Args),
     /// Check a deployment, and compare its answers with the local stack's
     Smoke(smoke::Args),
-    /// Create, list, show and change tenants
+    /// Create, list, show, change and delete tenants
     #[command(after_long_help = tenant::HELP)]
     Tenant(tenant::Args),
     /// Create, list, rotate and revoke tokens
     #[command(after_long_help = token::HELP)]
     Token(token::Args),
+    /// Show how often the tokens of a tenant were used
+    #[command(after_long_help = usage::HELP)]
+    Usage(usage::Args),
 }
 
 /// The exit status of `carnet smoke` if the check could not be made; 1 says that the deployment failed it.
@@ -73,7 +89,15 @@ async fn main() -> ExitCode {
     let result: Result<(), BoxError> = match cli.command.unwrap_or(Command::Dev(cli.dev)) {
         Command::Dev(args) => dev::run(args).await.map_err(Into::into),
         Command::Costs(args) => costs::run(args),
+        Command::Erase(args) => erase::run(args).await,
         Command::Events(args) => events::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Import(args) => {
+            return import::run(args).await.unwrap_or_else(|error| {
+                eprintln!("error: {error}");
+                error.status()
+            });
+        }
         Command::Send(args) => send::run(args).await.map_err(Into::into),
         Command::Tenant(args) => tenant::run(args).await,
         Command::Token(args) => token::run(args).await,
@@ -84,6 +108,7 @@ async fn main() -> ExitCode {
                 ExitCode::FAILURE
             });
         }
+        Command::Usage(args) => usage::run(args).await,
         Command::Smoke(args) => {
             return smoke::run(args).await.unwrap_or_else(|error| {
                 eprintln!("error: {error}");

@@ -1,22 +1,29 @@
 //! What commands for operators print: tables, JSON documents, and questions.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use carnet_local::BoxError;
 use serde_json::Value;
 
 /// A table with a line of headings. The columns are as wide as their longest cell; the last one is not padded.
 pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
-    let rows: Vec<[String; N]> = [headings.map(str::to_owned)]
-        .into_iter()
-        .chain(rows.iter().map(|row| row.each_ref().map(|cell| plain(cell))))
-        .collect();
-    let widths: [usize; N] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    aligned(&headings, rows)
+}
+
+/// The same with a number of columns that is not known before; every row has as many cells as there are headings.
+pub(crate) fn aligned<R: AsRef<[String]>>(headings: &[&str], rows: &[R]) -> String {
+    let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let rows = rows.iter().map(|row| row.as_ref().iter().map(|cell| plain(cell)).collect());
+    let rows: Vec<Vec<String>> = std::iter::once(headings).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let mut text = String::new();
     for row in &rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
+        for (cell, &width) in row.iter().zip(&widths) {
             line += &format!("{cell:width$}  ");
         }
         text += line.trim_end();
@@ -68,6 +75,15 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), BoxError> {
         "y" | "yes" => Ok(()),
         _ => Err("nothing was changed, because the answer was not yes".into()),
     }
+}
+
+/// Creates a file that only its owner can read, because it has contacts in it.
+///
+/// # Errors
+/// When it cannot be created; the text names it.
+pub(crate) fn private_file(path: &Path) -> Result<File, BoxError> {
+    let created = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    created.map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 #[cfg(test)]

@@ -50,6 +50,13 @@ pub(crate) struct ContactsTargetArgs {
     contacts_table: Option<String>,
 }
 
+impl ContactsTargetArgs {
+    /// Whether it is a deployed stack and not the local one.
+    pub(crate) fn is_deployed(&self) -> bool {
+        self.target.stack.is_some() || self.target.access_table.is_some()
+    }
+}
+
 /// An open deployment.
 pub(crate) struct Target {
     /// Its tenants and tokens.
@@ -160,6 +167,7 @@ impl Target {
     ///
     /// # Errors
     /// As [`tenant`](Target::tenant).
+    #[allow(dead_code, reason = "for commands that read contacts")]
     pub(crate) async fn tenant_of_contacts(&self, name: &str) -> Result<Tenant, BoxError> {
         let record = self.tenant(name).await?;
         self.access.tenant(record.id).await.map_err(explain)
@@ -180,6 +188,9 @@ impl Target {
 pub(crate) fn explain(error: access::Error) -> BoxError {
     match error {
         access::Error::Store(error) => explain_store(error),
+        error @ access::Error::UnknownTenant => {
+            format!("{error}: it does not exist, or is being deleted; `carnet tenant list` shows which").into()
+        }
         error => error.into(),
     }
 }

@@ -1,6 +1,7 @@
-//! `carnet tenant`: creates, lists, shows and changes tenants.
+//! `carnet tenant`: creates, lists, shows, changes and deletes tenants.
 
 mod create;
+mod delete;
 mod list;
 mod show;
 mod update;
@@ -29,6 +30,9 @@ enum Command {
     /// Change a tenant's name, slug or rate limit
     #[command(after_long_help = update::HELP)]
     Update(update::Args),
+    /// Delete a tenant with its tokens and all its contacts
+    #[command(after_long_help = delete::HELP)]
+    Delete(delete::Args),
 }
 
 /// The end of the long help of `carnet tenant` and of its commands.
@@ -42,8 +46,10 @@ Examples:
   carnet tenant create acme --name 'Acme Ltd' --with-token
   carnet tenant list --stack carnet
   carnet tenant update acme --rate-limit 600
+  carnet tenant delete acme
 
-Exit status: 0 if it was done, 1 if it failed, 2 if the arguments are wrong.";
+Exit status: 0 if it was done, 1 if it failed or was not confirmed, 2 if the arguments are
+wrong.";
 
 /// Runs the command.
 ///
@@ -55,5 +61,6 @@ pub(crate) async fn run(args: Args) -> Result<(), BoxError> {
         Command::List(args) => list::run(args).await,
         Command::Show(args) => show::run(args).await,
         Command::Update(args) => update::run(args).await,
+        Command::Delete(args) => delete::run(args).await,
     }
 }

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use contacts::model::{Metadata, Patch, Violation};
 use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{Error, FieldViolation};
@@ -135,6 +136,24 @@ impl Input {
         }
     }
 
+    /// A JSON value of another shape, such as a list. `null` counts as absent; `otherwise` is the violation of a value
+    /// that has not this shape.
+    ///
+    /// # Errors
+    /// [`Invalid`], recorded.
+    pub fn json<T: DeserializeOwned>(&mut self, name: &str, otherwise: Violation) -> Result<Option<T>, Invalid> {
+        match self.fields.get(name).map(|raw| serde_json::from_str(raw.get())) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(value),
+            Some(Err(_)) => Err(self.record(name, otherwise)),
+        }
+    }
+
+    /// Records that a value which could be read breaks a rule of the function.
+    pub fn refuse(&mut self, name: &str, violation: Violation) -> Invalid {
+        self.record(name, violation)
+    }
+
     fn record(&mut self, name: &str, violation: Violation) -> Invalid {
         self.violations.push(FieldViolation { path: format!("{}{name}", self.prefix), violation });
         Invalid
@@ -207,6 +226,20 @@ mod tests {
             [("phone".to_owned(), Violation::NotString), ("name".to_owned(), Violation::Control)]
         );
         assert_eq!(violations(r#"{"phone":true}"#), [("phone".to_owned(), Violation::NotString)]);
+    }
+
+    #[test]
+    fn values_of_other_shapes_are_read_or_refused() {
+        let list = |body: &str| {
+            let input = Input::from_json(body.as_bytes())?;
+            input.parse(|input| input.json::<Vec<u8>>("list", Violation::NotObject))
+        };
+        assert_eq!(list(r#"{"list":[1,2]}"#).unwrap(), Some(vec![1, 2]));
+        assert_eq!((list("{}").unwrap(), list(r#"{"list":null}"#).unwrap()), (None, None));
+        for body in [r#"{"list":["1"]}"#, r#"{"list":{}}"#, r#"{"list":""}"#] {
+            let Err(Error::Invalid(violations)) = list(body) else { panic!("{body}") };
+            assert_eq!((&*violations[0].path, violations[0].violation), ("list", Violation::NotObject));
+        }
     }
 
     #[test]

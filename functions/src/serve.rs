@@ -127,11 +127,11 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let answer = async |delivered: LambdaEvent<Box<RawValue>>| {
-        // Boxed: the futures of a call are large, and each layer of the runtime around this one would copy them.
+        // Boxed, both: the futures of a call are large, and each layer of the runtime around this one would copy them.
         Box::pin(async {
             let LambdaEvent { payload, context } = delivered;
             let Some(mut request) = http_request(payload.get()) else {
-                return event(payload.get(), &context).await;
+                return Box::pin(event(payload.get(), &context)).await;
             };
             http::sanitize(&mut request);
             let mut http = Adapter::from(service_fn(|request| {

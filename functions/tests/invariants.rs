@@ -39,16 +39,30 @@ fn only_the_http_layer_uses_statuses() {
     only_in("functions/src/http", &["StatusCode", "x-contact-outcome", "retry-after"]);
 }
 
-/// What only operators do with the access table is in two files, of which one scans. Functions call nothing in them.
+/// What only operators do with the access table, of which one file scans. Functions call nothing in these files.
 #[test]
 fn functions_never_scan_and_never_change_tenants_or_tokens() {
-    let (store, access) = ("shared/src/store/access_operators.rs", "shared/src/access/operators.rs");
-    only_in(store, &[".scan(", "Scan"]);
+    only_in("shared/src/store/access_operators.rs", &[".scan(", "Scan"]);
     // The methods of these files, called from elsewhere. Contacts have methods of some of the names, on other values.
-    only_in("shared/src/access", &[".list_all(", ".create_with(", ".table.put(", ".table.update(", ".table.delete("]);
-    let methods: Vec<String> = sources(access).iter().flat_map(|source| public_methods(&source.text())).collect();
-    assert!(["tenants", "update_tenant", "rotate", "revoke"].iter().all(|name| methods.iter().any(|m| m == name)));
-    for source in deployed().filter(|source| source.path != access) {
+    only_in(
+        "shared/src/access",
+        &[
+            ".list_all(",
+            ".create_with(",
+            ".delete_both(",
+            ".counted_calls(",
+            ".table.put(",
+            ".table.update(",
+            ".table.delete(",
+        ],
+    );
+    let operators = ["access/operators", "access/deletion", "access/usage", "store/tenant_items"];
+    let operators = operators.map(|file| format!("shared/src/{file}.rs"));
+    let methods: Vec<String> =
+        operators.iter().flat_map(|file| sources(file)).flat_map(|source| public_methods(&source.text())).collect();
+    let some = ["tenants", "update_tenant", "rotate", "revoke", "token_usage", "end_deletion", "delete_items"];
+    assert!(some.iter().all(|name| methods.iter().any(|m| m == name)));
+    for source in deployed().filter(|source| !operators.contains(&source.path)) {
         for method in methods.iter().filter(|method| *method != "find") {
             let call = format!(".{method}(");
             assert!(!source.text().contains(&call), "{} calls {method}", source.path);
@@ -70,18 +84,30 @@ fn only_save_writes_contacts() {
     for source in deployed().filter(|source| writes.iter().any(|write| source.text().contains(write))) {
         // access_table.rs counts calls in the access table, access_operators.rs writes tokens and tenants to it, and
         // transaction.rs sends what the others give it. repair.rs writes memberships and catalogue entries of contacts that
-        // it checks, and calls `save` for contacts.
-        let writers = ["save", "access_table", "access_operators", "transaction", "verification/repair"]
-            .map(|file| format!("shared/src/store/{file}.rs"));
+        // it checks, and calls `save` for contacts. tenant_items.rs only deletes.
+        let writers =
+            ["save", "access_table", "access_operators", "tenant_items", "transaction", "verification/repair"]
+                .map(|file| format!("shared/src/store/{file}.rs"));
         assert!(writers.contains(&source.path), "{} writes to DynamoDB", source.path);
+    }
+}
+
+/// Deleting a tenant's items cannot write one.
+#[test]
+fn only_one_file_writes_batches_and_it_only_deletes() {
+    let batch = "shared/src/store/tenant_items.rs";
+    only_in(batch, &["batch_write_item()"]);
+    for word in ["put_request", "PutRequest", "put_item", "update_item", "transact("] {
+        assert!(!sources(batch)[0].text().contains(word), "{batch} contains {word}");
     }
 }
 
 #[test]
 fn every_function_of_the_store_takes_a_tenant() {
+    let verification = ["inspect", "repair", "verify"].map(|file| format!("verification/{file}"));
     let places =
-        ["read", "save", "search", "tags", "verification/verify", "verification/repair", "verification/inspect"]
-            .map(|file| format!("shared/src/store/{file}.rs"));
+        ["pages", "read", "save", "search", "tags", "tenant_items"].map(str::to_owned).into_iter().chain(verification);
+    let places: Vec<String> = places.map(|file| format!("shared/src/store/{file}.rs")).collect();
     let mut calls = 0;
     for source in deployed().filter(|source| places.contains(&source.path)) {
         let text = source.text();

@@ -21,7 +21,7 @@ const CRATES: [Layers; 4] = [
     Layers {
         root: "shared/src",
         name: "contacts",
-        layers: &[&["lib"], &["access"], &["store"], &["aws", "backoff", "model"]],
+        layers: &[&["lib"], &["access", "import"], &["store"], &["aws", "backoff", "model"]],
     },
     Layers {
         root: "functions/src",
@@ -42,7 +42,21 @@ const CRATES: [Layers; 4] = [
         name: "carnet",
         layers: &[
             &["main"],
-            &["costs", "dead_letters", "dev", "doctor", "events", "send", "smoke", "tenant", "token"],
+            &[
+                "costs",
+                "dead_letters",
+                "dev",
+                "doctor",
+                "erase",
+                "events",
+                "export",
+                "import",
+                "send",
+                "smoke",
+                "tenant",
+                "token",
+                "usage",
+            ],
             &["issue"],
             &["show", "target"],
             &["build", "cloud", "output", "seeding", "values", "workspace"],

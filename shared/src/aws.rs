@@ -3,6 +3,7 @@
 
 mod http;
 mod roots;
+mod user_agent;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub use aws_types::SdkConfig;
 
 use http::PooledHttp;
 pub use roots::RootCertificates;
+pub(crate) use user_agent::UserAgent;
 
 /// Region and credentials, as Lambda sets them in the environment of a function. The credentials are
 /// valid for longer than the process lives.

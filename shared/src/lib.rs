@@ -5,5 +5,6 @@
 pub mod access;
 pub mod aws;
 pub mod backoff;
+pub mod import;
 pub mod model;
 pub mod store;

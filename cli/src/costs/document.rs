@@ -44,7 +44,7 @@ pub(super) struct Row {
 impl Row {
     /// Whether the call comes through API Gateway.
     pub(super) fn is_http(&self) -> bool {
-        !["record-message", "record-consent", "set-contact-state", "publish-changes", ADDED]
+        !["record-message", "record-consent", "set-contact-state", "import-contacts", "publish-changes", ADDED]
             .contains(&self.function.as_str())
     }
 

@@ -18,8 +18,9 @@ The token of --with-token is shown once and stored only as its SHA-256. It works
 `carnet token create` has more options.
 
 With --json, standard output is {\"tenant\": {\"id\", \"slug\", \"name\", \"created_at\",
-\"rate_limit\"}}, and with --with-token also \"token\": {\"secret\", \"id\", \"label\",
-\"last_four\", \"user\", \"created_at\", \"expires_at\", \"expired\", \"rate_limit\"}.
+\"rate_limit\", \"deleting_since\"}}, and with --with-token also \"token\": {\"secret\", \"id\",
+\"label\", \"last_four\", \"kind\", \"user\", \"created_at\", \"expires_at\", \"expired\",
+\"rate_limit\"}.
 
 Examples:
   carnet tenant create acme --name 'Acme Ltd' --with-token

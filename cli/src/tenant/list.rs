@@ -15,7 +15,8 @@ is eventually consistent. The command reads the whole index of tenants and token
 units per 1,000 tenants with one token each.
 
 With --json, standard output is a list of {\"id\", \"slug\", \"name\", \"created_at\",
-\"rate_limit\"}; rate_limit is null where the template's parameter RateLimit applies.
+\"rate_limit\", \"deleting_since\"}; rate_limit is null where the template's parameter RateLimit
+applies, and deleting_since unless the tenant is being deleted.
 
 Examples:
   carnet tenant list

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::output::{print, print_json};
 use crate::show;
-use crate::target::{Target, TargetArgs};
+use crate::target::{Target, TargetArgs, explain};
 
 /// The end of the long help.
 pub(super) const HELP: &str = "\
 With --json, standard output is {\"id\", \"slug\", \"name\", \"created_at\", \"rate_limit\",
-\"tokens\"}, with the tokens as `carnet token list --json` prints them. A token issued a second
-ago may be missing, because the index is eventually consistent.
+\"deleting_since\", \"tokens\"}, with the tokens as `carnet token list --json` prints them. A token
+issued a second ago may be missing, because the index is eventually consistent.
 
 Examples:
   carnet tenant show acme
@@ -37,15 +37,17 @@ pub(super) async fn run(args: Args) -> Result<(), BoxError> {
     let target = Target::open(&args.target).await?;
     let tenant = target.tenant(&args.tenant).await?;
     let tokens = target.tokens(&tenant).await?;
+    let usage = target.access.token_usage(&tokens).await.map_err(explain)?;
     if args.json {
         let mut document = show::tenant(&tenant);
-        document["tokens"] = tokens.iter().map(show::token).collect::<Value>();
+        let tokens = tokens.iter().zip(&usage).map(|(token, usage)| show::token_with_use(token, usage));
+        document["tokens"] = tokens.collect::<Value>();
         return print_json(&document);
     }
     let slug = tenant.slug.as_str().to_owned();
     let tokens = match &tokens[..] {
         [] => format!("It has no tokens; `carnet token create --tenant {slug} --label TEXT` issues one.\n"),
-        tokens => show::tokens_table(tokens),
+        tokens => show::used_tokens_table(tokens, &usage),
     };
     print(&format!("{}\n{tokens}", show::tenants_table(&[tenant])))
 }

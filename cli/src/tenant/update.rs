@@ -17,8 +17,8 @@ cache tenants for that long. With --slug, FlowIQ's clients have to name the new 
 tenantId: the old one gets 401 from then on, and another tenant may take it. Ids, contacts and
 tokens stay the same.
 
-With --json, standard output is {\"id\", \"slug\", \"name\", \"created_at\", \"rate_limit\"}
-after the change.
+With --json, standard output is {\"id\", \"slug\", \"name\", \"created_at\", \"rate_limit\",
+\"deleting_since\"} after the change.
 
 Examples:
   carnet tenant update acme --name 'Acme International'

@@ -19,7 +19,7 @@ rest is on standard error. The token is shown only now, and works at once.
 A token is accepted by Qyvo's actions. With --flowiq it begins with fiq_, and is accepted by
 FlowIQ's endpoints too.
 
-With --json, standard output is {\"secret\", \"id\", \"label\", \"last_four\", \"user\",
+With --json, standard output is {\"secret\", \"id\", \"label\", \"last_four\", \"kind\", \"user\",
 \"created_at\", \"expires_at\", \"expired\", \"rate_limit\"}.
 
 Examples:

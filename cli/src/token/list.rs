@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::output::{print, print_json};
 use crate::show;
-use crate::target::{Target, TargetArgs};
+use crate::target::{Target, TargetArgs, explain};
 
 /// The end of the long help.
 pub(super) const HELP: &str = "\
@@ -14,10 +14,15 @@ The oldest token comes first. DynamoDB deletes expired tokens within days; until
 listed as expired. A token issued or revoked a second ago may be missing or still be listed,
 because the index is eventually consistent.
 
-With --json, standard output is a list of {\"id\", \"label\", \"last_four\", \"user\",
-\"created_at\", \"expires_at\", \"expired\", \"rate_limit\"}. The id is the SHA-256 of the
-token, of which tables show the first eight digits; expires_at is null for never, and rate_limit
-is null where the tenant's limit applies.
+The last use is a UTC day. It is - if the token was not used for 90 days, or if its calls are not
+counted because its rate limit is 0. The kind is - for tokens of versions that did not store it.
+Reading the last uses takes 1 read unit per token.
+
+With --json, standard output is a list of {\"id\", \"label\", \"last_four\", \"kind\", \"user\",
+\"created_at\", \"expires_at\", \"expired\", \"rate_limit\", \"last_used\"}. The id is the SHA-256
+of the token, of which tables show the first eight digits; kind is \"bearer\", \"flowiq\" or null;
+expires_at is null for never, rate_limit is null where the tenant's limit applies, and last_used
+is a day or null.
 
 Examples:
   carnet token list --tenant acme
@@ -42,12 +47,14 @@ pub(super) async fn run(args: Args) -> Result<(), BoxError> {
     let target = Target::open(&args.target).await?;
     let tenant = target.tenant(&args.tenant).await?;
     let tokens = target.tokens(&tenant).await?;
+    let usage = target.access.token_usage(&tokens).await.map_err(explain)?;
     if args.json {
-        print_json(&tokens.iter().map(show::token).collect::<Value>())
+        let tokens = tokens.iter().zip(&usage).map(|(token, usage)| show::token_with_use(token, usage));
+        print_json(&tokens.collect::<Value>())
     } else if tokens.is_empty() {
         let slug = tenant.slug.as_str();
         print(&format!("{slug} has no tokens; `carnet token create --tenant {slug} --label TEXT` issues one.\n"))
     } else {
-        print(&show::tokens_table(&tokens))
+        print(&show::used_tokens_table(&tokens, &usage))
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct NamedToken {
 pub(super) struct Found {
     /// As it is stored.
     pub(super) token: ListedToken,
-    /// Which clients it is for, if the token itself was given: only its SHA-256 is stored, which does not show it.
+    /// Which clients it is for, if the token itself was given: tokens of earlier versions do not store it.
     pub(super) kind: Option<SecretKind>,
 }
 

@@ -17,7 +17,8 @@ without interruption, use `carnet token rotate`.
 It asks before it revokes. With --yes it does not, which is needed where standard input is not a
 terminal.
 
-With --json, standard output is the revoked token, as `carnet token list --json` prints it.
+With --json, standard output is the revoked token, as `carnet token list --json` prints it, but
+without last_used.
 
 Examples:
   carnet token revoke n8n --tenant acme

@@ -20,17 +20,17 @@ overlap ends; then the old one is refused, by every process within 60 s. Standar
 new token alone; the rest is on standard error. It is shown only now.
 
 A token that expires keeps its expiry, so a rotation does not prolong it unknowingly; --expires
-sets another one. A FlowIQ key becomes a FlowIQ key if the key itself is given; by its name, add
---flowiq, because only the SHA-256 of a token is stored. After the rotation both tokens have the
-same label: name them by their last four characters.
+sets another one. A FlowIQ key becomes a FlowIQ key. For tokens of versions that did not store the
+kind (`carnet token list` shows -), give the key itself or add --flowiq. After the rotation both
+tokens have the same label: name them by their last four characters.
 
 With --json, standard output is {\"secret\", \"new\", \"old\"}: the new token and the old one
-with its new expiry, both as `carnet token list --json` prints them.
+with its new expiry, both as `carnet token list --json` prints them, but without last_used.
 
 Examples:
   carnet token rotate n8n --tenant acme
   carnet token rotate n8n --tenant acme --overlap 7d --expires 90d
-  carnet token rotate FlowIQ --tenant acme --flowiq --stack carnet
+  carnet token rotate FlowIQ --tenant acme --stack carnet
   NEW=$(CARNET_TOKEN=$OLD carnet token rotate)
 
 Exit status: 0 if it was done, 1 if it failed, 2 if the arguments are wrong.";
@@ -59,7 +59,8 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<(), BoxError> {
     let target = Target::open(&args.target).await?;
     let found = args.token.find(&target).await?;
-    let kind = if args.flowiq { SecretKind::FlowIq } else { found.kind.unwrap_or(SecretKind::Bearer) };
+    let kind = found.token.record.kind.or(found.kind).unwrap_or(SecretKind::Bearer);
+    let kind = if args.flowiq { SecretKind::FlowIq } else { kind };
     let secret = Secret::generate(kind);
     let expires_at = args.expires.map(Expiry::second);
     let rotated = target.access.rotate(&found.token, &secret, args.overlap, expires_at).await;

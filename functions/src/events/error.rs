@@ -9,7 +9,7 @@
 //! | `ValidationFailed` | the input is invalid |
 //! | `ContactNotFound` | the contact does not exist, or was deleted after the event had occurred |
 //! | `ContactExists` | the contact exists already |
-//! | `UnknownTenant` | the tenant does not exist, or `tenant_id` is not a UUID |
+//! | `UnknownTenant` | the tenant does not exist or is being deleted, or `tenant_id` is not a UUID |
 //! | `UnknownEvent` | the function does not take this event, it is not JSON, or `tenant_id` or `input` is missing |
 //! | `Conflict` | other writers changed the contact during every attempt; a write may have been applied; retry |
 //! | `Throttled` | DynamoDB throttled the requests; a write may have been applied; retry |

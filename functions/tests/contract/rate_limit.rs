@@ -297,7 +297,8 @@ async fn counting_restarts_after_the_calls_have_expired() {
     for log in call_items(&bundle).await {
         let expires_at: i64 = log["expires_at"].as_n().unwrap().parse().unwrap();
         let now = contacts::model::Timestamp::now().as_second();
-        assert!((now + 100..now + 130).contains(&expires_at), "{expires_at}");
+        // The record also holds when the token was last used.
+        assert!((now + 90 * 86_400..=now + 91 * 86_400).contains(&expires_at), "{expires_at}");
         bundle.dynamodb().delete_item().table_name("AccessTable").key("key", log["key"].clone()).send().await.unwrap();
     }
     assert_eq!(rate_limit_headers(&list_tags(&bundle).await), (2, 1, None));

@@ -108,6 +108,20 @@ impl Counter {
     }
 }
 
+impl Counter {
+    /// Counts the import of one row.
+    async fn import(&mut self, case: &str, cells: Value) {
+        let batch = json!({ "rows": [{ "cells": cells }] });
+        let mut check = batch.clone();
+        check["check"] = json!(true);
+        output_of(&self.bundle.invoke("import-contacts", self.bundle.envelope(check).await).await);
+        let event = self.bundle.envelope(batch).await;
+        self.begin().await;
+        output_of(&self.bundle.invoke("import-contacts", event).await);
+        self.end("import-contacts", &format!("a row: {case}"));
+    }
+}
+
 /// Runs one group of cases in a deployment of its own. Returns the units, and the length of the longest line that a call
 /// logged.
 async fn count(rate_limit: Option<u32>, cases: impl AsyncFnOnce(&mut Counter)) -> (Units, usize) {
@@ -234,6 +248,12 @@ async fn events(c: &mut Counter) {
     c.event("set-contact-state", "a field that no index has", &[state("has_unread_messages")]).await;
     c.event("set-contact-state", "redelivered", &[state("has_unread_messages")]).await;
     c.event("set-contact-state", "bot status, archived or blocked, with three tags", &[state("archived")]).await;
+    let row = |phone: &str, name: &str| json!({ "Phone": phone, "Name": name, "E-mail": "jane@example.com" });
+    let tagged = json!({ "Phone": "+14155550104", "Name": "Jane Smith", "E-mail": "j@example.com", "Tags": "a, b, c" });
+    c.import("a new contact", row("+14155550103", "Jane Smith")).await;
+    c.import("a new contact, with three known tags", tagged).await;
+    c.import("unchanged", row("+14155550103", "Jane Smith")).await;
+    c.import("renamed", row("+14155550103", "Janet Smith")).await;
     // The change feed gets what it needs from the stream.
     c.begin().await;
     c.create("+14155550102", "").await;

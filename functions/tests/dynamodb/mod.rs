@@ -6,6 +6,8 @@
 //! | `request_cost.rs` | the requests and capacity units of each endpoint |
 //! | `access_table.rs` | creating tenants, issuing tokens, and the index of the access table |
 //! | `access_operators.rs` | changing tenants, rotating and revoking tokens, concurrently and with lost responses |
+//! | `access_usage.rs` | the calls that the rate limit counts by day |
+//! | `tenant_deletion.rs` | deleting a tenant: completely, interrupted at every request, while DynamoDB throttles |
 //! | `concurrency.rs` | simultaneous writes by several processes |
 //! | `faults.rs` | throttling, conflicts, lost requests and responses, stale indexes, timeouts |
 //! | `shared_address.rs` | requests and memory with thousands of contacts of one email address |
@@ -14,6 +16,7 @@
 
 mod access_operators;
 mod access_table;
+mod access_usage;
 mod concurrency;
 mod cost_table;
 mod erasure;
@@ -21,4 +24,5 @@ mod faults;
 mod random_histories;
 mod request_cost;
 mod shared_address;
+mod tenant_deletion;
 mod verification;

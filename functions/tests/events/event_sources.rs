@@ -31,6 +31,7 @@ async fn every_action_works_from_every_event_source() {
         ),
         ("record-consent", json!({ "phone": PHONE, "consent": "opt_in", "occurred_at": occurred_at }), "opted_in_at"),
         ("set-contact-state", json!({ "phone": PHONE, "archived": true, "occurred_at": occurred_at }), "archived"),
+        ("import-contacts", json!({ "rows": [{ "cells": { "Phone": PHONE, "Name": "Ana" } }] }), "created"),
     ];
     // Every other action of the OpenAPI document, with a documented request body, if possible one that names a phone.
     // The output has to have an `id`; an action without one needs a case of its own above.

@@ -19,6 +19,6 @@
 //! functions; say in its `differs` what has changed. The tests of `upgrade.rs` then hold the new functions against the
 //! items of the layout before. If they fail, `shared/src/store/earlier.rs` is where earlier layouts are converted.
 
-mod layout;
+pub mod layout;
 mod today;
 mod upgrade;

@@ -109,6 +109,13 @@ fn writes() -> Vec<Write> {
             &["updated contact_summary,contact_summary_updated_at"],
             &["summary", "summary_updated_at", "event_times"],
         ),
+        event(
+            "import-contacts",
+            json!({ "rows": [{ "cells": { "Phone": JOSE, "Name": "Zé" } }] }),
+            &["updated name"],
+            &["updated name"],
+            &["name", "search_text"],
+        ),
         // The number exists.
         http(
             "flowiq-create-contact",

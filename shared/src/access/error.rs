@@ -9,7 +9,7 @@ pub enum Error {
     /// The token is unknown, expired or revoked.
     #[error("the token is unknown, expired or revoked")]
     Unauthenticated,
-    /// The id that an event or a new token names belongs to no tenant.
+    /// The id that an event or a new token names belongs to no tenant, or to one that is being deleted.
     #[error("unknown tenant")]
     UnknownTenant,
     /// The token has used up its rate limit.

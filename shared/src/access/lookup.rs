@@ -42,7 +42,8 @@ impl Access {
     /// deleting its item.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for an unknown or expired token, and for one whose tenant does not exist;
+    /// [`Error::Unauthenticated`] for an unknown or expired token, and for one whose tenant does not exist or is being
+    /// deleted;
     /// [`Error::Store`].
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
         let digest = token::digest(token);
@@ -83,7 +84,7 @@ impl Access {
             return Ok(tenant);
         }
         let stored: Option<StoredTenant> = Box::pin(self.table.get(&key)).await?;
-        let stored = stored.ok_or(Error::UnknownTenant)?;
+        let stored = stored.filter(|tenant| tenant.record.deleting_since.is_none()).ok_or(Error::UnknownTenant)?;
         let tenant = Tenant::authenticated(stored);
         self.tenants.put(key, tenant.clone());
         Ok(tenant)

@@ -70,6 +70,12 @@ impl Access {
         Ok(self.table.get(&tenant_key(id)).await?)
     }
 
+    /// The tenant with this id, unless it is being deleted.
+    async fn existing_tenant(&self, id: TenantId) -> Result<TenantRecord, Error> {
+        let stored = self.tenant_record(id).await?;
+        stored.filter(|tenant| tenant.deleting_since.is_none()).ok_or(Error::UnknownTenant)
+    }
+
     /// All tenants, sorted by slug. One Scan of the index `tenant` per MB: it reads all tenants, slugs and tokens, but
     /// no namespace, at 0.5 read units per 4 KB, which is some 60 units per 1,000 tenants with a token each. Eventually
     /// consistent: a tenant created a moment ago may be missing.
@@ -96,9 +102,9 @@ impl Access {
         let key = tenant_key(id);
         let mut backoff = Backoff::new(PAUSES[0], PAUSES[1]);
         for _ in 0..MAX_ATTEMPTS {
-            let stored = self.tenant_record(id).await?.ok_or(Error::UnknownTenant)?;
+            let stored = self.existing_tenant(id).await?;
             let mut changed = stored.clone();
-            let mut changes = Changes::default();
+            let mut changes = Changes::default().if_still("deleting_since", None::<&Timestamp>)?;
             if let Some(name) = &update.name {
                 changes = changes.set("name", Some(name))?;
                 changed.name.clone_from(name);
@@ -135,7 +141,7 @@ impl Access {
     pub async fn issue(&self, token: &str, new: NewToken) -> Result<ListedToken, Error> {
         check_rate_limit(new.rate_limit)?;
         if let Some(id) = new.tenant_id {
-            self.tenant_record(id).await?.ok_or(Error::UnknownTenant)?;
+            self.existing_tenant(id).await?;
         }
         let (key, record) = (token::key(&token::digest(token)), TokenRecord::new(token, new));
         if self.table.put(&key, &record).await? { Ok(ListedToken { key, record }) } else { Err(Error::TokenTaken) }
@@ -257,7 +263,7 @@ struct SlugOwner {
     tenant_id: TenantId,
 }
 
-fn slug_key(slug: &Slug) -> String {
+pub(super) fn slug_key(slug: &Slug) -> String {
     format!("slug#{}", slug.as_str())
 }
 

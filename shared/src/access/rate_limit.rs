@@ -3,15 +3,23 @@
 //! The access table records the times of a token's last calls, at most as many as the limit. A call is
 //! accepted if the record has a free slot, or if the oldest recorded call has left the window; the new
 //! call then replaces it. Each case is one conditional UpdateItem, so the limit holds across all processes
-//! if their clocks agree. A rejected call is not recorded.
+//! if their clocks agree. A rejected call is not recorded. After the limit of a token was lowered, its record
+//! holds more calls than the limit: the oldest of the last `limit` calls then decides, and the calls before it are removed.
 //!
-//! A recorded call takes seven bytes. With a full record, a call costs 1 write unit with a limit of up to
-//! 120 and 7 with 1,000, the largest limit. A rejected call costs as much.
+//! The same request counts the call under its UTC day, so that counting takes no request of its own: `usage.rs` reads
+//! these counts. A day's count is an attribute of the record, named by the number of days since 2026-01-01.
+//!
+//! A recorded call takes seven bytes, and a day's count at most nine: a name of four digits, and five bytes for a count
+//! of seven digits, which the largest limit needs. Seven days of them fit into what a full record leaves
+//! of its last KB, so they never cost a write unit: with a full record, a call costs 1 write unit with a limit of up
+//! to 120 and 7 with 1,000, the largest limit. A rejected call costs as much.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use super::error::Error;
+use crate::model::Timestamp;
 use crate::store::{self, AccessTable, CallRecord, RecordedCall, Slot};
 
 /// The length of the window in tenths of a second: 60.1 s, because the two times that are compared are
@@ -24,8 +32,16 @@ const EPOCH: i64 = 1_767_225_600;
 const MAX_ATTEMPTS: usize = 4;
 /// The largest `Retry-After`, in seconds. The window is a tenth of a second longer than that.
 const MAX_RETRY_AFTER: u64 = 60;
-/// How many full records a process remembers. When the number is reached, it forgets all of them.
+/// How many records a process remembers. When the number is reached, it forgets all of them.
 const MAX_REMEMBERED: usize = 1_000;
+/// Tenths of a second in a UTC day.
+const DAY: i64 = 864_000;
+/// How many UTC days a record counts calls of: today and the six before.
+pub(super) const COUNTED_DAYS: i64 = 7;
+/// How many days after its last call DynamoDB may delete a record, which also holds when the token was last used.
+pub(super) const RECORD_DAYS: i64 = 90;
+/// How many days DynamoDB may take to delete an expired item. It documents a few.
+const MAX_TTL_DELAY: i64 = 14;
 
 /// The status of a token's rate limit after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +80,19 @@ impl RateLimitStatus {
     }
 }
 
-/// Counts calls. Remembers which records are full, so that the first slot it tries is the right one.
+/// Counts calls. Remembers how many calls records hold, so that the first slot it tries is the right one.
 #[derive(Default)]
-pub(super) struct RateLimit(Mutex<HashSet<String>>);
+pub(super) struct RateLimit(Mutex<HashMap<String, Remembered>>);
+
+/// What a process knows about a record.
+#[derive(Clone, Copy, Default)]
+struct Remembered {
+    /// How many calls it held last.
+    recorded: usize,
+    /// The day on which this process last removed the counts of expired days. No process counts calls of the past, so
+    /// once a day is enough.
+    cleaned: Option<i64>,
+}
 
 impl RateLimit {
     /// Counts a call of the token with this digest, or rejects it. One UpdateItem; two if the record is full
@@ -77,49 +103,81 @@ impl RateLimit {
         digest: &str,
         limit: u32,
     ) -> Result<RateLimitStatus, store::Error> {
-        // A changed limit starts a new record, so that a record never holds more calls than its limit.
-        let key = format!("calls#{limit}#{digest}");
-        let mut slot = if self.is_full(&key) { Slot::ReplaceOldest } else { Slot::Append };
+        let key = key(digest);
+        let Remembered { recorded, cleaned } = self.remembered(&key);
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut slot = if recorded >= size { Slot::ReplaceOldest { recorded } } else { Slot::Append };
         for _ in 0..MAX_ATTEMPTS {
             let now = now();
-            let call =
-                RecordedCall { now, window_start: now - WINDOW, limit, expires_at: EPOCH + (now + 2 * WINDOW) / 10 };
+            let day = now.div_euclid(DAY);
+            let call = RecordedCall {
+                now,
+                window_start: now - WINDOW,
+                limit: size,
+                day,
+                expired_days: if cleaned == Some(day) { RangeInclusive::new(1, 0) } else { expired_days(day) },
+                expires_at: EPOCH + (day + 1 + RECORD_DAYS) * DAY / 10,
+            };
             let calls = match table.record_call(&key, &call, slot).await? {
                 CallRecord::Recorded(calls) => {
-                    self.remember(key, calls.len() as u64 >= u64::from(limit));
+                    self.remember(key, Remembered { recorded: calls.len(), cleaned: Some(day) });
                     return Ok(RateLimitStatus::accepted(limit, &calls, now));
                 }
                 CallRecord::SlotTaken(calls) => calls,
             };
-            slot = match calls.first() {
-                Some(oldest) if calls.len() as u64 >= u64::from(limit) => {
-                    if *oldest > call.window_start {
-                        self.remember(key, true);
+            slot = match calls.len().checked_sub(size) {
+                Some(surplus) => {
+                    if let Some(oldest) = calls.get(surplus).filter(|oldest| **oldest > call.window_start) {
+                        self.remember(key, Remembered { recorded: calls.len(), cleaned });
                         return Ok(RateLimitStatus::rejected(limit, *oldest, now));
                     }
-                    Slot::ReplaceOldest
+                    Slot::ReplaceOldest { recorded: calls.len() }
                 }
-                _ => Slot::Append,
+                None => Slot::Append,
             };
         }
         Err(store::Error::Conflict)
     }
 
-    fn is_full(&self, key: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    fn remembered(&self, key: &str) -> Remembered {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied().unwrap_or_default()
     }
 
-    fn remember(&self, key: String, full: bool) {
-        let mut logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if logs.len() >= MAX_REMEMBERED {
-            logs.clear();
+    fn remember(&self, key: String, record: Remembered) {
+        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if records.len() >= MAX_REMEMBERED {
+            records.clear();
         }
-        if full {
-            logs.insert(key);
-        } else {
-            logs.remove(&key);
-        }
+        records.insert(key, record);
     }
+}
+
+/// The key of the record of the token with this digest. It does not contain the limit, so that a changed limit counts
+/// the calls before the change too.
+pub(super) fn key(digest: &str) -> String {
+    format!("calls#{digest}")
+}
+
+/// The days whose counts a record may still have on this day although they are no longer kept: it was last cleaned on
+/// the day of an earlier call, which its expiry limits.
+fn expired_days(day: i64) -> RangeInclusive<i64> {
+    let latest = day - COUNTED_DAYS;
+    (latest - RECORD_DAYS - MAX_TTL_DELAY).max(0)..=latest
+}
+
+/// The time of a recorded call.
+pub(super) fn time_of(call: i64) -> Option<Timestamp> {
+    Timestamp::from_second(EPOCH + call.div_euclid(10)).ok()
+}
+
+/// The beginning of a counted day, in Unix time in seconds.
+pub(super) fn start_of(day: i64) -> i64 {
+    EPOCH + day * DAY / 10
+}
+
+/// The day on which calls are counted now.
+pub(super) fn today() -> i64 {
+    now().div_euclid(DAY)
 }
 
 /// Tenths of a second since [`EPOCH`].

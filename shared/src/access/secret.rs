@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Which clients a secret is for. Both kinds are accepted by Qyvo's actions; FlowIQ's endpoints accept only its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Stored as `bearer` and `flowiq`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SecretKind {
     /// A bearer token, which begins with `carnet_`.
     Bearer,

@@ -1,10 +1,9 @@
 //! Tokens and their users.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::secret::SecretKind;
 use crate::model::{Tenant, TenantId, Timestamp};
 
 /// The largest rate limit, in calls per 60 s. The record of a token is one item, and DynamoDB writes at most
@@ -39,7 +38,7 @@ pub struct NewToken {
     pub expires_at: Option<i64>,
 }
 
-/// What the access table stores about a token: the fields of [`NewToken`], the time of issue and the token's end.
+/// What the access table stores about a token: the fields of [`NewToken`], the time of issue, and the token's kind and end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TokenRecord {
     /// The user the token belongs to.
@@ -52,6 +51,8 @@ pub struct TokenRecord {
     pub created_at: Timestamp,
     /// The last four characters of the token, by which people recognise it in a list.
     pub last_four: String,
+    /// Which clients the token is for; `None` for tokens that were issued before this was stored.
+    pub kind: Option<SecretKind>,
     /// The token's own rate limit in calls per 60 s.
     pub rate_limit: Option<u32>,
     /// Unix time in seconds from which the token is rejected.
@@ -62,8 +63,16 @@ impl TokenRecord {
     pub(super) fn new(token: &str, new: NewToken) -> Self {
         let NewToken { user, tenant_id, label, rate_limit, expires_at } = new;
         let last_four = token.char_indices().rev().nth(3).map_or(0, |(start, _)| start);
-        let last_four = token[last_four..].to_owned();
-        TokenRecord { user, tenant_id, label, created_at: Timestamp::now(), last_four, rate_limit, expires_at }
+        TokenRecord {
+            user,
+            tenant_id,
+            label,
+            created_at: Timestamp::now(),
+            last_four: token[last_four..].to_owned(),
+            kind: Some(SecretKind::of(token)),
+            rate_limit,
+            expires_at,
+        }
     }
 
     /// Whether the token is rejected at this time because it has expired.
@@ -119,12 +128,7 @@ impl Caller {
 
 /// The SHA-256 of a token, in hex.
 pub(super) fn digest(token: &str) -> String {
-    let mut digest = String::new();
-    for byte in Sha256::digest(token) {
-        // Writing to a string cannot fail.
-        let _ = write!(digest, "{byte:02x}");
-    }
-    digest
+    hex::encode(Sha256::digest(token))
 }
 
 /// What the keys of all tokens begin with.

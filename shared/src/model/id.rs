@@ -23,6 +23,13 @@ impl ContactId {
         ContactId(Uuid::new_v5(namespace, phone.canonical().as_bytes()))
     }
 
+    /// The first 96 bits, of which six are the same in all ids: a digest of the phone number that only the tenant's secret
+    /// can compute.
+    pub(crate) fn digest(self) -> [u32; 3] {
+        let bits = self.0.as_u128();
+        [96, 64, 32].map(|shift| (bits >> shift) as u32)
+    }
+
     /// The id of an event about this contact, derived from a name that is unique among the contact's
     /// events.
     pub fn event_id(self, name: &str) -> Uuid {

@@ -42,6 +42,23 @@ pub struct State {
     pub(super) event_times: BTreeMap<String, Timestamp>,
 }
 
+impl State {
+    /// The fields whose latest event has a time.
+    const TIMED: [&str; 7] =
+        ["bot_status", "archived", "blocked", "active_status", "has_unread_messages", "summary", "locale"];
+
+    /// The time of the latest event that set a field, by the name of the field.
+    pub fn event_times(&self) -> &BTreeMap<String, Timestamp> {
+        &self.event_times
+    }
+
+    /// Gives a new contact the event times of the one that it is a copy of. Names of other fields are left out.
+    pub(crate) fn restore_event_times(&mut self, times: &BTreeMap<String, Timestamp>) {
+        let known = times.iter().filter(|(field, _)| Self::TIMED.contains(&field.as_str()));
+        self.event_times = known.map(|(field, time)| (field.clone(), *time)).collect();
+    }
+}
+
 /// Who answers the contact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -40,6 +40,8 @@ pub struct TenantRecord {
     /// The rate limit in calls per 60 s of each of the tenant's tokens that has none of its own: 0 means unlimited,
     /// at most 1,000. `None` uses the template's parameter `RateLimit`.
     pub rate_limit: Option<u32>,
+    /// When its deletion began; `None` unless it is being deleted. Its tokens and events are refused from then on.
+    pub deleting_since: Option<Timestamp>,
 }
 
 /// What the tenant's item holds: the record and the secret namespace. The namespace is generated here and has no
@@ -57,7 +59,14 @@ impl StoredTenant {
     /// A new tenant with a random id and a random namespace.
     pub(crate) fn new(name: &str, slug: Slug, rate_limit: Option<u32>) -> Self {
         let id = TenantId(Uuid::new_v4());
-        let record = TenantRecord { id, name: name.to_owned(), slug, created_at: Timestamp::now(), rate_limit };
+        let record = TenantRecord {
+            id,
+            name: name.to_owned(),
+            slug,
+            created_at: Timestamp::now(),
+            rate_limit,
+            deleting_since: None,
+        };
         StoredTenant { record, namespace: Uuid::new_v4() }
     }
 }

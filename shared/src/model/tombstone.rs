@@ -22,6 +22,7 @@ pub struct Tombstone {
 
 /// What is stored under the key of a contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are contacts, which would need an allocation each")]
 pub enum Stored {
     /// A contact.
     Contact(Contact),

@@ -41,6 +41,10 @@ pub enum Violation {
     TagTooLong(usize),
     /// A tag contains a comma, which the comma-separated form cannot express.
     Comma,
+    /// Not a list of 1 to this many rows of a file.
+    NotRows(usize),
+    /// Not a country whose phone numbers are known.
+    NotCountry,
     /// Not a tenant's slug. Operators choose slugs; no endpoint sets one.
     NotSlug,
 }
@@ -78,6 +82,12 @@ impl Violation {
                 format!("The {field} must not have items greater than {max} characters.")
             }
             Violation::Comma => format!("The {field} must not contain a comma."),
+            Violation::NotRows(max) => {
+                format!("The {field} must be a list of 1 to {max} objects, each with its line and cells.")
+            }
+            Violation::NotCountry => {
+                format!("The {field} must be the two letters of a country whose numbers are known, such as BR.")
+            }
             Violation::NotSlug => {
                 format!("The {field} must be 1 to 63 lower-case letters, digits and inner hyphens.")
             }

@@ -178,15 +178,7 @@ impl AccessTable {
             .map_err(unbuilt)?;
         let mut writes = vec![self.creation(item(new.0, new.1)?)?, TransactWriteItem::builder().update(update).build()];
         if let Some((key, tenant)) = delete {
-            let delete = Delete::builder()
-                .table_name(&self.name)
-                .key(KEY, s(key))
-                .condition_expression(OF_TENANT)
-                .expression_attribute_names("#tenant", TENANT_ID)
-                .expression_attribute_values(":tenant", s(tenant.to_string()))
-                .build()
-                .map_err(unbuilt)?;
-            writes.push(TransactWriteItem::builder().delete(delete).build());
+            writes.push(self.deletion(key, tenant)?);
         }
         self.attempt(&mut Retry::new(), &writes).await
     }
@@ -214,6 +206,33 @@ impl AccessTable {
     pub(crate) async fn delete(&self, key: &str) -> Result<(), Error> {
         let delete = self.client.0.delete_item().table_name(&self.name).key(KEY, s(key));
         delete.send().await.map(drop).map_err(map_sdk_error("DeleteItem of the access table"))
+    }
+
+    /// Deletes the items under two keys, unless they belong to another tenant: both or neither, in one
+    /// TransactWriteItems.
+    pub(crate) async fn delete_both(&self, keys: [&str; 2], tenant: TenantId) -> Result<(), Error> {
+        let writes = keys.map(|key| self.deletion(key, tenant)).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut retry = Retry::new();
+        loop {
+            match transact(&self.client, writes.clone()).await? {
+                Attempt::Written => return Ok(()),
+                Attempt::Lost(_) => retry.pause_after_race().await?,
+                Attempt::Throttled => retry.pause_after_throttling().await?,
+            }
+        }
+    }
+
+    /// A write that deletes the item under `key`, if it belongs to the tenant or does not exist.
+    fn deletion(&self, key: &str, tenant: TenantId) -> Result<TransactWriteItem, Error> {
+        let delete = Delete::builder()
+            .table_name(&self.name)
+            .key(KEY, s(key))
+            .condition_expression(OF_TENANT)
+            .expression_attribute_names("#tenant", TENANT_ID)
+            .expression_attribute_values(":tenant", s(tenant.to_string()))
+            .build()
+            .map_err(unbuilt)?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// The items of a tenant whose keys begin with `prefix`, in the order of their keys. One Query of the index per MB,

@@ -1,6 +1,8 @@
 //! The access table: tokens, tenants and the rate limit's call records, each under its own key. What only operators do
 //! with it is in `access_operators.rs`.
 
+use std::ops::RangeInclusive;
+
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::Deserialize;
@@ -16,14 +18,22 @@ use super::units::ConsumedUnits;
 /// Partition key of the table, and sort key of the index `tenant`.
 pub(super) const KEY: &str = "key";
 
+/// How many recorded calls one request removes at most, because DynamoDB limits an expression to 4 KB, of which the removed
+/// days take one.
+const MAX_REMOVED: usize = 200;
+
 /// A call to be recorded. Times are whole numbers in the caller's unit.
 pub(crate) struct RecordedCall {
     /// When the call is made.
     pub(crate) now: i64,
     /// A call recorded at this time or before has left the window.
     pub(crate) window_start: i64,
-    /// How many calls the record holds at most.
-    pub(crate) limit: u32,
+    /// How many calls the record is to hold at most.
+    pub(crate) limit: usize,
+    /// The day under which the call is counted.
+    pub(crate) day: i64,
+    /// Days whose counts are removed.
+    pub(crate) expired_days: RangeInclusive<i64>,
     /// Second since 1970 from which DynamoDB may delete the record.
     pub(crate) expires_at: i64,
 }
@@ -33,8 +43,12 @@ pub(crate) struct RecordedCall {
 pub(crate) enum Slot {
     /// A new one at the end: the record holds fewer calls than the limit.
     Append,
-    /// The oldest one: the record is full, and its oldest call has left the window.
-    ReplaceOldest,
+    /// That of the oldest of the last `limit` calls, which has left the window: the record holds this many calls, which
+    /// are as many as the limit, or more if the limit was lowered. The calls before it are removed too.
+    ReplaceOldest {
+        /// How many calls the record holds.
+        recorded: usize,
+    },
 }
 
 /// The result of recording a call, with the times of the recorded calls, oldest first.
@@ -83,12 +97,13 @@ impl AccessTable {
             .transpose()
     }
 
-    /// Records a call under `key` in `slot`, if that slot is available: one conditional UpdateItem, sent at most four
-    /// times if it is throttled. After any other failure it is not repeated, because it may have been applied: a
-    /// repetition would record the call twice, or find that it has taken the last slot itself.
+    /// Records a call under `key` in `slot` and counts it under its day, if that slot is available: one conditional
+    /// UpdateItem, sent at most four times if it is throttled. After any other failure it is not repeated, because it may
+    /// have been applied: a repetition would record the call twice, or find that it has taken the last slot itself.
     pub(crate) async fn record_call(&self, key: &str, call: &RecordedCall, slot: Slot) -> Result<CallRecord, Error> {
         let number = |n: i64| AttributeValue::N(n.to_string());
-        let update = self
+        let size = |n: usize| AttributeValue::N(n.to_string());
+        let mut update = self
             .once
             .0
             .update_item()
@@ -96,23 +111,40 @@ impl AccessTable {
             .key(KEY, s(key))
             .expression_attribute_names("#calls", "calls")
             .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_names("#day", day_name(call.day))
             .expression_attribute_values(":expires", number(call.expires_at))
-            .expression_attribute_values(":limit", number(call.limit.into()))
+            .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let update = match slot {
-            Slot::Append => update
-                .condition_expression("attribute_not_exists(#calls) OR size(#calls) < :limit")
-                .update_expression("SET #calls = list_append(if_not_exists(#calls, :none), :call), #expires = :expires")
-                .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
-                .expression_attribute_values(":call", AttributeValue::L(vec![number(call.now)])),
-            // Setting an element past the end appends it; then the first element is removed.
-            Slot::ReplaceOldest => update
-                .condition_expression("size(#calls) = :limit AND #calls[0] <= :window_start")
-                .update_expression(format!("SET #calls[{}] = :call, #expires = :expires REMOVE #calls[0]", call.limit))
-                .expression_attribute_values(":call", number(call.now))
-                .expression_attribute_values(":window_start", number(call.window_start)),
+        let mut removed = Vec::new();
+        for day in call.expired_days.clone() {
+            let name = format!("#d{day}");
+            update = update.expression_attribute_names(&name, day_name(day));
+            removed.push(name);
+        }
+        let set = match slot {
+            Slot::Append => {
+                update = update
+                    .condition_expression("attribute_not_exists(#calls) OR size(#calls) < :size")
+                    .expression_attribute_values(":size", size(call.limit))
+                    .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+                    .expression_attribute_values(":call", AttributeValue::L(vec![number(call.now)]));
+                "#calls = list_append(if_not_exists(#calls, :none), :call)".to_owned()
+            }
+            // Setting an element past the end appends it; the indexes are those before the update.
+            Slot::ReplaceOldest { recorded } => {
+                let surplus = recorded.saturating_sub(call.limit);
+                removed.extend((0..=surplus).take(MAX_REMOVED).map(|n| format!("#calls[{n}]")));
+                update = update
+                    .condition_expression(format!("size(#calls) = :size AND #calls[{surplus}] <= :window_start"))
+                    .expression_attribute_values(":size", size(recorded))
+                    .expression_attribute_values(":call", number(call.now))
+                    .expression_attribute_values(":window_start", number(call.window_start));
+                format!("#calls[{recorded}] = :call")
+            }
         };
+        let remove = if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
+        let update = update.update_expression(format!("SET {set}, #expires = :expires{remove} ADD #day :one"));
         let calls =
             |item: Option<Item>| item.map(read::<Calls>).transpose().map(|record| record.unwrap_or_default().calls);
         let mut retry = Retry::new();
@@ -130,4 +162,9 @@ impl AccessTable {
             }
         }
     }
+}
+
+/// The name of the attribute that holds the number of calls of a day.
+fn day_name(day: i64) -> String {
+    day.to_string()
 }

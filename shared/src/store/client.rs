@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::config::{Builder, SharedInterceptor};
 use aws_types::SdkConfig;
 
 use super::units::{ConsumedUnits, UnitCounter};
+use crate::aws::UserAgent;
 
 /// A DynamoDB client. Clones share its connections; the first request opens one.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ impl Client {
         if endpoint.is_some() {
             config.set_endpoint_url(endpoint);
         }
+        config.push_interceptor(SharedInterceptor::new(UserAgent));
         let units = tracing::enabled!(tracing::Level::DEBUG).then(UnitCounter::default);
         if let Some(units) = &units {
             config.push_interceptor(SharedInterceptor::new(units.clone()));

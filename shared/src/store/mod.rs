@@ -4,7 +4,8 @@
 //! Every function that reads or writes contacts takes a [`Tenant`](crate::model::Tenant), whose id is
 //! the partition key, so no request can reach another tenant's items. No Lambda function uses `Scan`: the only one lists
 //! tenants for operators, in `access_operators.rs`.
-//! Contacts are written by one function, `save` in `save.rs`, together with all their index entries.
+//! Contacts are written by one function, `save` in `save.rs`, together with all their index entries. `tenant_items.rs`
+//! deletes all items of a tenant, for operators.
 //!
 //! This module must not depend on HTTP, event formats or tokens. Start reading at
 //! [`ContactsTable`], then `save.rs`.
@@ -24,6 +25,7 @@
 
 mod access_operators;
 mod access_table;
+mod access_usage;
 mod client;
 mod contact_change;
 mod contacts_table;
@@ -33,12 +35,14 @@ mod error;
 mod items;
 mod keys;
 mod outcome;
+mod pages;
 mod read;
 mod retry;
 mod save;
 mod search;
 mod snapshot;
 mod tags;
+mod tenant_items;
 mod transaction;
 mod units;
 mod verification;
@@ -52,6 +56,8 @@ pub use contacts_table::{ContactsTable, WritePermit};
 pub use delete::Deletion;
 pub use error::Error;
 pub use outcome::Outcome;
+pub use pages::Page;
 pub use search::Search;
+pub use tenant_items::{PAGE, TenantItems};
 pub use units::ConsumedUnits;
 pub use verification::{Counts, Finding, FindingKind, Pace, Place, Repair, TableSize, Verification};

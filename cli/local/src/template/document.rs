@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::condition::Conditions;
 use super::event_source::EventSource;
 use super::function::{Function, FunctionProperties};
-use super::resolve::{Names, ResourceKind};
+use super::resolve::{Names, ResourceKind, attribute};
 use super::resource::{Resource, properties};
 use super::rule::QueueRule;
 use super::table::Table;
@@ -53,6 +53,7 @@ const FUNCTION: &str = "AWS::Serverless::Function";
 const TABLE: &str = "AWS::DynamoDB::Table";
 const RULE: &str = "AWS::Events::Rule";
 const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+const STATE_MACHINE: &str = "AWS::StepFunctions::StateMachine";
 
 impl Template {
     /// Reads a template from a file. `parameters` replace the defaults of the template's parameters.
@@ -79,6 +80,7 @@ impl Template {
             document.parameters.get_mut(name).ok_or_else(unknown)?["Default"] = value.as_str().into();
         }
 
+        document.drop_rules_of_state_machines();
         document.apply_conditions()?;
 
         let mut names = Names::new(&document.parameters);
@@ -135,6 +137,21 @@ impl TemplateDocument {
         self.resources = resources;
         self.globals.function = conditions.decided(&self.globals.function).map_err(at("Globals"))?.unwrap_or_default();
         Ok(())
+    }
+
+    /// Drops rules whose only targets are state machines: the local stack runs none, nor the services whose events start
+    /// them.
+    fn drop_rules_of_state_machines(&mut self) {
+        let of_type = |(id, resource): (&String, &Resource)| (resource.r#type == STATE_MACHINE).then(|| id.clone());
+        let machines: BTreeSet<String> = self.resources.iter().filter_map(of_type).collect();
+        let starts_one = |target: &Value| {
+            let (id, _) = attribute(&target["Arn"])?;
+            machines.contains(&*id).then_some(())
+        };
+        self.resources.retain(|_, resource| {
+            let targets = resource.properties["Targets"].as_array().map(Vec::as_slice).unwrap_or_default();
+            resource.r#type != RULE || targets.is_empty() || !targets.iter().all(|target| starts_one(target).is_some())
+        });
     }
 
     fn of_type<'a>(&'a self, resource_type: &'a str) -> impl Iterator<Item = (&'a String, &'a Resource)> {

@@ -149,7 +149,7 @@ impl<'a> Names<'a> {
 }
 
 /// The logical id and the attribute of an `Fn::GetAtt`: `Id.Attribute`, or a list of the two.
-fn attribute(value: &Value) -> Option<(String, String)> {
+pub(super) fn attribute(value: &Value) -> Option<(String, String)> {
     let (id, name) = match &value["Fn::GetAtt"] {
         Value::String(path) => path.split_once('.')?,
         Value::Array(path) => match path.as_slice() {

@@ -302,6 +302,25 @@ fn a_false_condition_removes_resources_and_values() {
 }
 
 #[test]
+fn a_rule_is_left_out_only_if_it_starts_nothing_but_state_machines() {
+    let parse = |targets: &str| {
+        let text = format!(
+            "Resources:\n  Machine:\n    Type: AWS::StepFunctions::StateMachine\n  Dead:\n    Type: AWS::SQS::Queue\n  \
+             Start:\n    Type: AWS::Events::Rule\n    Properties:\n      EventPattern: {{ source: [aws.s3] }}\n      \
+             Targets: [{targets}]\n"
+        );
+        Template::parse(&text, &BTreeMap::new())
+            .map(|template| template.queue_rules.len())
+            .map_err(|error| error.to_string())
+    };
+    let machine = "{ Id: Start, Arn: !GetAtt Machine.Arn, RoleArn: !GetAtt Role.Arn }";
+    assert_eq!(parse(machine), Ok(0));
+    assert_eq!(parse("{ Id: Dead, Arn: !GetAtt Dead.Arn }"), Ok(1));
+    let both = parse(&format!("{machine}, {{ Id: Dead, Arn: !GetAtt Dead.Arn }}")).unwrap_err();
+    assert!(both.contains("Start: unknown field `RoleArn`"), "{both}");
+}
+
+#[test]
 fn unsupported_event_sources_are_refused_with_their_place() {
     let cases = [
         (

@@ -47,7 +47,8 @@ pub enum Fault {
     InternalErrorAfterwards,
     /// Does not forward the request: ServiceUnavailable with status 503.
     Unavailable,
-    /// Answers half of the keys of a BatchGetItem, and returns the others as UnprocessedKeys.
+    /// Answers half of the keys of a BatchGetItem, or makes half of the writes of a BatchWriteItem, and returns the others
+    /// as UnprocessedKeys or UnprocessedItems.
     UnprocessedKeys,
     /// Lets a Query examine at most this many rows, so that its page ends with a LastEvaluatedKey although more
     /// rows would have fitted.
@@ -282,7 +283,8 @@ async fn forward(
     let (status, mut response) = answer?;
     if let Some(keys) = unprocessed {
         let mut answer: Value = serde_json::from_str(&response).unwrap();
-        answer["UnprocessedKeys"] = keys;
+        let name = if operation == "BatchWriteItem" { "UnprocessedItems" } else { "UnprocessedKeys" };
+        answer[name] = keys;
         response = answer.to_string();
     }
     proxied.forwarded.lock().unwrap().push(ForwardedRequest { operation, units });
@@ -313,9 +315,15 @@ async fn send(proxied: &Proxied, headers: &HeaderMap, body: String) -> Option<(S
     Some((response.status(), response.text().await.ok()?))
 }
 
-/// Removes the first half of the keys from a BatchGetItem and returns them in the form of UnprocessedKeys.
+/// Removes the first half of the keys from a BatchGetItem, or of the writes from a BatchWriteItem, and returns them in the
+/// form of UnprocessedKeys or UnprocessedItems.
 fn split_keys(request: &mut Value) -> Option<Value> {
     let (table, wanted) = request["RequestItems"].as_object_mut()?.iter_mut().next()?;
+    if let Some(writes) = wanted.as_array_mut() {
+        let processed = writes.split_off(writes.len() / 2);
+        let unprocessed = std::mem::replace(writes, processed);
+        return (!unprocessed.is_empty()).then(|| json!({ table: unprocessed }));
+    }
     let mut rest = wanted.clone();
     let keys = wanted["Keys"].as_array_mut()?;
     let processed = keys.split_off(keys.len() / 2);

@@ -1,0 +1,123 @@
+//! An export, imported into an empty tenant, gives the same export.
+
+use contacts::import::{EXPORT, protect};
+
+use crate::counts;
+use crate::dev::Dev;
+
+/// Texts that spreadsheets, CSV and the apostrophe of [`protect`] could change.
+const HOSTILE: [&str; 16] = [
+    "=cmd|' /C calc'!A0",
+    "+1-2",
+    "-2+3",
+    "@SUM(1;2)",
+    "'quoted'",
+    "'=x",
+    "''=x",
+    "'",
+    "a;b,\"c\"",
+    "\"",
+    "＝1",
+    "'＋1",
+    "日本 語 😀",
+    "a ::: b",
+    "\u{202e}rtl",
+    "null",
+];
+
+/// A contact as a row of an export, whose texts are hostile.
+fn row(random: &mut fastrand::Rng, n: usize) -> Vec<String> {
+    let mut text = |empty: bool| match random.usize(..HOSTILE.len() + 2) {
+        at if at < HOSTILE.len() => {
+            format!("{}{}", HOSTILE[at], ["", " x", "é\""][random.usize(..3)]).trim().to_owned()
+        }
+        _ if empty => String::new(),
+        _ => "plain".to_owned(),
+    };
+    let (name, method, key, value) = (text(true), text(false), text(false), text(false));
+    let summary = format!("{}\r\n\t{}\n{}", text(false), text(false), text(false)).trim().to_owned();
+    let mut tags: Vec<String> = (0..n % 4).map(|_| text(false).replace([',', ':'], ";")).collect();
+    tags.dedup();
+    let tags = if tags.len() == 3 && tags[0] == tags[2] { tags[..2].join(",") } else { tags.join(",") };
+    let at = |day: usize| format!("2026-0{}-{:02}T0{}:00:00+00:00", 1 + day % 9, 1 + n % 28, n % 10);
+    let flag = |bit: usize| (n >> bit & 1 == 1).to_string();
+    let is_even = n.is_multiple_of(2);
+    let either = |value: String| if is_even { value } else { String::new() };
+    let metadata = serde_json::json!({ key: value, "nul": "\u{0}" }).to_string();
+    vec![
+        String::new(),
+        format!("+55119{}", 70_000_000 + n),
+        name,
+        ["", "=x@example.com", "+a@example.com", "'b@example.com", "-c@example.com"][n % 5].to_owned(),
+        ["manual", "csv_import", "shopify", "woocommerce", "widget", "zapier", "api"][n % 7].to_owned(),
+        ["", "pt-BR", "-x"][n % 3].to_owned(),
+        tags,
+        // Numbers keep their spelling.
+        either(metadata.replacen('{', "{\"n\":8742.00,\"big\":1e400,", 1)),
+        ["".to_owned(), at(0), at(0)][n % 3].clone(),
+        ["".to_owned(), String::new(), at(1)][n % 3].clone(),
+        if n % 3 > 0 { method } else { String::new() },
+        either(at(2)),
+        (n * 7).to_string(),
+        ["active", "paused"][n % 2].to_owned(),
+        flag(0),
+        flag(1),
+        flag(2),
+        flag(3),
+        either(summary),
+        either(at(3)),
+        either(format!("{{\"archived\":\"{}\",\"locale\":\"{}\"}}", at(1), at(4))),
+        at(0),
+        at(5),
+    ]
+}
+
+/// The rows of an export without their ids, sorted, each a list of cells.
+fn rows(export: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_reader(export.as_bytes());
+    assert_eq!(reader.headers().expect("a header"), &EXPORT[..]);
+    let cells =
+        |record: Result<csv::StringRecord, _>| record.expect("a row").iter().skip(1).map(str::to_owned).collect();
+    let mut rows: Vec<Vec<String>> = reader.records().map(cells).collect();
+    rows.sort();
+    rows
+}
+
+#[tokio::test]
+async fn an_export_restores_another_tenant_whatever_the_texts_are() {
+    let dev = Dev::start().await;
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(EXPORT).expect("written");
+    let mut made: Vec<Vec<String>> = Vec::new();
+    for n in 0..400 {
+        let row: Vec<String> = row(&mut random, n).iter().map(|cell| protect(cell).into_owned()).collect();
+        writer.write_record(&row).expect("written");
+        made.push(row[1..].to_vec());
+    }
+    made.sort();
+    let first = dev.file("first.csv", writer.into_inner().expect("written"));
+    let (status, summary, errors) = dev.import(&first, &["--tenant", "demo"]).await;
+    assert_eq!((status, summary), (Some(0), counts(400, 0, 0, 0, 0)), "seed {seed}: {errors}");
+    let exported = dev.export("demo").await;
+    assert_eq!(rows(&exported), made, "seed {seed}");
+    let is_formula = |cell: &String| cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    assert!(!rows(&exported).iter().flatten().any(is_formula), "seed {seed}");
+
+    // Through a pipe, into another tenant.
+    let (status, stdout, errors) = dev.run(&["import", "-", "--tenant", "acme", "--json"], exported.as_bytes()).await;
+    assert_eq!(status, Some(0), "seed {seed}: {stdout}{errors}");
+    let copied = dev.export("acme").await;
+    assert_eq!(rows(&copied), rows(&exported), "seed {seed}");
+    assert_ne!(copied, exported, "the ids of two tenants are the same");
+
+    // Into the same tenant it changes nothing, and a file is the same as standard output.
+    let output = dev.path("again.csv");
+    let (status, stdout, errors) = dev.run(&["export", "--tenant", "demo", "--output", &output], b"").await;
+    assert_eq!((status, &*stdout), (Some(0), ""), "{errors}");
+    assert_eq!(std::fs::read_to_string(&output).expect("readable"), exported);
+    let (status, summary, errors) = dev.import(&output, &["--tenant", "demo"]).await;
+    assert_eq!((status, summary), (Some(0), counts(0, 0, 400, 0, 0)), "seed {seed}: {errors}");
+    assert_eq!(dev.export("demo").await, exported, "seed {seed}");
+}

@@ -1,0 +1,60 @@
+//! Reading all contacts of a tenant, page by page. For operators: no Lambda function does it.
+
+use super::contacts_table::ContactsTable;
+use super::error::{Error, map_sdk_error};
+use super::items::read;
+use super::keys::{self, CONTACT, ITEM, Item, TENANT_ID, s};
+use crate::model::{Contact, ContactId, Tenant};
+
+/// Some contacts of a tenant, in the order of their ids.
+#[derive(Debug)]
+pub struct Page {
+    /// The contacts.
+    pub contacts: Vec<Contact>,
+    /// The ids of contacts that are stored but cannot be read.
+    pub unreadable: Vec<String>,
+    /// What to give to the next call; `None` after the last page.
+    pub next: Option<ContactId>,
+}
+
+impl ContactsTable {
+    /// The contacts whose ids follow `after`, in the order of their ids: up to 1 MB of them. Strongly consistent.
+    ///
+    /// Cost: one Query, 1 read unit per 4 KB. A contact that is created or changed between two calls is in the later page
+    /// or not at all, as its id has it; a contact is never in two pages.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
+    pub async fn page(&self, tenant: &Tenant, after: Option<ContactId>) -> Result<Page, Error> {
+        let query = self.client.0.query().table_name(&self.name).consistent_read(true);
+        let query = query
+            .key_condition_expression("#tenant = :tenant AND begins_with(#item, :contact)")
+            .expression_attribute_names("#tenant", TENANT_ID)
+            .expression_attribute_names("#item", ITEM)
+            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
+            .expression_attribute_values(":contact", s(CONTACT))
+            .set_exclusive_start_key(after.map(|id| keys::contact(tenant, id)));
+        let answer = query.send().await.map_err(map_sdk_error("Query of contacts"))?;
+        let next = answer.last_evaluated_key.as_ref().map(|key| {
+            let unknown = || Error::Internal("a key of a page is no contact's".to_owned());
+            id_of(key).and_then(|id| id.parse().ok()).ok_or_else(unknown)
+        });
+        let mut page = Page { contacts: Vec::new(), unreadable: Vec::new(), next: next.transpose()? };
+        for item in answer.items.unwrap_or_default() {
+            let id = id_of(&item).unwrap_or_default().to_owned();
+            match read::<Contact>(item) {
+                Ok(contact) => page.contacts.push(contact),
+                Err(error) => {
+                    tracing::error!(%error, id, "a contact cannot be read");
+                    page.unreadable.push(id);
+                }
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// The id in the key of a contact.
+fn id_of(item: &Item) -> Option<&str> {
+    item.get(ITEM)?.as_s().ok()?.strip_prefix(CONTACT)
+}
