@@ -71,7 +71,7 @@ impl ContactsTable {
 
     /// One page of a tenant's items in the order of their sort keys, eventually consistent, after the key `from`. Also
     /// the key after which the next page begins; `None` after the last one. With `keys_only` without other attributes.
-    pub(super) async fn page(
+    pub(super) async fn items_of(
         &self,
         tenant: &Tenant,
         range: Range,

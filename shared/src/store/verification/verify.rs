@@ -285,7 +285,7 @@ impl Pass<'_> {
         from: Option<Item>,
         keys_only: bool,
     ) -> Result<(Vec<Item>, Option<Item>), Error> {
-        let page = self.table.page(self.tenant, range, from, keys_only, self.pace).await?;
+        let page = self.table.items_of(self.tenant, range, from, keys_only, self.pace).await?;
         (self.progress)(&self.counts, self.pace.units());
         Ok(page)
     }
