@@ -42,7 +42,7 @@ the contact has not changed meanwhile; it asks first, and verifies again afterwa
 repair what is stored nowhere else: a wrong id, an unreadable contact, an unknown item.
 docs/operations.md says what to do about these.
 
-Reading costs 0.5 read units for each 4 KB, some 150 for 1,000 contacts with a tag each. --rate
+Reading costs 0.5 read units for each 4 KB, some 160 for 1,000 contacts with two tags each. --rate
 leaves the rest of a partition's 3,000 read units a second to the tenant's own calls. Memory is
 some 40 bytes for each contact.
 
@@ -136,7 +136,7 @@ async fn announce(table: &ContactsTable, args: &Args, records: &[TenantRecord]) 
             size.items,
             size.read_units().ceil()
         ),
-        _ => "some 150 read units for 1,000 contacts with a tag each".to_owned(),
+        _ => "some 160 read units for 1,000 contacts with two tags each".to_owned(),
     };
     eprintln!("Verifying {whose} {rate}; {bound}.");
 }
