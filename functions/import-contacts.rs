@@ -40,7 +40,7 @@
 //! applied. Consent is never re-opened. At most four rows are written at once.
 //!
 //! # Cost
-//! Per row that of create-contact; a row that changes nothing is a read. A dry run is 1 GetItem a row, a check none.
+//! Per row that of create-contact; a row that changes nothing is two GetItem, a row of a dry run one, a check none.
 //! On a tenant-cache miss (60 s) one more GetItem.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -89,6 +89,11 @@ def imports(events):
     ])
     contact = {"name": "Zoé, 229", "email": "z229@example.com", "tags": ["vip", "csv"], "source": "csv_import", ...: 0}
     report.expect("an imported contact", events.contact(phones[229]), contact)
+    # Step Functions keeps the history of an execution for 90 days.
+    for execution in imported.executions()[key]:
+        history = imported.machines.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)
+        kept = json.dumps([execution, history["events"]], default=str, ensure_ascii=False)
+        report.expect("cells in the history", [cell for cell in ("Zoé", "2783", "example.com") if cell in kept], [])
     imported.expect("the file again", key, content, (0, 0, 227, 1, 2), reports)
 
     national = "Nome,Phone,Notes\nAna,(21) 98877-6655,x\n"

@@ -133,12 +133,12 @@ async fn page(
 ) -> Result<Page, BoxError> {
     let mut pauses = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
     for _ in 1..ATTEMPTS {
-        match contacts.page(tenant, after).await {
+        match contacts.contacts_page(tenant, after).await {
             Err(Error::Throttled | Error::Unavailable(_)) => pauses.pause().await,
             page => return page.map_err(explain_store),
         }
     }
-    contacts.page(tenant, after).await.map_err(explain_store)
+    contacts.contacts_page(tenant, after).await.map_err(explain_store)
 }
 
 /// Writes contacts in a format.

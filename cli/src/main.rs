@@ -5,6 +5,7 @@
 mod build;
 #[cfg(feature = "cloud")]
 mod cloud;
+mod completions;
 mod costs;
 mod dead_letters;
 mod dev;
@@ -29,7 +30,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use carnet_local::BoxError;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Runs Carnet on one machine, and operates deployed stacks.
 #[derive(Parser)]
@@ -46,8 +47,17 @@ struct Cli {
 enum Command {
     /// Run the whole deployment on this machine (the default)
     Dev(dev::Args),
+    /// Print the completions of a shell
+    #[command(after_long_help = completions::HELP)]
+    Completions(completions::Args),
     /// Print what a month of calls costs on AWS
     Costs(costs::Args),
+    /// List, show and send again what could not be processed
+    #[command(after_long_help = dead_letters::HELP)]
+    DeadLetters(dead_letters::Args),
+    /// Verify what is stored of a tenant, and repair it
+    #[command(after_long_help = doctor::HELP)]
+    Doctor(doctor::Args),
     /// Erase a person: delete a contact and everything derived from it
     #[command(after_long_help = erase::HELP)]
     Erase(erase::Args),
@@ -61,12 +71,6 @@ enum Command {
     Import(import::Args),
     /// Invoke a function of a running stack with an event
     Send(send::Args),
-    /// List, show and send again what could not be processed
-    #[command(after_long_help = dead_letters::HELP)]
-    DeadLetters(dead_letters::Args),
-    /// Verify what is stored of a tenant, and repair it
-    #[command(after_long_help = doctor::HELP)]
-    Doctor(doctor::Args),
     /// Check a deployment, and compare its answers with the local stack's
     Smoke(smoke::Args),
     /// Create, list, show, change and delete tenants
@@ -88,6 +92,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result: Result<(), BoxError> = match cli.command.unwrap_or(Command::Dev(cli.dev)) {
         Command::Dev(args) => dev::run(args).await.map_err(Into::into),
+        Command::Completions(args) => completions::run(&args, &mut Cli::command()),
         Command::Costs(args) => costs::run(args),
         Command::Erase(args) => erase::run(args).await,
         Command::Events(args) => events::run(args).await,

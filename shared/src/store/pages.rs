@@ -2,9 +2,9 @@
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
-use super::items::read;
+use super::items::stored;
 use super::keys::{self, CONTACT, ITEM, Item, TENANT_ID, s};
-use crate::model::{Contact, ContactId, Tenant};
+use crate::model::{Contact, ContactId, Stored, Tenant};
 
 /// Some contacts of a tenant, in the order of their ids.
 #[derive(Debug)]
@@ -18,14 +18,14 @@ pub struct Page {
 }
 
 impl ContactsTable {
-    /// The contacts whose ids follow `after`, in the order of their ids: up to 1 MB of them. Strongly consistent.
+    /// The contacts whose ids follow `after`, in the order of their ids: up to 1 MB of them, without deleted ones. Strongly consistent.
     ///
     /// Cost: one Query, 1 read unit per 4 KB. A contact that is created or changed between two calls is in the later page
     /// or not at all, as its id has it; a contact is never in two pages.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
-    pub async fn page(&self, tenant: &Tenant, after: Option<ContactId>) -> Result<Page, Error> {
+    pub async fn contacts_page(&self, tenant: &Tenant, after: Option<ContactId>) -> Result<Page, Error> {
         let query = self.client.0.query().table_name(&self.name).consistent_read(true);
         let query = query
             .key_condition_expression("#tenant = :tenant AND begins_with(#item, :contact)")
@@ -42,8 +42,8 @@ impl ContactsTable {
         let mut page = Page { contacts: Vec::new(), unreadable: Vec::new(), next: next.transpose()? };
         for item in answer.items.unwrap_or_default() {
             let id = id_of(&item).unwrap_or_default().to_owned();
-            match read::<Contact>(item) {
-                Ok(contact) => page.contacts.push(contact),
+            match stored(item).map(Stored::into_contact) {
+                Ok(contact) => page.contacts.extend(contact),
                 Err(error) => {
                     tracing::error!(%error, id, "a contact cannot be read");
                     page.unreadable.push(id);

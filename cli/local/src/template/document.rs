@@ -144,13 +144,10 @@ impl TemplateDocument {
     fn drop_rules_of_state_machines(&mut self) {
         let of_type = |(id, resource): (&String, &Resource)| (resource.r#type == STATE_MACHINE).then(|| id.clone());
         let machines: BTreeSet<String> = self.resources.iter().filter_map(of_type).collect();
-        let starts_one = |target: &Value| {
-            let (id, _) = attribute(&target["Arn"])?;
-            machines.contains(&*id).then_some(())
-        };
+        let starts_one = |target: &Value| attribute(&target["Arn"]).is_some_and(|(id, _)| machines.contains(&*id));
         self.resources.retain(|_, resource| {
             let targets = resource.properties["Targets"].as_array().map(Vec::as_slice).unwrap_or_default();
-            resource.r#type != RULE || targets.is_empty() || !targets.iter().all(|target| starts_one(target).is_some())
+            resource.r#type != RULE || targets.is_empty() || !targets.iter().all(starts_one)
         });
     }
 
