@@ -23,8 +23,8 @@ Contacts are stored with items that are derived from them: a membership for each
 attributes of the indexes, the tag catalogue. Functions keep them right; they differ after items
 were edited or deleted by hand. The command reads all items of a tenant, computes what they have
 to be, and lists what differs. The tenant may be in use: what seems wrong is read again in one
-transaction before it is listed. Contacts in the layout of an earlier version are counted, and
-are no findings. Recorded events are not read.
+transaction before it is listed. Contacts in the layout of an earlier version are right too, and
+are only counted. Recorded events are not read.
 
   missing membership      searches by the tag do not find the contact
   stale membership        searches by the tag show old values
@@ -42,7 +42,7 @@ the contact has not changed meanwhile; it asks first, and verifies again afterwa
 repair what is stored nowhere else: a wrong id, an unreadable contact, an unknown item.
 docs/operations.md says what to do about these.
 
-Reading costs 0.5 read units for each 4 KB, some 150 for 1,000 contacts with a tag each. --rate
+Reading costs 0.5 read units for each 4 KB, some 160 for 1,000 contacts with two tags each. --rate
 leaves the rest of a partition's 3,000 read units a second to the tenant's own calls. Memory is
 some 40 bytes for each contact.
 
@@ -136,7 +136,7 @@ async fn announce(table: &ContactsTable, args: &Args, records: &[TenantRecord]) 
             size.items,
             size.read_units().ceil()
         ),
-        _ => "some 150 read units for 1,000 contacts with a tag each".to_owned(),
+        _ => "some 160 read units for 1,000 contacts with two tags each".to_owned(),
     };
     eprintln!("Verifying {whose} {rate}; {bound}.");
 }
@@ -197,6 +197,6 @@ async fn verify(table: &ContactsTable, tenant: &Tenant, pace: &mut Pace) -> Resu
 /// Replaces the last line of a terminal.
 fn line(text: &str) {
     let mut stderr = std::io::stderr().lock();
-    // Progress that cannot be shown is no error.
+    // A terminal that is gone must not end the verification.
     let _ = write!(stderr, "\r\u{1b}[K{text}").and_then(|()| stderr.flush());
 }

@@ -96,7 +96,7 @@ async fn each(queues: &Queues, source: Source, step: Step) -> Result<Done, BoxEr
         };
         first = false;
         let Some(message) = received.into_iter().next() else { break };
-        // One that stays is invisible for a minute, and then comes again, between those that are new.
+        // One that stays is invisible for a minute, and is then received again, between those that are new.
         if !seen.insert(message.message_id.clone()) {
             kept.push(message);
             repeated += 1;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contacts::model::{Contact, ContactId, Phone, Source, Tag, Tags, Tenant, Timestamp};
-use contacts::store::{Counts, Finding, FindingKind, Pace, Place, Repair, Verification};
+use contacts::store::{Counts, Error, Finding, FindingKind, Pace, Place, Repair, Verification};
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
@@ -52,9 +52,20 @@ async fn write(
         let mut contact = stored.unwrap_or_else(new);
         contact.tags = tags.clone();
         change(&mut contact);
-        Ok::<_, contacts::store::Error>(contact)
+        Ok::<_, Error>(contact)
     };
-    bundle.table.upsert(tenant, id, Some(&tags), rule).await.unwrap().0
+    patiently(async || bundle.table.upsert(tenant, id, Some(&tags), &rule).await).await.0
+}
+
+/// Repeats what is idempotent while the machine is too busy for it.
+async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, Error>) -> T {
+    loop {
+        match attempt().await {
+            Ok(done) => return done,
+            Err(Error::Unavailable(_) | Error::Throttled | Error::Conflict) => sleep(Duration::from_millis(200)).await,
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// Contacts with everything that decides about memberships and index attributes.
@@ -344,12 +355,12 @@ async fn repairs_lose_no_update_and_undo_none() {
         for round in 0..10 {
             let tag: Tag = format!("tag-{}", n * 10 + round).parse().unwrap();
             let tags = Tags::from(tag.clone());
-            let added = bundle.table.update(&tenant, id, Some(&tags), |mut contact| {
-                contact.tags.add(&tag).map_err(|_| contacts::store::Error::NotFound)?;
+            let add = |mut contact: Contact| {
+                contact.tags.add(&tag).map_err(|_| Error::NotFound)?;
                 contact.name = Some(tag.as_str().parse().unwrap());
-                Ok::<_, contacts::store::Error>(contact)
-            });
-            added.await.unwrap();
+                Ok::<_, Error>(contact)
+            };
+            patiently(async || bundle.table.update(&tenant, id, Some(&tags), add).await).await;
             sleep(Duration::from_millis(fastrand::u64(..60))).await;
         }
     };
@@ -362,7 +373,7 @@ async fn repairs_lose_no_update_and_undo_none() {
                 membership(FindingKind::MissingMembership, id, "first"),
                 finding(FindingKind::WrongIndexAttributes, Place::Contact(id)),
             ] {
-                let repair = bundle.table.repair(&tenant, &wrong, &mut Pace::new(0)).await.unwrap();
+                let repair = patiently(async || bundle.table.repair(&tenant, &wrong, &mut Pace::new(0)).await).await;
                 repaired += usize::from(repair == Repair::Repaired);
             }
         }

@@ -338,7 +338,7 @@ fn check_rewritten(case: &str, before: &Item, after: &Item, changed: &[&str]) {
     assert!(text(after, "metadata").contains(r#""lifetime_value":8742.00,"#), "{case}");
 }
 
-/// Items of earlier layouts are counted by a verification, and are no findings.
+/// Items of earlier layouts are only counted by a verification.
 #[tokio::test]
 async fn items_of_every_layout_are_verified() {
     for layout in Layout::all() {

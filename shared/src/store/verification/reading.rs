@@ -15,7 +15,7 @@ use crate::store::error::{Error, is_throttling, map_sdk_error};
 use crate::store::keys::{ITEM, Item, TENANT_ID, s};
 use crate::store::transaction::unbuilt;
 
-/// The maximum number of items of one page: some 150 KB of contacts, so that a slow connection is no timeout.
+/// The maximum number of items of one page: some 150 KB of contacts, so that it arrives in time over a slow connection.
 const PAGE: i32 = 250;
 /// The maximum number of items of one TransactGetItems.
 const TRANSACTION: usize = 100;
@@ -71,7 +71,7 @@ impl ContactsTable {
 
     /// One page of a tenant's items in the order of their sort keys, eventually consistent, after the key `from`. Also
     /// the key after which the next page begins; `None` after the last one. With `keys_only` without other attributes.
-    pub(super) async fn page(
+    pub(super) async fn items_of(
         &self,
         tenant: &Tenant,
         range: Range,

@@ -26,7 +26,7 @@ const MAX_SUSPICIOUS: usize = 500;
 const CATALOGUE_DELAY: Duration = Duration::from_secs(10);
 
 /// The sort keys that no kind of item has: those beside `contact#`, `event#`, `tag#` and `tagdef#`. `$` follows `#`. The
-/// upper bounds are included, but are no keys of items either.
+/// upper bounds are included, but no item has them as its key.
 const ELSEWHERE: [Range; 5] = [
     Range::Below(CONTACT),
     Range::Between("contact$", "event#"),
@@ -285,7 +285,7 @@ impl Pass<'_> {
         from: Option<Item>,
         keys_only: bool,
     ) -> Result<(Vec<Item>, Option<Item>), Error> {
-        let page = self.table.page(self.tenant, range, from, keys_only, self.pace).await?;
+        let page = self.table.items_of(self.tenant, range, from, keys_only, self.pace).await?;
         (self.progress)(&self.counts, self.pace.units());
         Ok(page)
     }
