@@ -82,14 +82,14 @@ async fn populate(bundle: &Bundle, tenant: &Tenant, count: u32) {
         // Some with 45 tags are enough.
         let tags = if n % 9 == 4 && n > 200 { "vip" } else { &tags };
         write(bundle, tenant, &format!("+1415555{n:05}"), tags, |contact| {
-            contact.name = (n % 4 > 0).then(|| format!("Zoë {n}").parse().unwrap());
-            contact.email = (n % 3 > 0).then(|| format!("Jane+{n}@example.com").parse().unwrap());
-            if n % 5 == 0 {
+            contact.name = (!n.is_multiple_of(4)).then(|| format!("Zoë {n}").parse().unwrap());
+            contact.email = (!n.is_multiple_of(3)).then(|| format!("Jane+{n}@example.com").parse().unwrap());
+            if n.is_multiple_of(5) {
                 contact.last_message_at = Some(Timestamp::from_second(1_780_000_000 + i64::from(n)).unwrap());
                 contact.total_messages = 1;
             }
-            contact.opted_out_at = (n % 7 == 0).then(Timestamp::now);
-            contact.state.archived = n % 11 == 0;
+            contact.opted_out_at = n.is_multiple_of(7).then(Timestamp::now);
+            contact.state.archived = n.is_multiple_of(11);
         })
         .await;
     };
