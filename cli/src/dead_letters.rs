@@ -28,6 +28,7 @@ What fails for good goes to the dead-letter queue of its source and stays for 14
   state       messages of StateQueue
   bus         events of the bus that EventBridge could not deliver
   invocation  asynchronous invocations, those by events among them, that failed three times
+  import      events of files in the import bucket whose import could not be started
   stream      changes of contacts that could not be published
 
 `list` shows how many messages wait and since when, `show` what they are, without deleting them.
@@ -38,7 +39,7 @@ Find the cause first: the logs of the function have the error under the message'
 `redrive` sends the messages again, which is safe to repeat, because what was applied is
 recognised. It asks first. Messages of message, consent and state are moved back by SQS. Those of
 invocation are invoked again, each deleted when the function has succeeded; those of bus are put
-on the bus again, each deleted when it was accepted. Changes of contacts cannot be published
+on the bus again, each deleted when it was accepted; for those of import, the import is started. Changes of contacts cannot be published
 again: `show stream` names the contacts, `delete stream` removes the messages.
 
 The local stack has no queues. `list` and `show` read what it would have sent there, which is in

@@ -27,6 +27,7 @@ pub(super) struct Queues {
     pub(super) sqs: aws_sdk_sqs::Client,
     pub(super) lambda: aws_sdk_lambda::Client,
     pub(super) eventbridge: aws_sdk_eventbridge::Client,
+    pub(super) sfn: aws_sdk_sfn::Client,
 }
 
 /// Messages that were received and are visible again.
@@ -46,6 +47,7 @@ impl Queues {
             sqs: aws_sdk_sqs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             eventbridge: aws_sdk_eventbridge::Client::new(&config),
+            sfn: aws_sdk_sfn::Client::new(&config),
         })
     }
 

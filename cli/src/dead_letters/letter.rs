@@ -30,7 +30,7 @@ impl Letter {
             Source::Message | Source::Consent | Source::State => {
                 Some("failed at every receive; the function's log has the error under this id".to_owned())
             }
-            Source::Bus => self.error_code.as_deref().map(word),
+            Source::Bus | Source::Import => self.error_code.as_deref().map(word),
             Source::Invocation => {
                 let error = text(&body["responsePayload"]["errorType"]);
                 error.or_else(|| text(&body["requestContext"]["condition"]))
@@ -65,6 +65,8 @@ impl Letter {
                     ("event", &payload["id"]),
                 ]
             }
+            // The name of the file may be personal.
+            Source::Import => vec![("event", &body["id"]), ("time", &body["time"])],
             Source::Stream if body["DDBStreamBatchInfo"].is_object() => {
                 let batch = &body["DDBStreamBatchInfo"];
                 vec![

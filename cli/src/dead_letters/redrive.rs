@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) async fn redrive(queues: &Queues, source: Source) -> Result<Done, BoxError> {
     match source {
         Source::Message | Source::Consent | Source::State => move_back(queues, source).await,
-        Source::Bus | Source::Invocation => each(queues, source, Step::Send).await,
+        Source::Bus | Source::Invocation | Source::Import => each(queues, source, Step::Send).await,
         Source::Stream => Err("changes of contacts cannot be published again".into()),
     }
 }
@@ -145,6 +145,11 @@ async fn send(queues: &Queues, source: Source, message: &Message) -> Result<(), 
             let payload = answer.payload.map(|payload| payload.into_inner()).unwrap_or_default();
             let error: Value = serde_json::from_slice(&payload).unwrap_or_default();
             Err(format!("{function} fails again: {}", error["errorType"].as_str().unwrap_or("unknown error")))
+        }
+        Source::Import => {
+            let machine = queues.stack.output("ImportStateMachine").map_err(|error| error.to_string())?;
+            let start = queues.sfn.start_execution().state_machine_arn(machine).input(body).send().await;
+            start.map(drop).map_err(|error| format!("Step Functions: {}", DisplayErrorContext(&error)))
         }
         _ => {
             let [from, detail_type, detail] = letter::event(body)?;

@@ -1,4 +1,4 @@
-//! The six dead-letter queues.
+//! The seven dead-letter queues.
 
 use clap::ValueEnum;
 use contacts::model::Timestamp;
@@ -22,6 +22,9 @@ pub(super) enum Source {
     /// Asynchronous invocations
     #[value(alias = "InvocationDeadLetters")]
     Invocation,
+    /// Events of files whose import could not be started
+    #[value(alias = "ImportDeadLetters")]
+    Import,
     /// Changes of contacts that could not be published
     #[value(alias = "StreamDeadLetters")]
     Stream,
@@ -51,8 +54,15 @@ pub(super) struct Done {
 
 impl Source {
     /// All of them, in the order of the stack's outputs.
-    pub(super) const ALL: [Source; 6] =
-        [Source::Message, Source::Consent, Source::State, Source::Bus, Source::Invocation, Source::Stream];
+    pub(super) const ALL: [Source; 7] = [
+        Source::Message,
+        Source::Consent,
+        Source::State,
+        Source::Bus,
+        Source::Invocation,
+        Source::Import,
+        Source::Stream,
+    ];
 
     /// The name as an argument.
     pub(super) fn name(self) -> &'static str {
@@ -62,6 +72,7 @@ impl Source {
             Source::State => "state",
             Source::Bus => "bus",
             Source::Invocation => "invocation",
+            Source::Import => "import",
             Source::Stream => "stream",
         }
     }
@@ -74,6 +85,7 @@ impl Source {
             Source::State => "StateDeadLetters",
             Source::Bus => "BusDeadLetters",
             Source::Invocation => "InvocationDeadLetters",
+            Source::Import => "ImportDeadLetters",
             Source::Stream => "StreamDeadLetters",
         }
     }
@@ -86,6 +98,7 @@ impl Source {
             Source::State => "messages of StateQueue, for set-contact-state",
             Source::Bus => "events of the bus that could not be delivered",
             Source::Invocation => "asynchronous invocations that failed",
+            Source::Import => "events of files whose import could not be started",
             Source::Stream => "changes of contacts that could not be published",
         }
     }
