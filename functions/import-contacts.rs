@@ -27,7 +27,7 @@
 //! | error type | when |
 //! |---|---|
 //! | `ValidationFailed` | the input is invalid, no column has the phone number, or `columns` names a column or a field that does not exist; no row was applied |
-//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist |
+//! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist or is being deleted |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
 //! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; rows may have been applied. A retry of the whole batch can succeed |
 //! | `InternalError` | an unexpected error, which is logged |

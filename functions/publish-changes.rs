@@ -41,9 +41,9 @@
 //! A record is done when each of its events, or the `stream-record.unpublished` in its place, is on the bus.
 //! At-least-once for 23 hours; after that, the dead-letter queue receives only the position of the records.
 //! Events are sent in stream order, but an entry that EventBridge refuses is sent again after later ones.
-//! `event_id` stays the same when an event is redelivered, and when it is sent without the contact. `version` orders
-//! the changes of a contact: events of one change share it, and it starts again at 1 if a deleted contact is created
-//! again.
+//! `event_id` stays the same when an event is redelivered, and when it is sent without the contact. `version` orders the
+//! changes of a contact, also over a deletion: events of one change share it, and a contact that is created again
+//! continues the versions of the deleted one.
 //!
 //! # Cost
 //! 1 PutEvents per 10 events or 256 KB. On a tenant-cache miss (60 s) 1 GetItem for changes of tags.

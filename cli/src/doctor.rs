@@ -29,7 +29,7 @@ are only counted. Recorded events are not read.
   missing membership      searches by the tag do not find the contact
   stale membership        searches by the tag show old values
   extra membership        searches by the tag find a contact that does not have it
-  orphaned membership     what a contact was that does not exist any more
+  orphaned membership     searches find a contact that does not exist any more
   wrong index attributes  searches or look-ups by address miss the contact
   tombstone with data     a deleted contact of which more than a tombstone is left
   wrong id                the contact's number or key belongs to another id

@@ -74,9 +74,9 @@ const CONTACTS: usize = 5;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Exit status: 0 if every answer is as expected or differs for a documented reason, 1 if one \
                         differs or does not come, 2 if the check could not be made.\n\n\
-                        One to four contacts of the run stay in the tenant, under numbers that begin with +999, without \
-                        name, address, tags and metadata, and the run's tags stay in the tag catalogue; the end of the \
-                        report names them. Subscribers of the change feed get events of these contacts. With --invoke, \
+                        The contacts of the run, under numbers that begin with +999, are deleted at its end; the last \
+                        lines name any that could not be deleted. Their tombstones, which contain no personal data, and \
+                        the run's tags in the tag catalogue stay. Subscribers of the change feed get events of these contacts. With --invoke, \
                         rules for the source carnet also get the event stream-record.unpublished that the check of the \
                         dead-letter queues publishes, and the alarms DeadLettersAlarm and FunctionErrorsAlarm go off if \
                         the stack has them.")]

@@ -39,7 +39,7 @@ issued; stored are its SHA-256, its last four characters and its label. Commands
 the last four characters or the id of a token, or the token itself from CARNET_TOKEN or standard
 input, but never as an argument, because other users of the machine see those.
 
-Processes cache tokens for 60 s: a revoked or expired token is refused within 60 s.
+Processes cache tokens for 60 s: a revoked token is refused within 60 s, an expired one at once.
 
 Examples:
   carnet token create --tenant acme --label n8n --expires 90d

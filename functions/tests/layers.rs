@@ -43,6 +43,7 @@ const CRATES: [Layers; 4] = [
         layers: &[
             &["main"],
             &[
+                "completions",
                 "costs",
                 "dead_letters",
                 "dev",

@@ -33,7 +33,8 @@ by restoring the tables to an earlier time. In this order:
 3. It waits for 90 s (--wait), because processes cache tenants for 60 s, and calls that have begun
    take up to 30 s.
 4. The contacts table is emptied of the tenant, page by page, at --rate items per second.
-5. Call records; then the tenant together with its slug, so that both name it until the end.
+5. The call records are deleted, and last the tenant and its slug in one transaction. Until then
+   both name the tenant.
 
 An interrupted deletion is continued by the same command. Stop imports of the tenant before:
 they do not look whether it exists. For each contact, contact.deleted is published.

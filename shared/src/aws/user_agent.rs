@@ -1,12 +1,13 @@
 //! How requests name their sender.
 
 use aws_runtime::user_agent::UserAgentInterceptor;
-use aws_sdk_dynamodb::config::interceptors::{
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
 };
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::{disable_interceptor, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 
 /// Sends `User-Agent: carnet/<version>`. The SDK would compose two headers anew for each request, of its own version, the
 /// compiler's and the features in use, and sign one of them: 5 % of the instructions of a call.

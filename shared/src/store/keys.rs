@@ -98,7 +98,7 @@ pub(super) fn event(tenant: &Tenant, kind: &str, id: &EventId) -> Item {
     key(tenant, format!("event#{kind}#{}", tenant.event_id(kind, id)))
 }
 
-/// `event#<kind>#<id>`: an applied event, as versions before the layout `08` recorded it.
+/// `event#<kind>#<id>`: an applied event, as versions before the layout `09` recorded it.
 pub(super) fn event_by_plain_id(tenant: &Tenant, kind: &str, id: &EventId) -> Item {
     key(tenant, format!("event#{kind}#{}", id.as_str()))
 }
