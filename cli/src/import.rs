@@ -5,6 +5,7 @@
 //!                  one thread                         32 rows in flight, at the pace of Pace ──► Report
 //! ```
 
+mod error;
 mod file;
 mod pace;
 mod report;
@@ -15,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use carnet_local::BoxError;
 use clap::Args as ClapArgs;
 use contacts::import::{Country, Mapping, Options, Problem, Seen};
 use contacts::model::Tenant;
@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 
 use crate::output::{plain, print, table};
 use crate::target::{ContactsTargetArgs, Target, explain_store};
+use error::Error;
 use file::{Record, Rows, Source};
 use report::Report;
 use send::{Job, Sent};
@@ -110,27 +111,6 @@ pub(crate) struct Args {
     json: bool,
     #[command(flatten)]
     target: ContactsTargetArgs,
-}
-
-/// Why an import ended before its last row.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// The file or its header cannot be imported.
-    #[error("{0}")]
-    File(String),
-    /// Anything else.
-    #[error(transparent)]
-    Other(#[from] BoxError),
-}
-
-impl Error {
-    /// The exit status.
-    pub(crate) fn status(&self) -> ExitCode {
-        match self {
-            Error::File(_) => ExitCode::from(2),
-            Error::Other(_) => ExitCode::FAILURE,
-        }
-    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -10,7 +10,7 @@ use csv::StringRecord;
 use encoding_rs::{Encoding, UTF_8};
 use tokio::sync::mpsc;
 
-use super::Error;
+use super::error::Error;
 use super::text::{Counted, Decoded, LineNumbers, MAX_ROW, Numbered, detect};
 
 /// How many rows wait between the file and DynamoDB.

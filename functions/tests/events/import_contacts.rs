@@ -59,7 +59,7 @@ async fn each_row_has_an_outcome_and_a_repeated_batch_writes_nothing() {
             ],
             [
                 "7", "phone",
-                "The phone must be in international format, starting with +; for national numbers, name their country.",
+                "The phone must be in international format, starting with +; for national numbers, name their country in the option country.",
                 "", "y", "12", "", "Wrong"
             ]
         ],
