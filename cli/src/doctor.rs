@@ -104,6 +104,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, BoxError> {
     announce(&table, &args, &records).await;
     let (mut is_healthy, mut documents) = (true, Vec::new());
     for record in records {
+        if record.deleting_since.is_some() {
+            eprintln!("Tenant {} is left out: it is being deleted.", record.slug.as_str());
+            continue;
+        }
         let tenant = target.tenant_of_contacts(&record.id.to_string()).await?;
         let examined = examine(&args, &table, record, tenant).await?;
         is_healthy &= examined.is_healthy();

@@ -12,6 +12,7 @@ mod report;
 mod send;
 mod text;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -132,6 +133,13 @@ fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
+/// Whether two paths name one file, which one of them would overwrite.
+fn is_same_file(one: Option<&Path>, other: Option<&Path>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else { return false };
+    let identity = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    one == other || identity(one).is_some_and(|file| identity(other) == Some(file))
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -139,9 +147,12 @@ fn delimiter(text: &str) -> Result<u8, String> {
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     let path = (args.file.as_os_str() != "-").then(|| args.file.clone());
     let failed = args.failed.clone().unwrap_or_else(|| failed_path(path.as_deref()));
-    if path.as_deref() == Some(&*failed) || args.outcomes.as_deref() == Some(&*failed) {
+    let files = [path.as_deref(), Some(&*failed), args.outcomes.as_deref()];
+    if (0..files.len()).any(|n| files[n + 1..].iter().any(|other| is_same_file(files[n], *other))) {
         return Err(Error::File(
-            "the file for failed rows is another file's name too; choose one with --failed".to_owned(),
+            "the file, the one for failed rows and the one for outcomes are not three files; choose others with --failed \
+             and --outcomes"
+                .to_owned(),
         ));
     }
     let (target, contacts) = Target::open_with_contacts(&args.target).await?;

@@ -1,8 +1,8 @@
 //! What commands for operators print: tables, JSON documents, and questions.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use carnet_local::BoxError;
@@ -82,8 +82,13 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), BoxError> {
 /// # Errors
 /// When it cannot be created; the text names it.
 pub(crate) fn private_file(path: &Path) -> Result<File, BoxError> {
-    let created = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    created.map_err(|error| format!("{}: {error}", path.display()).into())
+    let create = || {
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        // One that exists keeps its mode, unless it is changed.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        Ok(file)
+    };
+    create().map_err(|error: io::Error| format!("{}: {error}", path.display()).into())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The commands that print and send events, against a stack with the function of `local/examples/echo.rs`.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,9 +11,11 @@ use std::time::Duration;
 use carnet_local::{LogLines, Logs, Options, Stack, Store};
 use reqwest::Client;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
+
+use support::{Ended, ended, output};
 
 /// The example's executable, which cargo builds with the tests, in a directory beside theirs.
 fn echo_executable() -> PathBuf {
@@ -37,16 +41,11 @@ async fn publish(stack: &Stack, detail_type: &str) {
     assert!(answer.status().is_success());
 }
 
-/// Runs `carnet` with an input; its status, output and errors.
-async fn carnet(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
+/// Runs `carnet` with an input.
+async fn carnet(arguments: &[&str], input: &str) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_carnet"));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("carnet starts");
-    // A command that does not read its input may end before it is written.
-    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes()).await;
-    let output = child.wait_with_output().await.expect("ended");
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    command.args(arguments);
+    ended(output(command, input).await)
 }
 
 #[tokio::test]

@@ -1,56 +1,21 @@
 //! `carnet erase` against a running `carnet dev`.
 
-use std::path::PathBuf;
-use std::process::{Output, Stdio};
-use std::time::Duration;
+mod support;
 
-use reqwest::Client;
+use std::process::Output;
+
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+#[cfg(feature = "cloud")]
+use tokio::process::Command;
 
-/// Far more than starting takes when the functions are built already.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// A running `carnet dev` with a data directory of its own; dropping it ends it.
-struct Dev {
-    _child: Child,
-    dir: TempDir,
-    url: String,
-}
+#[cfg(feature = "cloud")]
+use support::ended;
+use support::{Dev, output, text};
 
 impl Dev {
-    async fn start() -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        let log = std::fs::File::create(dir.path().join("log")).expect("a file");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_carnet"));
-        command.args(["dev", "--port", "0", "--empty", "--log-format", "json", "--data"]).arg(dir.path().join("data"));
-        command.env("AWS_LAMBDA_LOG_LEVEL", "DEBUG").stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
-        let mut child = command.spawn().expect("carnet starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await.expect("in time").expect("readable").unwrap_or_default();
-        let url = line.strip_prefix("ready ").unwrap_or_else(|| panic!("not ready: {line}")).to_owned();
-        Self { _child: child, dir, url }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
     /// Runs `carnet erase` with this standard input.
     async fn erase(&self, arguments: &[&str], input: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_carnet"));
-        command.arg("erase").args(arguments);
-        if !arguments.contains(&"--access-table") {
-            command.arg("--data").arg(self.path("data"));
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().expect("carnet starts");
-        // A command that does not read its input may end before it is written.
-        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes()).await;
-        timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ended")
+        output(self.command(&[&["erase"], arguments].concat()), input).await
     }
 
     /// Erases with `--yes --json`. Returns the receipt.
@@ -68,24 +33,12 @@ impl Dev {
         errors
     }
 
-    /// Calls an action as tenant `demo`.
-    async fn call(&self, action: &str, body: Value) -> (u16, Value) {
-        let url = format!("{}/api/v1/actions/{action}", self.url);
-        let call = Client::new().post(url).bearer_auth("demo-token").body(body.to_string()).send();
-        let answer = call.await.expect("an answer");
-        (answer.status().as_u16(), answer.json().await.expect("JSON"))
-    }
-
     async fn create(&self, phone: &str, email: &str, tags: &str) -> String {
         let body = json!({ "phone": phone, "name": "Jane Smith", "email": email, "tags": tags });
         let (status, contact) = self.call("create-contact", body).await;
         assert_eq!(status, 201, "{contact}");
         contact["id"].as_str().expect("an id").to_owned()
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[tokio::test]
@@ -115,8 +68,7 @@ async fn a_person_is_erased_by_number_id_or_address_and_the_receipt_has_no_perso
     assert_eq!(dev.call("get-contact", json!({ "phone": "+5511987654321" })).await.0, 404);
 
     let file = dev.path("receipt.json");
-    let file_argument = file.to_str().expect("a path");
-    let arguments = ["--tenant", "demo", "--id", &by_id, "--yes", "--receipt", file_argument];
+    let arguments = ["--tenant", "demo", "--id", &by_id, "--yes", "--receipt", &file];
     let output = dev.erase(&arguments, "").await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let table = text(&output.stdout);
@@ -162,7 +114,6 @@ async fn nothing_is_erased_without_a_confirmation_or_with_wrong_arguments() {
     let tenant = ["--tenant", "demo"];
     let file = dev.path("receipt.json");
     std::fs::write(&file, "kept").expect("written");
-    let existing = file.to_str().expect("a path");
     for (arguments, input, status, message) in [
         (
             &["--phone", "+14155550199", "--yes"][..],
@@ -173,7 +124,7 @@ async fn nothing_is_erased_without_a_confirmation_or_with_wrong_arguments() {
         (&["--id", "01890a5d-ac96-774b-bcce-b302099a8057", "--yes"], "", 1, "no contact with this id"),
         (&["--email", "nobody@example.com", "--yes"], "", 1, "no contact with this email address"),
         (&["--id", &id], "y\n", 1, "standard input is not a terminal; add --yes"),
-        (&["--id", &id, "--yes", "--receipt", existing], "", 1, "name a new file. Nothing was erased"),
+        (&["--id", &id, "--yes", "--receipt", &file], "", 1, "name a new file. Nothing was erased"),
         (&["--phone", "-", "--yes"], "4155550123\n", 1, "standard input: The value must be in international format"),
         (&["--yes"], "", 2, "--phone <NUMBER>|--id <ID>|--email <ADDRESS>"),
         (&["--id", &id, "--phone", "+14155550123"], "", 2, "cannot be used with"),
@@ -202,8 +153,7 @@ async fn nothing_is_erased_without_a_confirmation_or_with_wrong_arguments() {
 async fn a_person_is_erased_in_a_table() {
     let dev = Dev::start().await;
     let id = dev.create("+14155550123", "jane@example.com", "vip").await;
-    let stack = std::fs::read(dev.path("data/stack.json")).expect("the addresses");
-    let stack: Value = serde_json::from_slice(&stack).expect("JSON");
+    let stack = dev.addresses();
     let [access, contacts] =
         ["AccessTable", "ContactsTable"].map(|table| stack["tables"][table].as_str().expect("a table"));
     let run = async |arguments: &[&str]| {
@@ -211,8 +161,7 @@ async fn a_person_is_erased_in_a_table() {
         command.args(["erase", "--tenant", "demo", "--id", &id, "--yes", "--json"]).args(arguments);
         command.env("AWS_ENDPOINT_URL", stack["dynamodb_url"].as_str().expect("a URL")).env("AWS_REGION", "eu-west-1");
         command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
-        let output = command.output().await.expect("ended");
-        (output.status.code(), text(&output.stdout), text(&output.stderr))
+        ended(output(command, "").await)
     };
     let (status, _, errors) = run(&["--access-table", access]).await;
     assert!(status == Some(1) && errors.contains("needs --contacts-table too"), "{errors}");

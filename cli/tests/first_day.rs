@@ -24,7 +24,8 @@ struct Step {
 fn transcript() -> Vec<Step> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md");
     let page = std::fs::read_to_string(page).expect("the page");
-    let chapter = page.split("\n## ").find(|chapter| chapter.starts_with("An operator's first day")).expect("a chapter");
+    let chapter =
+        page.split("\n## ").find(|chapter| chapter.starts_with("An operator's first day")).expect("a chapter");
     let mut steps: Vec<Step> = Vec::new();
     for block in chapter.split("```console\n").skip(1) {
         for line in block.split("```").next().unwrap_or_default().lines() {

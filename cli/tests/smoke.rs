@@ -1,36 +1,23 @@
 //! `carnet smoke` against a stack of this machine: the stack as it is, and behind a proxy that spoils answers.
 
+mod support;
+
 use std::net::SocketAddr;
-use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::process::Output;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::process::Command;
 
-/// Far more than a run takes when the functions are built already.
-const PATIENCE: Duration = Duration::from_secs(600);
+use support::{Dev, output, text};
 
 const TOKEN: &str = "fiq_demo";
 
-/// A running `carnet dev`; dropping it ends it.
-struct Dev {
-    _child: Child,
-    url: String,
-}
-
 impl Dev {
-    async fn start(rate_limit: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_carnet"));
-        command.args(["dev", "--port", "0", "--memory", "--empty", "--rate-limit", rate_limit]);
-        command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-        let mut child = command.spawn().expect("carnet starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await.expect("in time").expect("readable").unwrap_or_default();
-        let url = line.strip_prefix("ready ").unwrap_or_else(|| panic!("not ready: {line}")).to_owned();
-        Self { _child: child, url }
+    /// Starts a stack in memory, whose tenants may make this number of calls a minute; 0 is any number.
+    async fn limited(rate_limit: &str) -> Self {
+        Self::start_with(&["--memory", "--rate-limit", rate_limit]).await
     }
 }
 
@@ -46,11 +33,7 @@ async fn smoke_with(url: &str, token: &str, arguments: &[&str], environment: &[(
     if !arguments.contains(&"--slug") {
         command.args(["--slug", "demo"]);
     }
-    timeout(PATIENCE, command.kill_on_drop(true).output()).await.expect("in time").expect("output")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    output(command, "").await
 }
 
 /// Forwards connections to `server`, with `from` replaced by `to`, which has the same length, in what the server sends.
@@ -81,7 +64,7 @@ async fn spoiling_proxy(server: &str, from: &'static str, to: &'static str) -> S
 
 #[tokio::test]
 async fn a_stack_passes_and_can_be_checked_again() {
-    let dev = Dev::start("1000").await;
+    let dev = Dev::limited("1000").await;
     for _ in 0..2 {
         let output = smoke(&dev.url, TOKEN, &["--idle", "1s"]).await;
         let printed = text(&output.stdout);
@@ -106,7 +89,7 @@ async fn a_stack_passes_and_can_be_checked_again() {
 /// A spelling of a number, an error's text, a header and a status.
 #[tokio::test]
 async fn a_spoiled_answer_is_a_difference_that_is_shown() {
-    let dev = Dev::start("0").await;
+    let dev = Dev::limited("0").await;
     for (from, to, group, name) in [
         ("8742.00", "8742.01", "get-contact", "by id"),
         ("Malformed JSON", "Unreadable map", "create-contact", "JSON that is cut off"),
@@ -134,7 +117,7 @@ async fn a_spoiled_answer_is_a_difference_that_is_shown() {
 
 #[tokio::test]
 async fn the_rate_limit_is_reached_and_recovered_from() {
-    let dev = Dev::start("150").await;
+    let dev = Dev::limited("150").await;
     let output = smoke(&dev.url, TOKEN, &["--rate-limit"]).await;
     let printed = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{printed}{}", text(&output.stderr));
@@ -143,7 +126,7 @@ async fn the_rate_limit_is_reached_and_recovered_from() {
 
 #[tokio::test]
 async fn what_cannot_be_checked_is_an_error_with_its_remedy() {
-    let dev = Dev::start("0").await;
+    let dev = Dev::limited("0").await;
     let cases = [
         ("http://127.0.0.1:1", TOKEN, vec![], "http://127.0.0.1:1/ does not answer: "),
         (&dev.url, "", vec![], "there is no token; set CARNET_TOKEN"),
@@ -265,7 +248,7 @@ mod invoke {
 
     #[tokio::test]
     async fn what_aws_refuses_is_reported_and_the_run_cleans_up() {
-        let dev = Dev::start("0").await;
+        let dev = Dev::limited("0").await;
         let aws = Aws::default();
         let output = run(&dev.url, aws.clone(), &["--invoke", "carnet", "--units", "--json", "--no-compare"]).await;
         let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -297,7 +280,7 @@ mod invoke {
 
     #[tokio::test]
     async fn the_alias_is_invoked_and_a_missing_dead_letter_comes_with_the_depth_of_its_queue() {
-        let dev = Dev::start("0").await;
+        let dev = Dev::limited("0").await;
         let aws = Aws { has_alias: true, has_queues: true, ..Aws::default() };
         let arguments = ["--invoke", "carnet", "--dead-letters", "1s", "--no-compare"];
         let output = run(&dev.url, aws.clone(), &arguments).await;

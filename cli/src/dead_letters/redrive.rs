@@ -113,7 +113,9 @@ async fn each(queues: &Queues, source: Source, step: Step) -> Result<Done, BoxEr
         match sent {
             Ok(()) => match queues.delete(source, &message).await {
                 Ok(()) => done += 1,
-                Err(error) => drop(problems.insert(format!("a message was sent again and not deleted: {error}"))),
+                Err(error) => {
+                    drop(problems.insert(format!("a message was not deleted, and may have been sent again: {error}")))
+                }
             },
             Err(problem) => {
                 problems.insert(problem);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::dev::{Dev, output, text};
+use crate::support::{Dev, output, text};
 
 /// Creates a tenant whose name is in nothing but its own item. Returns its id and its token.
 async fn tenant(dev: &Dev, slug: &str) -> (String, String) {
@@ -54,8 +54,7 @@ async fn a_deleted_tenant_is_refused_by_warm_processes_and_leaves_nothing() {
     assert!(error.contains("  leaving") || error.starts_with("SLUG ") && error.contains("add --yes"), "{error}");
     assert_eq!(dev.items().await.len(), before.len());
 
-    let receipt = dev.dir.path().join("receipt.json");
-    let receipt = receipt.to_str().expect("a path");
+    let receipt = &*dev.path("receipt.json");
     let command = dev.command(&["tenant", "delete", "leaving", "--yes", "--receipt", receipt]);
     let begun = Instant::now();
     let deletion = tokio::spawn(async move { output(command, "").await });
@@ -108,8 +107,7 @@ async fn a_killed_deletion_is_continued_by_the_same_command() {
     let dev = Dev::start().await;
     let (id, token) = tenant(&dev, "large").await;
     contacts(&dev, &token, 240).await;
-    let receipt = dev.dir.path().join("receipt.json");
-    let receipt = receipt.to_str().expect("a path");
+    let receipt = &*dev.path("receipt.json");
     let mut kills = 0;
     let last = loop {
         // 720 items in pages of 250, each of which takes a second.

@@ -3,23 +3,24 @@
 //! | file | owns |
 //! |---|---|
 //! | `main.rs` | tenants, and what cannot be done |
-//! | `dev.rs` | the running `carnet dev` |
+//! | `dev.rs` | what the tests do with the running `carnet dev` |
 //! | `tokens.rs` | tokens from their creation to their end |
 //! | `usage.rs` | how often tokens were used |
 //! | `deletion.rs` | deleting tenants |
 
 mod deletion;
 mod dev;
+#[path = "../support/mod.rs"]
+mod support;
 mod tokens;
 mod usage;
 
 use reqwest::Client;
-#[cfg(feature = "cloud")]
-use serde_json::Value;
 use serde_json::json;
 use tokio::process::Command;
 
-use dev::{Dev, output, text, token_in};
+use dev::token_in;
+use support::{Dev, ended, output};
 
 #[tokio::test]
 async fn tenants_are_created_listed_shown_and_changed() {
@@ -123,7 +124,7 @@ async fn what_cannot_be_done_is_an_error_with_its_remedy() {
 #[tokio::test]
 async fn a_stack_that_does_not_run_is_an_error() {
     let mut dev = Dev::start().await;
-    let data = dev.dir.path().join("data");
+    let data = dev.data();
     assert!(data.join("stack.json").is_file());
     dev.child.kill().await.expect("killed");
     let message =
@@ -140,10 +141,9 @@ async fn a_stack_that_does_not_run_is_an_error() {
 async fn a_deployed_stack_needs_a_build_that_talks_to_aws() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_carnet"));
     command.args(["tenant", "create", "acme", "--name", "Acme Ltd", "--stack", "carnet"]);
-    let output = output(command, "").await;
-    let error = text(&output.stderr);
+    let (status, _, error) = ended(output(command, "").await);
     let command = "type `cargo run --features cloud -- tenant create acme --name 'Acme Ltd' --stack carnet`";
-    assert!(output.status.code() == Some(1) && error.contains(command), "{error}");
+    assert!(status == Some(1) && error.contains(command), "{error}");
 }
 
 /// The chain of credentials and `AWS_ENDPOINT_URL` lead to the DynamoDB of the running stack.
@@ -151,15 +151,13 @@ async fn a_deployed_stack_needs_a_build_that_talks_to_aws() {
 #[tokio::test]
 async fn a_table_is_reached_through_the_aws_environment() {
     let dev = Dev::start().await;
-    let stack = std::fs::read(dev.dir.path().join("data/stack.json")).expect("the addresses");
-    let stack: Value = serde_json::from_slice(&stack).expect("JSON");
+    let stack = dev.addresses();
     let run = async |arguments: &[&str], table: &str, region: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_carnet"));
         command.args(arguments).args(["--access-table", table]).env("AWS_REGION", region);
         command.env("AWS_ENDPOINT_URL", stack["dynamodb_url"].as_str().expect("a URL"));
         command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
-        let output = output(command, "").await;
-        (output.status.code(), text(&output.stdout), text(&output.stderr))
+        ended(output(command, "").await)
     };
     let table = stack["tables"]["AccessTable"].as_str().expect("a table");
     let (status, created, errors) = run(&["tenant", "create", "remote", "--with-token"], table, "eu-west-1").await;

@@ -8,7 +8,8 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::dev::{Dev, output, text, token_in};
+use crate::dev::token_in;
+use crate::support::{Dev, output, text};
 
 /// Actions whose processes have cached the tokens.
 const WARM: [&str; 4] = ["list-tags", "get-contact", "update-contact", "remove-tag"];
@@ -76,9 +77,9 @@ async fn a_token_lives_from_its_creation_over_its_rotation_to_its_end() {
     // A process that has not cached the old token refuses it when the overlap has ended, one that has within 60 s.
     sleep(Duration::from_secs(4).saturating_sub(rotated.elapsed())).await;
     assert_eq!((dev.status("search-contacts", &secret).await, dev.status("search-contacts", &new).await), (401, 200));
-    let revoked = dev.run(&["token", "revoke", "-", "--yes"], &format!("{new}\n"), None).await;
-    assert_eq!(revoked.status.code(), Some(0), "{}", text(&revoked.stderr));
-    assert!(text(&revoked.stderr).contains("refused by every process within 60 s"), "{}", text(&revoked.stderr));
+    let (status, _, errors) = dev.run(&["token", "revoke", "-", "--yes"], format!("{new}\n")).await;
+    assert_eq!(status, Some(0), "{errors}");
+    assert!(errors.contains("refused by every process within 60 s"), "{errors}");
     let end = Instant::now() + Duration::from_secs(60);
     assert_eq!(dev.status("add-tag", &new).await, 401);
     // The caches are what makes the delay: without them, the rest would show nothing.
@@ -95,7 +96,7 @@ async fn a_token_lives_from_its_creation_over_its_rotation_to_its_end() {
     let listed = dev.json(&["token", "list", "--tenant", "acme-2"]).await;
     assert!(listed.as_array().expect("a list").iter().all(|token| token["expired"] == true), "{listed}");
 
-    let log = std::fs::read_to_string(dev.dir.path().join("log")).expect("the log");
+    let log = std::fs::read_to_string(dev.path("log")).expect("the log");
     assert!(log.contains("list-tags") && [&secret, &new].iter().all(|token| !log.contains(&***token)));
 }
 
@@ -104,10 +105,10 @@ async fn tokens_are_named_by_label_end_id_or_secret() {
     let dev = Dev::start().await;
     let create = ["token", "create", "--tenant", "acme", "--label", "n8n", "--rate-limit", "2", "--expires", "2w"];
     let user = ["--user-id", "42", "--user-email", "ada@example.com", "--user-name", "Ada"];
-    let output = dev.run(&[&create[..], &user].concat(), "", None).await;
-    let secret = token_in(&text(&output.stdout));
+    let (_, printed, errors) = dev.run(&[&create[..], &user].concat(), "").await;
+    let secret = token_in(&printed);
     // Standard output is the token alone.
-    assert!(secret.len() == "carnet_".len() + 64 && !text(&output.stderr).contains(&secret));
+    assert!(secret.len() == "carnet_".len() + 64 && !errors.contains(&secret));
     let me = dev.me(&secret).await;
     assert_eq!((&me["id"], &me["email"], &me["name"]), (&json!(42), &json!("ada@example.com"), &json!("Ada")));
     assert_eq!((dev.status("list-tags", &secret).await, dev.status("list-tags", &secret).await), (200, 429));
@@ -126,16 +127,16 @@ async fn tokens_are_named_by_label_end_id_or_secret() {
         let error = dev.fail(&["token", "revoke", name, "--tenant", "acme"], 1).await;
         assert!(error.contains("  2 a minute  n8n\n") && error.contains("add --yes"), "{name}: {error}");
     }
-    let error = dev.run(&["token", "revoke"], "", Some(&secret)).await;
-    assert!(text(&error.stderr).contains("add --yes"), "{}", text(&error.stderr));
-    let error = dev.run(&["token", "revoke", "--tenant", "demo", "--yes"], "", Some(&secret)).await;
-    assert!(text(&error.stderr).contains("this token is not one of tenant demo"), "{}", text(&error.stderr));
+    let (_, _, error) = dev.run_as(&secret, &["token", "revoke"]).await;
+    assert!(error.contains("add --yes"), "{error}");
+    let (_, _, error) = dev.run_as(&secret, &["token", "revoke", "--tenant", "demo", "--yes"]).await;
+    assert!(error.contains("this token is not one of tenant demo"), "{error}");
 
     // A FlowIQ key becomes a FlowIQ key.
     let flowiq =
         token_in(&dev.succeed(&["token", "create", "--tenant", "acme", "--label", "FlowIQ", "--flowiq"]).await);
-    let rotated = dev.run(&["token", "rotate", "--json"], "", Some(&flowiq)).await;
-    let rotated: Value = serde_json::from_slice(&rotated.stdout).expect("JSON");
+    let (_, rotated, _) = dev.run_as(&flowiq, &["token", "rotate", "--json"]).await;
+    let rotated: Value = serde_json::from_str(&rotated).expect("JSON");
     assert!(rotated["secret"].as_str().is_some_and(|secret| secret.starts_with("fiq_")), "{rotated}");
     assert_eq!((&rotated["old"]["kind"], &rotated["new"]["kind"]), (&json!("flowiq"), &json!("flowiq")));
     // A name is enough, because the kind is stored.

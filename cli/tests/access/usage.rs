@@ -3,7 +3,7 @@
 use contacts::model::Timestamp;
 use serde_json::{Value, json};
 
-use crate::dev::Dev;
+use crate::support::Dev;
 
 /// Waits until a test that begins now ends on the same UTC day.
 async fn not_before_midnight() {
@@ -33,7 +33,7 @@ async fn calls_are_shown_by_token_and_day() {
     let rotate = dev.json(&["token", "rotate", "unused", "--tenant", "shop"]).await;
     let renewed = rotate["secret"].as_str().expect("a token").to_owned();
     for token in [&unused, &renewed, &renewed] {
-        assert_eq!(dev.call("create-contact", token, &json!({ "phone": "+14155550123" })).await, 201);
+        assert_eq!(dev.status_with("create-contact", token, &json!({ "phone": "+14155550123" })).await, 201);
     }
 
     let today = &Timestamp::now().to_string()[..10];

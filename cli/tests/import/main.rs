@@ -3,10 +3,12 @@
 mod dev;
 mod outcomes;
 mod round_trip;
+#[path = "../support/mod.rs"]
+mod support;
 mod throttled;
 
-use dev::Dev;
 use serde_json::{Value, json};
+use support::Dev;
 
 /// The files of the test: exports of five products with their real columns.
 fn fixture(name: &str) -> String {
@@ -119,11 +121,11 @@ async fn files_that_cannot_be_read_change_nothing_and_say_why() {
         (vec!["export", "--format", "xlsx"], 2, "possible values: csv, jsonl"),
         (vec!["export", "--output", "no/such/directory.csv"], 1, "No such file"),
     ] {
-        let (ended, stdout, errors) = dev.run(&[&arguments[..], &tenant].concat(), b"").await;
+        let (ended, stdout, errors) = dev.run(&[&arguments[..], &tenant].concat(), "").await;
         assert_eq!((ended, &*stdout), (Some(status), ""), "{arguments:?}: {errors}");
         assert!(errors.contains(message), "{arguments:?}: {errors}");
     }
-    let (status, _, errors) = dev.run(&["import", &latin, "--tenant", "nobody"], b"").await;
+    let (status, _, errors) = dev.run(&["import", &latin, "--tenant", "nobody"], "").await;
     assert!(status == Some(1) && errors.contains("there is no tenant with the slug or id `nobody`"), "{errors}");
     assert_eq!(dev.contacts("demo").await, Vec::<Value>::new());
 
@@ -146,7 +148,7 @@ async fn an_opt_out_survives_an_erasure_and_an_import() {
     let opted_out = file("+5511987650000,Ana,vip,,2026-01-01,2026-02-01");
     assert_eq!(dev.import(&opted_out, &["--tenant", "demo"]).await.1, counts(1, 0, 0, 0, 0));
     let erase = ["erase", "--tenant", "demo", "--phone", "+551187650000", "--yes"];
-    let (status, _, errors) = dev.run(&erase, b"").await;
+    let (status, _, errors) = dev.run(&erase, "").await;
     assert_eq!(status, Some(0), "{errors}");
     // A tombstone is neither exported nor counted as unreadable.
     assert_eq!(dev.contacts("demo").await, Vec::<Value>::new());

@@ -1,6 +1,7 @@
 //! Every row has one outcome, also when an import is interrupted, killed, resumed and repeated.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::counts;
-use crate::dev::{Dev, PATIENCE, ended};
+use crate::support::{Dev, Ended, PATIENCE, ended};
 
 const ROWS: u64 = 2_000;
 
@@ -48,9 +49,10 @@ fn outcomes(path: &str) -> BTreeMap<u64, Value> {
 }
 
 /// Starts an import, and sends it a signal when it has reported some hundred rows.
-async fn signalled(dev: &Dev, arguments: &[&str], outcomes: &str, signal: Signal) -> (Option<i32>, String, String) {
+async fn signalled(dev: &Dev, arguments: &[&str], outcomes: &str, signal: Signal) -> Ended {
     let _ = std::fs::remove_file(outcomes);
     let mut command = dev.command(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let child = command.spawn().expect("carnet starts");
     let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("a process");
     let end = Instant::now() + PATIENCE;

@@ -3,7 +3,7 @@
 use contacts::import::{EXPORT, protect};
 
 use crate::counts;
-use crate::dev::Dev;
+use crate::support::Dev;
 
 /// Texts that spreadsheets, CSV and the apostrophe of [`protect`] could change.
 const HOSTILE: [&str; 16] = [
@@ -106,7 +106,7 @@ async fn an_export_restores_another_tenant_whatever_the_texts_are() {
     assert!(!rows(&exported).iter().flatten().any(is_formula), "seed {seed}");
 
     // Through a pipe, into another tenant.
-    let (status, stdout, errors) = dev.run(&["import", "-", "--tenant", "acme", "--json"], exported.as_bytes()).await;
+    let (status, stdout, errors) = dev.run(&["import", "-", "--tenant", "acme", "--json"], &exported).await;
     assert_eq!(status, Some(0), "seed {seed}: {stdout}{errors}");
     let copied = dev.export("acme").await;
     assert_eq!(rows(&copied), rows(&exported), "seed {seed}");
@@ -114,7 +114,7 @@ async fn an_export_restores_another_tenant_whatever_the_texts_are() {
 
     // Into the same tenant it changes nothing, and a file is the same as standard output.
     let output = dev.path("again.csv");
-    let (status, stdout, errors) = dev.run(&["export", "--tenant", "demo", "--output", &output], b"").await;
+    let (status, stdout, errors) = dev.run(&["export", "--tenant", "demo", "--output", &output], "").await;
     assert_eq!((status, &*stdout), (Some(0), ""), "{errors}");
     assert_eq!(std::fs::read_to_string(&output).expect("readable"), exported);
     let (status, summary, errors) = dev.import(&output, &["--tenant", "demo"]).await;

@@ -1,6 +1,5 @@
 //! DynamoDB throttles: the import slows down, and no row fails.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,9 +10,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::process::Command;
 
 use crate::counts;
-use crate::dev::{Dev, command, ended, output};
+use crate::support::{Dev, ended, output};
 
 /// How many writes are throttled in all.
 const THROTTLED: usize = 400;
@@ -38,8 +38,7 @@ async fn forward(engine: &str, seen: &AtomicUsize, headers: HeaderMap, body: Byt
 #[tokio::test]
 async fn throttling_slows_an_import_down_and_fails_no_row() {
     let dev = Dev::start().await;
-    let addresses = std::fs::read(dev.data.join("stack.json")).expect("readable");
-    let mut addresses: BTreeMap<String, Value> = serde_json::from_slice(&addresses).expect("JSON");
+    let mut addresses = dev.addresses();
     let engine = addresses["dynamodb_url"].as_str().expect("a URL").to_owned();
     let seen = Arc::new(AtomicUsize::new(0));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -56,13 +55,14 @@ async fn throttling_slows_an_import_down_and_fails_no_row() {
     std::fs::create_dir(&data).expect("created");
     let lock = File::create(data.join("lock")).expect("created");
     lock.lock().expect("locked");
-    addresses.insert("dynamodb_url".to_owned(), url.into());
-    std::fs::write(data.join("stack.json"), serde_json::to_vec(&addresses).expect("JSON")).expect("written");
+    addresses["dynamodb_url"] = url.into();
+    std::fs::write(data.join("stack.json"), addresses.to_string()).expect("written");
 
     let rows: String = (0..300).map(|n| format!("Ana {n},+55119{},{}\n", 80_000_000 + n, ["", "vip"][n % 2])).collect();
     let path = dev.file("contacts.csv", format!("name,phone,tags\n{rows}"));
-    let import = command(&["import", &path, "--tenant", "demo", "--json"], &data, dev.dir.path());
-    let (status, stdout, errors) = ended(output(import, b"").await);
+    let mut import = Command::new(env!("CARGO_BIN_EXE_carnet"));
+    import.args(["import", &path, "--tenant", "demo", "--json", "--data"]).arg(&data).current_dir(dev.dir.path());
+    let (status, stdout, errors) = ended(output(import, "").await);
     assert_eq!(status, Some(0), "{stdout}{errors}");
     assert_eq!(serde_json::from_str::<Value>(&stdout).expect("JSON"), counts(300, 0, 0, 0, 0));
     assert!(seen.load(Ordering::Relaxed) >= THROTTLED, "{seen:?}");

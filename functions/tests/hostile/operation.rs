@@ -157,9 +157,10 @@ impl Operation {
         }
     }
 
-    /// Whether it is an event about a contact that was deleted since.
+    /// Whether it is an event about a contact that was deleted since, or an opt-out from a deleted contact.
     pub fn is_outdated(&self, stored: Option<&State>) -> bool {
         match self {
+            Operation::Consent { opts_in: false, .. } if stored.is_some_and(|stored| !stored.is_contact()) => true,
             Operation::Message { occurred_at, .. }
             | Operation::Consent { occurred_at, .. }
             | Operation::SetState { occurred_at, .. } => {

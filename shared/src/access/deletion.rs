@@ -25,6 +25,9 @@ use crate::store::{self, Changes, TenantItems};
 /// handles calls.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 
+/// What the keys of the tenant's items in the contacts table begin with.
+const KINDS: [&str; 4] = ["contact", "event", "tag", "tagdef"];
+
 /// How long after [`Access::begin_deletion`] calls of the tenant may still be running: processes cache a tenant for
 /// 60 s, and a call that has begun then takes up to 30 s.
 pub const QUIET: Duration = MAX_AGE.saturating_add(LONGEST_CALL);
@@ -163,7 +166,9 @@ impl Access {
     /// [`Error::UnknownTenant`] if another operator has ended the deletion; [`Error::Store`].
     pub async fn note_items(&self, deletion: &mut Deletion, items: &TenantItems) -> Result<(), Error> {
         for key in items.keys.iter().filter(|key| **key > deletion.progress.counted_to) {
-            deletion.removed.add(key.split('#').next().unwrap_or_default(), 1);
+            // A key that no version has written may be anything, also personal data.
+            let kind = key.split('#').next().filter(|kind| KINDS.contains(kind)).unwrap_or("other");
+            deletion.removed.add(kind, 1);
         }
         if let Some(last) = items.keys.last() {
             deletion.progress.counted_to.clone_from(last);

@@ -61,7 +61,8 @@ impl Restored {
             History::LastMessageAt => self.last_message_at = time("last_message_at")?,
             History::TotalMessages => {
                 let wrong = |_| Problem::new("total_messages", "The total messages must be a whole number.");
-                self.total_messages = Some(text.parse().map_err(wrong)?);
+                // More than a contact can ever have, and far from where counting on would overflow.
+                self.total_messages = Some(text.parse::<u32>().map_err(wrong)?.into());
             }
             History::BotStatus => {
                 self.bot_status = Some(text.parse().map_err(|violation| Problem::of("bot_status", violation))?);

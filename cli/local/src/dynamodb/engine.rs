@@ -6,7 +6,7 @@
 use std::io;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::serve::ListenerExt;
 use dynoxide::Database;
@@ -22,6 +22,8 @@ use crate::shutdown::Shutdown;
 
 /// How often expired items are deleted. The engine does not do that by itself.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// A pause is at least so many times as long as the sweep before it.
+const SWEEP_SHARE: u32 = 20;
 
 /// A running engine.
 pub(crate) struct Engine {
@@ -81,10 +83,11 @@ async fn serve(listener: std::net::TcpListener, database: Database, shutdown: Sh
 }
 
 async fn sweep(database: &Database) {
-    let mut ticks = time::interval(SWEEP_EVERY);
     loop {
-        ticks.tick().await;
+        let begun = Instant::now();
         // After a failed sweep the items wait for the next one; in DynamoDB itself they may wait for days.
         let _ = database.sweep_ttl();
+        // A sweep reads all items, and requests wait for it: with many items, sweeps are rarer.
+        time::sleep(SWEEP_EVERY.max(begun.elapsed() * SWEEP_SHARE)).await;
     }
 }

@@ -38,7 +38,7 @@ impl ContactsTable {
     ///
     /// Index attributes are repaired by writing the contact again, with the next version and its memberships; this
     /// publishes no change event, because no field changes. Memberships are put or deleted in one transaction with a
-    /// check of the contact's version. An entry of the tag catalogue is put if it is absent or still as it was read.
+    /// check of the contact's version. An entry of the tag catalogue is put, an absent one only if it is still absent.
     ///
     /// Cost: one or two TransactGetItems, then one TransactWriteItems: 2 write units for each KB of the contact or of a
     /// membership, and as many for its index entries. Each lost race adds as much again.
