@@ -107,7 +107,6 @@ struct ValidRow {
 
 impl Action for ImportContacts {
     const NAME: &'static str = "import-contacts";
-    const HAS_ROUTE: bool = false;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
@@ -261,5 +260,5 @@ fn refusal(error: &MappingError) -> Error {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), functions::StartError> {
-    functions::serve::<ImportContacts>().await
+    functions::serve_events::<ImportContacts>().await
 }

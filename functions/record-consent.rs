@@ -68,7 +68,6 @@ struct Answer {
 
 impl Action for RecordConsent {
     const NAME: &'static str = "record-consent";
-    const HAS_ROUTE: bool = false;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
@@ -123,5 +122,5 @@ impl RecordConsent {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), functions::StartError> {
-    functions::serve::<RecordConsent>().await
+    functions::serve_events::<RecordConsent>().await
 }

@@ -88,7 +88,6 @@ impl FromStr for Direction {
 
 impl Action for RecordMessage {
     const NAME: &'static str = "record-message";
-    const HAS_ROUTE: bool = false;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -74,7 +74,6 @@ struct Answer {
 
 impl Action for SetContactState {
     const NAME: &'static str = "set-contact-state";
-    const HAS_ROUTE: bool = false;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
@@ -138,5 +137,5 @@ impl Action for SetContactState {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), functions::StartError> {
-    functions::serve::<SetContactState>().await
+    functions::serve_events::<SetContactState>().await
 }

@@ -23,9 +23,6 @@ pub trait Action: Sized + Send {
     /// Where the input is in an HTTP request. Events always carry it in their envelope.
     const INPUT: InputSource = InputSource::Body;
 
-    /// Whether the function has an HTTP route, so that its calls are counted against a rate limit.
-    const HAS_ROUTE: bool = true;
-
     /// The body of the answer.
     type Answer: Serialize + Send;
 

@@ -1,7 +1,7 @@
 //! What every Lambda function needs around its action: configuration, events in, answers out.
 //!
 //! Each file beside `src/`, except `build.rs`, is one Lambda function. Most implement [`Action`] and call
-//! [`serve`] or [`serve_batches`]; this crate parses the event, authenticates HTTP callers, runs the action
+//! [`serve`], [`serve_events`] or [`serve_batches`]; this crate parses the event, authenticates HTTP callers, runs the action
 //! and answers in the protocol of the event source. A module imports only modules in lower rows:
 //!
 //! ```text
@@ -47,7 +47,7 @@ pub use contact_ref::ContactRef;
 pub use error::Error;
 pub use http::openapi;
 pub use input::{Input, Invalid};
-pub use serve::{StartError, serve, serve_batches, serve_caller, serve_change_feed, serve_openapi};
+pub use serve::{StartError, serve, serve_batches, serve_caller, serve_change_feed, serve_events, serve_openapi};
 
 /// The allocator of every function. A warm call takes fewer instructions with it than with the C library's.
 #[cfg(feature = "mimalloc")]

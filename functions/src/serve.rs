@@ -30,29 +30,54 @@ pub use lambda_http::Error as StartError;
 /// # Errors
 /// When an environment variable is missing or invalid, or the Runtime API fails.
 pub async fn serve<A: Action>() -> Result<(), StartError> {
-    serve_with::<OneByOne<A>>().await
+    let (access, table) = open(Route::Http).await?;
+    let http = |request| http::run_action::<A>(&access, &table, request);
+    let event =
+        async |event: &str, context: &Context| events::run_action::<OneByOne<A>>(&access, &table, event, context).await;
+    listen(http, event).await
 }
 
-/// Serves an action that applies the events of a batch in groups.
+/// Serves an action that has no HTTP route. HTTP requests, for example of a function URL, get 404; what they need
+/// otherwise, such as the rate limit, is not part of the executable.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_events<A: Action>() -> Result<(), StartError> {
+    serve_runner::<OneByOne<A>>().await
+}
+
+/// Serves an action without an HTTP route that applies the events of a batch in groups.
 ///
 /// # Errors
 /// As [`serve`].
 pub async fn serve_batches<A: BatchAction>() -> Result<(), StartError> {
-    serve_with::<Grouped<A>>().await
+    serve_runner::<Grouped<A>>().await
 }
 
-async fn serve_with<R: Runner>() -> Result<(), StartError> {
+async fn serve_runner<R: Runner>() -> Result<(), StartError> {
+    let (access, table) = open(Route::None).await?;
+    let event = async |event: &str, context: &Context| events::run_action::<R>(&access, &table, event, context).await;
+    listen(|request| http::not_found(R::Action::NAME, request), event).await
+}
+
+/// How a function is called, beside events.
+#[derive(PartialEq, Eq)]
+enum Route {
+    Http,
+    None,
+}
+
+/// Starts logging, and opens both tables and the connections to them.
+async fn open(route: Route) -> Result<(Access, ContactsTable), StartError> {
     telemetry::init();
     let config = Config::from_env()?;
     let client = client(&sdk_config(&config.aws), &config);
     let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
     let table = ContactsTable::new(client, config.contacts_table);
     // Two connections are used at once if calls are counted: one for the action, one for the rate-limit check.
-    let connections = if R::Action::HAS_ROUTE && config.rate_limit > 0 { 2 } else { 1 };
+    let connections = if route == Route::Http && config.rate_limit > 0 { 2 } else { 1 };
     connect(&access, connections).await;
-    let http = |request| http::run_action::<R::Action>(&access, &table, request);
-    let event = async |event: &str, context: &Context| events::run_action::<R>(&access, &table, event, context).await;
-    listen(http, event).await
+    Ok((access, table))
 }
 
 /// Serves `GET /api/v1/me`: `describe` makes the answer from the caller, who may have no tenant.

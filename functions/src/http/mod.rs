@@ -86,7 +86,7 @@ pub(crate) async fn serve_document(name: &'static str, document: &OpenApiDocumen
     respond(name, Dialect::Qyvo, &request, &OnceLock::new(), || None, call).await
 }
 
-/// Answers an HTTP request to the change feed, which takes stream events only: 404.
+/// Answers an HTTP request to a function that takes events only: 404.
 pub(crate) async fn not_found(name: &'static str, request: Request) -> Response<Body> {
     let call = async { Ok(openapi::not_found()) };
     respond(name, Dialect::Qyvo, &request, &OnceLock::new(), || None, call).await
