@@ -114,7 +114,7 @@ async fn each(queues: &Queues, source: Source, step: Step) -> Result<Done, BoxEr
             Ok(()) => match queues.delete(source, &message).await {
                 Ok(()) => done += 1,
                 Err(error) => {
-                    drop(problems.insert(format!("a message was not deleted, and may have been sent again: {error}")))
+                    problems.insert(format!("a message was not deleted, and may have been sent again: {error}"));
                 }
             },
             Err(problem) => {
