@@ -37,7 +37,8 @@ by restoring the tables to an earlier time. In this order:
    both name the tenant.
 
 An interrupted deletion is continued by the same command. Stop imports of the tenant before:
-they do not look whether it exists. For each contact that was not deleted before, contact.deleted is published.
+they do not look whether it exists. For each contact that was not deleted before, contact.deleted
+is published.
 
 It asks for the slug to be typed. With --yes it does not, which is needed where standard input is
 not a terminal.
