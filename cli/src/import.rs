@@ -150,8 +150,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     let files = [path.as_deref(), Some(&*failed), args.outcomes.as_deref()];
     if (0..files.len()).any(|n| files[n + 1..].iter().any(|other| is_same_file(files[n], *other))) {
         return Err(Error::File(
-            "the file, the one for failed rows and the one for outcomes are not three files; choose others with --failed \
-             and --outcomes"
+            "the file, the one for failed rows and the one for outcomes have to be three files; choose others with \
+             --failed and --outcomes"
                 .to_owned(),
         ));
     }

@@ -93,6 +93,7 @@ async fn files_that_cannot_be_read_change_nothing_and_say_why() {
     let open_quote = dev.file("quote.csv", open_quote);
     let (no_phone, empty) = (dev.file("no-phone.csv", "name,city\nAna,Santos\n"), dev.file("empty.csv", ""));
     let tenant = ["--tenant", "demo"];
+    let same = dev.path("./no-phone.csv");
     for (arguments, status, message) in [
         (
             vec!["import", &latin],
@@ -115,7 +116,9 @@ async fn files_that_cannot_be_read_change_nothing_and_say_why() {
         (vec!["import", &no_phone, "--country", "Brazil"], 2, "write one of the countries AE, "),
         (vec!["import", &no_phone, "--encoding", "x"], 2, "write an encoding such as utf-8"),
         (vec!["import", &no_phone, "--delimiter", "ab"], 2, "write one character such as ;"),
-        (vec!["import", &no_phone, "--failed", &no_phone], 2, "choose one with --failed"),
+        (vec!["import", &no_phone, "--failed", &no_phone], 2, "choose others with --failed"),
+        (vec!["import", &no_phone, "--failed", &same], 2, "choose others with --failed"),
+        (vec!["import", &no_phone, "--outcomes", &no_phone], 2, "choose others with --failed"),
         (vec!["import", &empty], 2, "the file has no header"),
         (vec!["import", "missing.csv"], 2, "missing.csv: No such file"),
         (vec!["export", "--format", "xlsx"], 2, "possible values: csv, jsonl"),
