@@ -62,6 +62,8 @@ async fn a_contact_has_at_most_45_tags() {
 #[tokio::test]
 async fn forty_tags_added_simultaneously_are_all_kept() {
     let bundle = with_jane("vip").await;
+    // Forty processes that start at once take most of the time of a call, so they start before.
+    join_all((0..40).map(|_| bundle.call("add-tag", json!({ "phone": PHONE, "tag": "vip" })))).await;
     let calls = (0..40).map(|n| bundle.call("add-tag", json!({ "phone": PHONE, "tag": format!("t{n:02}") })));
     for (n, reply) in join_all(calls).await.iter().enumerate() {
         assert_eq!((reply.status, &reply.json()["tag_added"]), (200, &json!(format!("t{n:02}"))), "{}", reply.body);
