@@ -23,7 +23,7 @@
 //! | error type | when |
 //! |---|---|
 //! | `ValidationFailed` | the input is invalid; the message is JSON with `message` and, for invalid fields, `errors` |
-//! | `ContactNotFound` | `contact_id` names no contact of the tenant; or the event occurred before its contact was deleted, or is an opt-out from a deleted contact, which is remembered: from SQS and EventBridge this counts as done |
+//! | `ContactNotFound` | `contact_id` names no contact of the tenant; or the event occurred before its contact was deleted: from SQS and EventBridge this counts as done |
 //! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist or is being deleted |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
 //! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After any of them the write may have been applied |
@@ -101,12 +101,17 @@ impl RecordConsent {
         let is_outdated = stored.as_ref().is_some_and(|stored| stored.is_deleted_since(self.consent.occurred_at));
         let mut contact = match stored {
             // The person does not want to be written to, whether or not the contact still existed when they said so.
-            Some(Stored::Deleted(mut tombstone)) if self.consent.status == ConsentStatus::OptedOut => {
+            Some(Stored::Deleted(mut tombstone)) if is_outdated && self.consent.status == ConsentStatus::OptedOut => {
                 tombstone.opt_out(self.consent.occurred_at);
                 return Ok(Stored::Deleted(tombstone));
             }
             Some(Stored::Deleted(_)) if is_outdated => return Err(Error::Outdated),
-            Some(Stored::Contact(contact)) if is_outdated && self.consent.status == ConsentStatus::OptedIn => {
+            // The tombstone has remembered an opt-out that is delivered again.
+            Some(Stored::Contact(contact))
+                if is_outdated
+                    && (self.consent.status == ConsentStatus::OptedIn
+                        || contact.opted_out_at >= Some(self.consent.occurred_at)) =>
+            {
                 return Ok(Stored::Contact(contact));
             }
             Some(Stored::Contact(contact)) => contact,

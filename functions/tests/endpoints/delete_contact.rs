@@ -229,22 +229,6 @@ async fn events_from_before_the_deletion_change_nothing() {
     assert_eq!(bundle.flowiq_get("phone_number=5511987654321").await.json()["contact"]["contact_summary"], json!(null));
 }
 
-/// The link to unsubscribe in an old message names the contact by its id.
-#[tokio::test]
-async fn an_opt_out_from_a_deleted_contact_is_remembered() {
-    let bundle = Bundle::start().await;
-    let id = create(&bundle).await;
-    delete(&bundle).await;
-    let out = at(2);
-    let envelope = bundle.envelope(json!({ "contact_id": id, "consent": "opt_out", "occurred_at": out })).await;
-    let record = sqs_record("1", &envelope.to_string(), None);
-    let outcome = bundle.invoke("record-consent", json!({ "Records": [record] })).await;
-    assert_eq!(failed_records(&outcome), [""; 0]);
-    bundle.call("get-contact", json!({ "phone": PHONE })).await.is(404, NOT_FOUND);
-    bundle.call("create-contact", json!({ "phone": PHONE })).await.has("x-contact-outcome", "created");
-    assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["opted_out_at"], out);
-}
-
 /// The person said it before the contact was deleted, and its delivery was slow.
 #[tokio::test]
 async fn a_late_opt_out_is_remembered_without_creating_the_contact() {

@@ -157,10 +157,9 @@ impl Operation {
         }
     }
 
-    /// Whether it is an event about a contact that was deleted since, or an opt-out from a deleted contact.
+    /// Whether it is an event about a contact that was deleted since.
     pub fn is_outdated(&self, stored: Option<&State>) -> bool {
         match self {
-            Operation::Consent { opts_in: false, .. } if stored.is_some_and(|stored| !stored.is_contact()) => true,
             Operation::Message { occurred_at, .. }
             | Operation::Consent { occurred_at, .. }
             | Operation::SetState { occurred_at, .. } => {
@@ -181,7 +180,10 @@ impl Operation {
                 Operation::Consent { opts_in: false, occurred_at, .. } if tombstone.is_some() => {
                     state.opted_out_at = state.opted_out_at.max(Some(occurred_at.clone()));
                 }
-                Operation::Consent { opts_in: false, occurred_at, method, .. } => {
+                // Unless the tombstone has remembered it.
+                Operation::Consent { opts_in: false, occurred_at, method, .. }
+                    if state.opted_out_at.as_ref() < Some(occurred_at) =>
+                {
                     consent(&mut state, false, occurred_at, method);
                 }
                 _ if tombstone.is_some() => return None,
