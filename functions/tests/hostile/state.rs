@@ -143,7 +143,8 @@ impl State {
         Some(match field {
             "id" => contact_id.into(),
             "phone" | "phone_number" => self.phone.clone().into(),
-            "whatsapp_id" => self.phone[1..].into(),
+            // A tombstone has no phone number.
+            "whatsapp_id" => self.phone.trim_start_matches('+').into(),
             "name" | "full_name" => self.name.clone().into(),
             "email" => self.email.clone().into(),
             "source" => self.source.clone().into(),
