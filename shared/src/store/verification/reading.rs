@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
-use aws_sdk_dynamodb::types::{ConsumedCapacity, Get, ReturnConsumedCapacity, TransactGetItem};
+use aws_sdk_dynamodb::types::{Get, ReturnConsumedCapacity, TransactGetItem};
 use tokio::time::Instant;
 
 use super::pace::Pace;
@@ -14,6 +14,7 @@ use crate::store::contacts_table::ContactsTable;
 use crate::store::error::{Error, is_throttling, map_sdk_error};
 use crate::store::keys::{ITEM, Item, TENANT_ID, s};
 use crate::store::transaction::unbuilt;
+use crate::store::units::Reported;
 
 /// The maximum number of items of one page: some 150 KB of contacts, so that it arrives in time over a slow connection.
 const PAGE: i32 = 250;
@@ -103,7 +104,7 @@ impl ContactsTable {
             pace.wait().await;
             match query.clone().send().await.map_err(map_sdk_error("Query of a tenant's items")) {
                 Ok(page) => {
-                    pace.add(units(page.consumed_capacity.as_ref()));
+                    pace.add(page.consumed_capacity.units());
                     return Ok((page.items.unwrap_or_default(), page.last_evaluated_key));
                 }
                 Err(error) => patience.after(error).await?,
@@ -124,7 +125,7 @@ impl ContactsTable {
             let request = self.client.0.transact_get_items().set_transact_items(Some(gets.clone()));
             match request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
                 Ok(answer) => {
-                    pace.add(answer.consumed_capacity.iter().flatten().map(|capacity| units(Some(capacity))).sum());
+                    pace.add(answer.consumed_capacity.units());
                     let items = answer.responses.unwrap_or_default();
                     // DynamoDB returns an empty item for an absent one in some versions of its API.
                     return Ok(items.into_iter().map(|one| one.item.filter(|item| !item.is_empty())).collect());
@@ -148,10 +149,6 @@ fn cancelled(refusal: aws_sdk_dynamodb::error::SdkError<TransactGetItemsError>) 
     } else {
         Error::Internal(format!("TransactGetItems was cancelled: {:?}", codes().collect::<Vec<_>>()))
     }
-}
-
-fn units(consumed: Option<&ConsumedCapacity>) -> f64 {
-    consumed.and_then(|consumed| consumed.capacity_units).unwrap_or_default()
 }
 
 /// How long a request is repeated.
