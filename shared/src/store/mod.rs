@@ -26,6 +26,7 @@
 mod access_operators;
 mod access_table;
 mod access_usage;
+mod batch;
 mod client;
 mod contact_change;
 mod contacts_table;

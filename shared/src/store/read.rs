@@ -6,16 +6,13 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 
+use super::batch::{BATCH, batch_get};
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::{read_or_skip, stored};
 use super::keys::{self, DELETED_AT, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s};
-use super::retry::Retry;
 use super::snapshot::{Consistency, Snapshot, Target};
 use crate::model::{Contact, ContactId, Email, EventId, SearchRow, Stored, Tag, Tags, Tenant};
-
-/// The maximum number of items of one BatchGetItem.
-const BATCH: usize = 100;
 
 impl ContactsTable {
     /// The contact with this id; `None` if there is none, or it was deleted. Strongly consistent; one GetItem.
@@ -133,27 +130,11 @@ impl ContactsTable {
         Ok(get.await.map_err(map_sdk_error("GetItem of a contact"))?.item)
     }
 
-    /// The items of one BatchGetItem of at most [`BATCH`] keys. DynamoDB leaves keys unprocessed when it throttles or
-    /// the response grows too large; they are requested again after a pause, at most four times without progress.
+    /// The items of the tenant with these keys: one BatchGetItem of at most [`BATCH`] keys, each once.
     async fn batch(&self, tenant: &Tenant, wanted: KeysAndAttributesBuilder) -> Result<Vec<Item>, Error> {
-        let mut left = wanted.build().map_err(|error| Error::Internal(error.to_string()))?;
-        debug_assert!(left.keys.iter().all(|key| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()))));
-        let mut items = Vec::with_capacity(left.keys.len());
-        let mut retry = Retry::new();
-        loop {
-            let wanted_count = left.keys.len();
-            let answer = self.client.0.batch_get_item().request_items(&self.name, left).send();
-            let answer = answer.await.map_err(map_sdk_error("BatchGetItem"))?;
-            items.extend(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
-            left = match answer.unprocessed_keys.unwrap_or_default().remove(&self.name) {
-                Some(rest) if !rest.keys.is_empty() => rest,
-                _ => return Ok(items),
-            };
-            if left.keys.len() < wanted_count {
-                retry = Retry::new();
-            }
-            retry.pause_after_throttling().await?;
-        }
+        let of_tenant = |key: &Item| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()));
+        debug_assert!(wanted.get_keys().iter().flatten().all(of_tenant));
+        batch_get(&self.client, &self.name, wanted, "BatchGetItem").await
     }
 }
 
