@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::types::{Get, ReturnConsumedCapacity, TransactGetItem};
 use tokio::time::Instant;
@@ -11,9 +12,9 @@ use super::pace::Pace;
 use crate::backoff::Backoff;
 use crate::model::Tenant;
 use crate::store::contacts_table::ContactsTable;
-use crate::store::error::{Error, is_throttling, map_sdk_error};
+use crate::store::error::{Error, map_sdk_error};
 use crate::store::keys::{ITEM, Item, TENANT_ID, s};
-use crate::store::transaction::unbuilt;
+use crate::store::transaction::{cancellation, unbuilt};
 use crate::store::units::Reported;
 
 /// The maximum number of items of one page: some 150 KB of contacts, so that it arrives in time over a slow connection.
@@ -130,24 +131,19 @@ impl ContactsTable {
                     // DynamoDB returns an empty item for an absent one in some versions of its API.
                     return Ok(items.into_iter().map(|one| one.item.filter(|item| !item.is_empty())).collect());
                 }
-                Err(refusal) => patience.after(cancelled(refusal)).await?,
+                Err(refusal) => patience.after(transact_get_error(refusal)).await?,
             }
         }
     }
 }
 
-/// What the cancellation of a TransactGetItems means: a write was in progress, or DynamoDB throttles.
-fn cancelled(refusal: aws_sdk_dynamodb::error::SdkError<TransactGetItemsError>) -> Error {
-    let Some(TransactGetItemsError::TransactionCanceledException(cancelled)) = refusal.as_service_error() else {
-        return map_sdk_error("TransactGetItems")(refusal);
-    };
-    let codes = || cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-    if codes().any(is_throttling) {
-        Error::Throttled
-    } else if codes().all(|code| matches!(code, "None" | "TransactionConflict")) {
-        Error::Conflict
-    } else {
-        Error::Internal(format!("TransactGetItems was cancelled: {:?}", codes().collect::<Vec<_>>()))
+/// Why a TransactGetItems failed. It is cancelled while another request writes one of the items.
+fn transact_get_error(refusal: SdkError<TransactGetItemsError>) -> Error {
+    match refusal.as_service_error() {
+        Some(TransactGetItemsError::TransactionCanceledException(cancelled)) => {
+            cancellation("TransactGetItems", cancelled.cancellation_reasons())
+        }
+        _ => map_sdk_error("TransactGetItems")(refusal),
     }
 }
 
