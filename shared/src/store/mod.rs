@@ -37,6 +37,7 @@ mod items;
 mod keys;
 mod outcome;
 mod pages;
+mod query;
 mod read;
 mod retry;
 mod save;

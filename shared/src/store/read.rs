@@ -10,7 +10,8 @@ use super::batch::{BATCH, batch_get};
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::{read_or_skip, stored};
-use super::keys::{self, DELETED_AT, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s};
+use super::keys::{self, DELETED_AT, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s, sort_key};
+use super::query::Range;
 use super::snapshot::{Consistency, Snapshot, Target};
 use crate::model::{Contact, ContactId, Email, EventId, SearchRow, Stored, Tag, Tags, Tenant};
 
@@ -48,13 +49,7 @@ impl ContactsTable {
 
     /// A Query of the entries of an email address in the email index, oldest contact first.
     pub(super) fn email_entries(&self, tenant: &Tenant, email: &Email) -> QueryFluentBuilder {
-        let query = self.client.0.query().table_name(&self.name).index_name(EMAIL_INDEX);
-        query
-            .key_condition_expression("#tenant = :tenant AND #email = :email")
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#email", EMAIL_KEY)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
-            .expression_attribute_values(":email", s(email.key()))
+        self.query(tenant, EMAIL_KEY, Range::Only(&email.key())).index_name(EMAIL_INDEX)
     }
 
     /// The search rows of the contacts that entries of a keys-only index refer to, unordered. A contact that cannot be
@@ -67,7 +62,8 @@ impl ContactsTable {
         // A contact that was created anew can have two entries for a moment. DynamoDB refuses a batch that names a key
         // twice.
         let mut seen = HashSet::new();
-        let keys: Vec<Item> = entries.iter().map(primary_key).filter(|key| seen.insert(sort_key(key))).collect();
+        let entries = entries.iter().filter(|&entry| seen.insert(sort_key(entry)));
+        let keys: Vec<Item> = entries.map(primary_key).collect();
         let mut rows = Vec::with_capacity(keys.len());
         for keys in keys.chunks(BATCH) {
             let wanted = KeysAndAttributes::builder()
@@ -86,11 +82,11 @@ impl ContactsTable {
         let Target { tenant, id, tags, events } = target;
         let mut snapshot = Snapshot::empty(consistency);
         let tags = tags.into_iter().flat_map(Tags::iter);
-        let mut extras: HashMap<Option<String>, Extra<'_>> = HashMap::new();
+        let mut extras: HashMap<String, Extra<'_>> = HashMap::new();
         let mut wanted = vec![keys::contact(tenant, id)];
         let mut also = |key: Item, extra| {
             // DynamoDB refuses a batch that names a key twice.
-            if extras.insert(sort_key(&key), extra).is_none() {
+            if extras.insert(sort_key(&key).to_owned(), extra).is_none() {
                 wanted.push(key);
             }
         };
@@ -106,7 +102,7 @@ impl ContactsTable {
             return Ok(snapshot);
         }
         for item in self.batch(tenant, all_attributes(wanted, consistency)).await? {
-            match extras.get(&sort_key(&item)) {
+            match extras.get(sort_key(&item)) {
                 Some(Extra::Definition(tag)) => drop(snapshot.defined.insert((*tag).clone())),
                 Some(Extra::Event(event)) => drop(snapshot.applied.insert((*event).clone())),
                 None => snapshot.set_stored(item)?,
@@ -119,8 +115,8 @@ impl ContactsTable {
     pub(super) async fn defined(&self, tenant: &Tenant, tags: &[Tag]) -> Result<HashSet<Tag>, Error> {
         let keys = tags.iter().map(|tag| keys::definition(tenant, tag)).collect();
         let found = self.batch(tenant, all_attributes(keys, Consistency::Strong)).await?;
-        let found: HashSet<Option<String>> = found.iter().map(sort_key).collect();
-        let is_defined = |tag: &&Tag| found.contains(&sort_key(&keys::definition(tenant, tag)));
+        let found: HashSet<&str> = found.iter().map(sort_key).collect();
+        let is_defined = |tag: &&Tag| found.contains(sort_key(&keys::definition(tenant, tag)));
         Ok(tags.iter().filter(is_defined).cloned().collect())
     }
 
@@ -154,10 +150,6 @@ fn projection(attributes: &[&str]) -> (HashMap<String, String>, String) {
 enum Extra<'a> {
     Definition(&'a Tag),
     Event(&'a EventId),
-}
-
-fn sort_key(item: &Item) -> Option<String> {
-    item.get(ITEM)?.as_s().ok().cloned()
 }
 
 /// The key of the item that an index row refers to.

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{DeleteRequest, ReturnConsumedCapacity, WriteReques
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
-use super::keys::{ITEM, Item, TENANT_ID, s};
+use super::keys::{ITEM, TENANT_ID, s, sort_key};
 use super::transaction::unbuilt;
 use super::units::Reported;
 use crate::backoff::Backoff;
@@ -38,22 +38,19 @@ impl ContactsTable {
     /// # Errors
     /// The errors of the store.
     pub async fn first_items(&self, tenant: &Tenant) -> Result<TenantItems, Error> {
-        let query = self.client.0.query().table_name(&self.name).consistent_read(true);
+        let query = self.query_all(tenant).consistent_read(true);
         let found = query
-            .key_condition_expression("#tenant = :tenant")
             .projection_expression("#item")
-            .expression_attribute_names("#tenant", TENANT_ID)
             .expression_attribute_names("#item", ITEM)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
             .limit(PAGE as i32)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
             .map_err(map_sdk_error("Query of a tenant's items"))?;
         let read_units = found.consumed_capacity.units();
-        let key = |item: Item| item.get(ITEM).and_then(|key| key.as_s().ok()).cloned();
         // Without a filter, a page without items is the last one.
-        Ok(TenantItems { keys: found.items.unwrap_or_default().into_iter().filter_map(key).collect(), read_units })
+        let keys = found.items().iter().map(|item| sort_key(item).to_owned()).collect();
+        Ok(TenantItems { keys, read_units })
     }
 
     /// Deletes these items of the tenant. Returns the consumed write units, on the table and its indexes. One BatchWriteItem

@@ -13,7 +13,8 @@ use crate::backoff::Backoff;
 use crate::model::Tenant;
 use crate::store::contacts_table::ContactsTable;
 use crate::store::error::{Error, map_sdk_error};
-use crate::store::keys::{ITEM, Item, TENANT_ID, s};
+use crate::store::keys::{ITEM, Item};
+use crate::store::query::Range;
 use crate::store::transaction::{cancellation, unbuilt};
 use crate::store::units::Reported;
 
@@ -25,19 +26,6 @@ const TRANSACTION: usize = 100;
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// The bounds of the first and of every pause between its attempts.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(3)];
-
-/// A range of sort keys.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Range {
-    /// Those that begin with a prefix.
-    Prefix(&'static str),
-    /// Those less than a key.
-    Below(&'static str),
-    /// Those from the first key to the second one, both included.
-    Between(&'static str, &'static str),
-    /// A key, and those greater than it.
-    From(&'static str),
-}
 
 /// The size of a table with the items of all its tenants, as DynamoDB counts it every six hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,30 +64,14 @@ impl ContactsTable {
     pub(super) async fn items_of(
         &self,
         tenant: &Tenant,
-        range: Range,
+        range: Range<'_>,
         from: Option<Item>,
         keys_only: bool,
         pace: &mut Pace,
     ) -> Result<(Vec<Item>, Option<Item>), Error> {
-        let mut query = self.client.0.query().table_name(&self.name).limit(PAGE).set_exclusive_start_key(from);
-        query = query
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#item", ITEM)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()));
-        let (condition, bounds) = match range {
-            Range::Prefix(prefix) => ("begins_with(#item, :a)", vec![(":a", prefix)]),
-            Range::Below(bound) => ("#item < :a", vec![(":a", bound)]),
-            Range::Between(first, last) => ("#item BETWEEN :a AND :b", vec![(":a", first), (":b", last)]),
-            Range::From(bound) => ("#item >= :a", vec![(":a", bound)]),
-        };
-        query = query.key_condition_expression(format!("#tenant = :tenant AND {condition}"));
-        for (name, bound) in bounds {
-            query = query.expression_attribute_values(name, s(bound));
-        }
-        if keys_only {
-            query = query.projection_expression("#tenant, #item");
-        }
+        let query = self.query(tenant, ITEM, range).limit(PAGE).set_exclusive_start_key(from);
+        let query = query.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let query = query.set_projection_expression(keys_only.then(|| "#tenant, #key".to_owned()));
         let mut patience = Patience::new();
         loop {
             pace.wait().await;
