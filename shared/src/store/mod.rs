@@ -8,7 +8,8 @@
 //! deletes all items of a tenant, for operators.
 //!
 //! This module must not depend on HTTP, event formats or tokens. Start reading at
-//! [`ContactsTable`], then `save.rs`.
+//! [`ContactsTable`], then go on with `write.rs` (what callers use), `locking.rs` (read, apply, save, again if another writer
+//! was faster) and `save.rs` (one attempt).
 //!
 //! | item of the contacts table | holds |
 //! |---|---|
@@ -35,6 +36,7 @@ mod earlier;
 mod error;
 mod items;
 mod keys;
+mod locking;
 mod outcome;
 mod pages;
 mod query;
@@ -48,6 +50,7 @@ mod tenant_items;
 mod transaction;
 mod units;
 mod verification;
+mod write;
 
 pub(crate) use access_operators::{Changes, Created};
 pub use access_table::AccessTable;
