@@ -7,9 +7,8 @@
 //! Contacts are written by one function, `save` in `save.rs`, together with all their index entries. `tenant_items.rs`
 //! deletes all items of a tenant, for operators.
 //!
-//! This module must not depend on HTTP, event formats or tokens. Start reading at
-//! [`ContactsTable`], then go on with `write.rs` (what callers use), `locking.rs` (read, apply, save, again if another writer
-//! was faster) and `save.rs` (one attempt).
+//! This module must not depend on HTTP, event formats or tokens. Start reading at [`ContactsTable`], then `write.rs` (what
+//! callers use), `locking.rs` (read, apply, save, and again if another writer was faster) and `save.rs` (one attempt).
 //!
 //! | item of the contacts table | holds |
 //! |---|---|

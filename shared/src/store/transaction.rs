@@ -1,4 +1,4 @@
-//! One attempt to write, and what the cancellation of a transaction means.
+//! Sending a transaction once, and what its cancellation means.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
@@ -33,9 +33,9 @@ pub(super) async fn transact(client: &Client, writes: Vec<TransactWriteItem>) ->
     }
 }
 
-/// What the cancellation of a transaction means, that writes or that reads: [`Error::Throttled`] if one of its items was
-/// throttled, [`Error::Conflict`] if only conditions failed or other requests were using the items, and otherwise
-/// [`Error::Internal`]. There is one reason per item, in order; `request` names the request in the log.
+/// Why a TransactWriteItems or a TransactGetItems was cancelled: [`Error::Throttled`] if one of its items was throttled,
+/// [`Error::Conflict`] if only conditions failed or other requests were using the items, and otherwise
+/// [`Error::Internal`]. DynamoDB returns one reason per item, in order; `request` names the request in the log.
 pub(super) fn cancellation(request: &str, reasons: &[CancellationReason]) -> Error {
     // `None` is the code of an item that did not cause the cancellation.
     let codes = || reasons.iter().filter_map(|reason| reason.code()).filter(|code| *code != "None");
