@@ -56,42 +56,23 @@
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use contacts::model::{ContactId, Email, Name, Phone, Tags, Timestamp};
 use contacts::store::ContactsTable;
-use functions::{Action, Call, ContactFields, Error, Input, Invalid, Reply};
-use serde::Serialize;
+use functions::{Action, Call, ContactFields, CreatedContact, Error, Input, Invalid, Reply};
 
 struct CreateContact(ContactFields);
 
-#[derive(Serialize)]
-struct Answer {
-    id: ContactId,
-    phone: Phone,
-    name: Option<Name>,
-    email: Option<Email>,
-    tags: Tags,
-    created_at: Timestamp,
-}
-
 impl Action for CreateContact {
     const NAME: &'static str = "create-contact";
-    type Answer = Answer;
+    type Answer = CreatedContact;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
         ContactFields::parse(input).map(CreateContact)
     }
 
-    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<CreatedContact>, Error> {
         let (contact, outcome) = self.0.upsert(table, &call.tenant).await?;
-        let answer = Answer {
-            id: contact.id,
-            phone: contact.phone,
-            name: contact.name,
-            email: contact.email,
-            tags: contact.tags,
-            created_at: contact.created_at,
-        };
-        Ok(Reply::upserted(answer, outcome).with_version(contact.version))
+        let version = contact.version;
+        Ok(Reply::upserted(CreatedContact::from(contact), outcome).with_version(version))
     }
 }
 

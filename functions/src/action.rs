@@ -8,6 +8,7 @@ use std::future::Future;
 use contacts::model::{ContactId, Tenant};
 use contacts::store::{ContactsTable, Outcome};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::input::{Input, Invalid};
@@ -35,6 +36,12 @@ pub trait Action: Sized + Send {
     /// Runs the action for the tenant of `call`.
     fn run(self, table: &ContactsTable, call: &Call)
     -> impl Future<Output = Result<Reply<Self::Answer>, Error>> + Send;
+
+    /// Runs the action for an event whose answer nobody reads, because it comes from a queue or an event bus. An error
+    /// means that the event has to be delivered again, or to go to the dead-letter queue.
+    fn deliver(self, table: &ContactsTable, call: &Call) -> impl Future<Output = Result<(), Error>> + Send {
+        async { self.run(table, call).await.map(drop) }
+    }
 
     /// Whether an event that fails with `error` counts as done, because an earlier delivery may have done the
     /// work: SQS and EventBridge deliver at least once. Direct invocations get the error.
@@ -83,6 +90,8 @@ pub struct Call {
     pub tenant: Tenant,
     /// The conditional headers of the request. Empty for events.
     pub preconditions: Preconditions,
+    /// When the event source cancels the call. What is not finished then gets no answer.
+    pub deadline: Instant,
 }
 
 /// The conditional headers of a request, verbatim. No action evaluates them yet.

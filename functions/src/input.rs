@@ -57,7 +57,7 @@ impl Input {
     ///
     /// # Errors
     /// [`Error::Invalid`].
-    pub(crate) fn parse<T>(mut self, parse: impl FnOnce(&mut Input) -> Result<T, Invalid>) -> Result<T, Error> {
+    pub fn parse<T>(mut self, parse: impl FnOnce(&mut Input) -> Result<T, Invalid>) -> Result<T, Error> {
         match parse(&mut self) {
             Ok(parsed) if self.violations.is_empty() => Ok(parsed),
             _ => Err(Error::Invalid(self.violations)),

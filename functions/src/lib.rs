@@ -44,10 +44,10 @@ mod telemetry;
 
 pub use action::{Action, BatchAction, Call, Dialect, InputSource, Preconditions, Reply};
 pub use config::{ChangeFeedConfig, Config, ConfigError, EventDetail};
-pub use contact_fields::ContactFields;
+pub use contact_fields::{ContactFields, CreatedContact};
 pub use contact_ref::ContactRef;
 pub use error::Error;
-pub use http::openapi;
+pub use http::{ItemAnswer, openapi};
 pub use input::{Input, Invalid};
 pub use serve::{StartError, serve, serve_batches, serve_caller, serve_change_feed, serve_events, serve_openapi};
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `request.rs` | the parts of a request: token, tenant, input, preconditions, request id |
 //! | `response.rs` | statuses and headers of the answer |
+//! | `item.rs` | the answer about one contact of a request about several |
 //! | `error.rs` | what can go wrong with a request |
 //! | `qyvo.rs`, `flowiq.rs` | the dialects' error bodies and rules of their own |
 //! | `sanitize.rs` | events that `lambda_http` cannot convert into a request |
@@ -14,6 +15,7 @@
 
 mod error;
 mod flowiq;
+mod item;
 pub mod openapi;
 mod qyvo;
 mod request;
@@ -29,12 +31,13 @@ use contacts::store::{ConsumedUnits, ContactsTable};
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
 use serde::Serialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use crate::action::{Action, Call, Dialect, Reply};
 use crate::deadline::time_left;
 use error::HttpError;
+pub use item::ItemAnswer;
 use openapi::OpenApiDocument;
 pub(crate) use sanitize::sanitize;
 
@@ -101,7 +104,8 @@ async fn run<A: Action>(
     let tenant = request::tenant(A::DIALECT, caller, request)?;
     tracing::Span::current().record("tenant_id", tenant.id().to_string());
     let action = request::input::<A>(request)?.parse(A::parse)?;
-    let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request) };
+    let deadline = Instant::now() + time_left(&request.lambda_context());
+    let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request), deadline };
     // Boxed: the SDK's futures are large, and every layer around this one would copy them.
     Ok(response::success(Box::pin(action.run(table, &call)).await?)?)
 }

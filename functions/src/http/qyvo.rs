@@ -26,18 +26,29 @@ impl<'a> ErrorBody<'a> {
         ErrorBody { message: Some(text), error: Some(text), errors: IndexMap::new() }
     }
 
+    /// The body about one of several items: with `errors`, nothing else is needed.
+    pub(super) fn of_item(self) -> Self {
+        if self.errors.is_empty() { self } else { ErrorBody { message: None, ..self } }
+    }
+
     pub(super) fn json(&self) -> String {
         // Serializing strings cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// The status and body of an error.
+/// The status and body of an error, as JSON.
 pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
+    let (status, body) = error_parts(error);
+    (status, body.json())
+}
+
+/// The status and body of an error.
+pub(super) fn error_parts(error: &HttpError) -> (StatusCode, ErrorBody<'_>) {
     let message = |text| ErrorBody { message: Some(text), ..ErrorBody::default() };
     let rule = |text| ErrorBody { error: Some(text), ..ErrorBody::default() };
     let both = ErrorBody::both;
-    let (status, body) = match error {
+    match error {
         HttpError::NoToken | HttpError::Unauthenticated | HttpError::OtherTenant => {
             (StatusCode::UNAUTHORIZED, message("Unauthenticated."))
         }
@@ -60,6 +71,5 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
             Error::Store(store::Error::NotFound | store::Error::Unreadable(_) | store::Error::Internal(_))
             | Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, both("Server Error.")),
         },
-    };
-    (status, body.json())
+    }
 }

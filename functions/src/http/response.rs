@@ -30,14 +30,18 @@ pub(super) fn success<T: Serialize>(reply: Reply<T>) -> Result<Response<Body>, E
     let body = body.map_err(|error| Error::Internal(format!("an answer could not be serialized: {error}")))?;
     let mut response = json(status, body);
     if let Some(outcome) = reply.outcome {
-        let outcome = match outcome {
-            Outcome::Created => "created",
-            Outcome::Updated => "updated",
-            Outcome::Unchanged => "unchanged",
-        };
-        response.headers_mut().insert(OUTCOME, HeaderValue::from_static(outcome));
+        response.headers_mut().insert(OUTCOME, HeaderValue::from_static(name(outcome)));
     }
     Ok(response)
+}
+
+/// The name of an outcome for clients.
+pub(super) fn name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Created => "created",
+        Outcome::Updated => "updated",
+        Outcome::Unchanged => "unchanged",
+    }
 }
 
 /// The response for an error.

@@ -155,6 +155,22 @@ async fn creates(c: &mut Counter) {
     c.end("create-contact", "renamed, after one refused write");
 }
 
+async fn batches(c: &mut Counter) {
+    let contacts = |count: usize, tags: &str| {
+        let contact = |n| {
+            let email = format!("jane.{n}@example.com");
+            json!({ "phone": format!("+1415555{n:04}"), "name": "Jane Smith", "email": email, "tags": tags })
+        };
+        json!({ "contacts": (0..count).map(contact).collect::<Vec<_>>() })
+    };
+    c.create("+14155559998", "a, b, c").await;
+    c.action("batch-upsert-contacts", "one new contact", contacts(1, "")).await;
+    c.action("batch-upsert-contacts", "one contact, unchanged", contacts(1, "")).await;
+    c.action("batch-upsert-contacts", "100 contacts, 99 of them new", contacts(100, "")).await;
+    c.action("batch-upsert-contacts", "100 contacts, unchanged", contacts(100, "")).await;
+    c.action("batch-upsert-contacts", "100 contacts get three known tags", contacts(100, "a, b, c")).await;
+}
+
 async fn updates(c: &mut Counter) {
     c.create("+14155550100", "").await;
     c.create("+14155550101", "a, b, c").await;
@@ -281,8 +297,9 @@ async fn first_call(c: &mut Counter) {
 
 /// Makes all calls. Returns the counted units, and the length of the longest line that a call logged.
 async fn count_all() -> (Units, usize) {
-    let (c, u, t, r, s, e, l, f) = tokio::join!(
+    let (c, b, u, t, r, s, e, l, f) = tokio::join!(
         count(None, creates),
+        count(None, batches),
         count(None, updates),
         count(None, tags),
         count(None, reads),
@@ -291,7 +308,7 @@ async fn count_all() -> (Units, usize) {
         count(Some(120), rate_limit),
         count(None, first_call),
     );
-    let groups = [c, u, t, r, s, e, l, f];
+    let groups = [c, b, u, t, r, s, e, l, f];
     let longest = groups.iter().map(|(_, longest)| *longest).max().unwrap();
     (groups.into_iter().flat_map(|(units, _)| units).collect(), longest)
 }

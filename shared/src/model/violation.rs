@@ -43,6 +43,8 @@ pub enum Violation {
     Comma,
     /// Not a list of 1 to this many rows of a file.
     NotRows(usize),
+    /// Not a list of 1 to this many contacts.
+    NotContacts(usize),
     /// Not a country whose phone numbers are known.
     NotCountry,
     /// Not a tenant's slug. Operators choose slugs; no endpoint sets one.
@@ -85,6 +87,7 @@ impl Violation {
             Violation::NotRows(max) => {
                 format!("The {field} must be a list of 1 to {max} objects, each with its line and cells.")
             }
+            Violation::NotContacts(max) => format!("The {field} must be a list of 1 to {max} objects."),
             Violation::NotCountry => {
                 format!("The {field} must be the two letters of a country whose numbers are known, such as BR.")
             }

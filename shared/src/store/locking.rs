@@ -8,7 +8,7 @@ use super::contacts_table::ContactsTable;
 use super::error::Error;
 use super::outcome::Outcome;
 use super::retry::Retry;
-use super::snapshot::{Consistency, Target, new_call_id};
+use super::snapshot::{Consistency, Snapshot, Target, new_call_id};
 use super::transaction::Attempt;
 use crate::model::{Contact, EventId, Stored, Timestamp};
 
@@ -25,7 +25,24 @@ impl ContactsTable {
         R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
         E: From<Error>,
     {
-        let mut snapshot = self.snapshot(target, first_read).await?;
+        let snapshot = self.snapshot(target, first_read).await?;
+        self.write_over(target, snapshot, rule).await
+    }
+
+    /// As [`write`](ContactsTable::write), based on a snapshot that was read already.
+    ///
+    /// # Errors
+    /// As [`write`](ContactsTable::write).
+    pub(super) async fn write_over<R, E>(
+        &self,
+        target: Target<'_>,
+        mut snapshot: Snapshot,
+        rule: R,
+    ) -> Result<Written, E>
+    where
+        R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
+        E: From<Error>,
+    {
         let mut retry = Retry::new();
         let call = new_call_id();
         loop {

@@ -127,7 +127,7 @@ impl ContactsTable {
     }
 
     /// The items of the tenant with these keys: one BatchGetItem of at most [`BATCH`] keys, each once.
-    async fn batch(&self, tenant: &Tenant, wanted: KeysAndAttributesBuilder) -> Result<Vec<Item>, Error> {
+    pub(super) async fn batch(&self, tenant: &Tenant, wanted: KeysAndAttributesBuilder) -> Result<Vec<Item>, Error> {
         let of_tenant = |key: &Item| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()));
         debug_assert!(wanted.get_keys().iter().flatten().all(of_tenant));
         batch_get(&self.client, &self.name, wanted, "BatchGetItem").await
@@ -135,7 +135,7 @@ impl ContactsTable {
 }
 
 /// A request for whole items.
-fn all_attributes(keys: Vec<Item>, consistency: Consistency) -> KeysAndAttributesBuilder {
+pub(super) fn all_attributes(keys: Vec<Item>, consistency: Consistency) -> KeysAndAttributesBuilder {
     KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistency == Consistency::Strong)
 }
 
