@@ -27,6 +27,8 @@
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
+//! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts or for 8 s, or the call takes 9.5 s; in each case the write may have been applied; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -38,6 +40,9 @@
 //! Idempotent. Two calls with one phone number never create two contacts, not even concurrently; numbers that
 //! WhatsApp writes in two ways (such as Brazilian ones with and without the ninth digit) count as one. `id`,
 //! `phone`, `created_at`, `source`, consent and message counters of an existing contact never change.
+//!
+//! With the header `Idempotency-Key`, a repetition with the same token, key and body within 24 h has no effect and gets the
+//! first answer with `Idempotency-Replayed: true`, even if the contact has changed since. Only successes are remembered.
 //!
 //! # Cost
 //! | case | requests |
@@ -53,6 +58,8 @@
 //! there may be one more TransactWriteItems, for new entries of the tag catalogue.
 //!
 //! A name or email address with `+` and a digit (`jane+1@example.com`) counts as one more tag here.
+//! An `Idempotency-Key` makes the read a BatchGetItem and the write a TransactWriteItems with one more item; a repetition is
+//! the read alone.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
@@ -63,6 +70,7 @@ struct CreateContact(ContactFields);
 
 impl Action for CreateContact {
     const NAME: &'static str = "create-contact";
+    const WRITES: bool = true;
     type Answer = CreatedContact;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -24,6 +24,9 @@ pub trait Action: Sized + Send {
     /// Where the input is in an HTTP request. Events always carry it in their envelope.
     const INPUT: InputSource = InputSource::Body;
 
+    /// Whether the action writes contacts. Then an HTTP call can have an idempotency key.
+    const WRITES: bool = false;
+
     /// The body of the answer.
     type Answer: Serialize + Send;
 

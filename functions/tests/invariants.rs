@@ -104,7 +104,7 @@ fn only_one_file_writes_batches_and_it_only_deletes() {
 #[test]
 fn every_function_of_the_store_takes_a_tenant() {
     let verification = ["inspect", "repair", "verify"].map(|file| format!("verification/{file}"));
-    let places = ["locking", "pages", "prefetch", "read", "save", "search", "tags", "tenant_items", "write"]
+    let places = ["locking", "pages", "prefetch", "read", "repeat", "save", "search", "tags", "tenant_items", "write"]
         .map(str::to_owned)
         .into_iter()
         .chain(verification);

@@ -78,7 +78,14 @@ impl EventError {
                 Error::Store(store::Error::Conflict) => "Conflict",
                 Error::Store(store::Error::Throttled) => "Throttled",
                 Error::Store(store::Error::Unavailable(_)) => "Unavailable",
-                Error::Store(store::Error::NotFound | store::Error::Unreadable(_) | store::Error::Internal(_))
+                // Events have no idempotency keys.
+                Error::Store(
+                    store::Error::NotFound
+                    | store::Error::KeyReused
+                    | store::Error::AnswerGone
+                    | store::Error::Unreadable(_)
+                    | store::Error::Internal(_),
+                )
                 | Error::Internal(_) => "InternalError",
             },
         }

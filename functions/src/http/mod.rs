@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `request.rs` | the parts of a request: token, tenant, input, preconditions, request id |
 //! | `response.rs` | statuses and headers of the answer |
+//! | `idempotency.rs` | calls with an idempotency key |
 //! | `item.rs` | the answer about one contact of a request about several |
 //! | `error.rs` | what can go wrong with a request |
 //! | `qyvo.rs`, `flowiq.rs` | the dialects' error bodies and rules of their own |
@@ -15,6 +16,7 @@
 
 mod error;
 mod flowiq;
+mod idempotency;
 mod item;
 pub mod openapi;
 mod qyvo;
@@ -103,11 +105,16 @@ async fn run<A: Action>(
 ) -> Result<Response<Body>, HttpError> {
     let tenant = request::tenant(A::DIALECT, caller, request)?;
     tracing::Span::current().record("tenant_id", tenant.id().to_string());
+    let once = idempotency::once::<A>(caller, tenant, request)?;
     let action = request::input::<A>(request)?.parse(A::parse)?;
     let deadline = Instant::now() + time_left(&request.lambda_context());
     let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request), deadline };
+    let for_once = once.as_ref().map(|once| table.once(once));
     // Boxed: the SDK's futures are large, and every layer around this one would copy them.
-    Ok(response::success(Box::pin(action.run(table, &call)).await?)?)
+    let reply = Box::pin(action.run(for_once.as_ref().unwrap_or(table), &call)).await?;
+    let mut response = response::success(reply)?;
+    idempotency::mark(response.headers_mut(), once.as_ref());
+    Ok(response)
 }
 
 /// Counts the call. It passes if the token is unlimited, or if the call could not be counted within 1 s.

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 
-use super::error::HttpError;
+use super::error::{BAD_KEY, HttpError};
 use crate::error::{Error, FieldViolation};
 
 /// The body of an error. Qyvo's own errors have different keys by kind; see `openapi.yaml`.
@@ -54,6 +54,7 @@ pub(super) fn error_parts(error: &HttpError) -> (StatusCode, ErrorBody<'_>) {
         }
         HttpError::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, both("Too Many Attempts.")),
         HttpError::NoTenant => (StatusCode::UNPROCESSABLE_ENTITY, rule("No workspace configured for this account.")),
+        HttpError::BadKey => (StatusCode::UNPROCESSABLE_ENTITY, both(BAD_KEY)),
         HttpError::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable.")),
         HttpError::Action(error) => match error {
             Error::Malformed => (StatusCode::UNPROCESSABLE_ENTITY, both("Malformed JSON.")),
@@ -67,6 +68,13 @@ pub(super) fn error_parts(error: &HttpError) -> (StatusCode, ErrorBody<'_>) {
             Error::AlreadyExists { .. } => (StatusCode::CONFLICT, rule("Contact already exists")),
             Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
+            }
+            Error::Store(store::Error::KeyReused) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, both("The Idempotency-Key was used with another body."))
+            }
+            Error::Store(store::Error::AnswerGone) => {
+                let text = "The call was carried out before. Its answer was deleted with the contact.";
+                (StatusCode::GONE, both(text))
             }
             Error::Store(store::Error::NotFound | store::Error::Unreadable(_) | store::Error::Internal(_))
             | Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, both("Server Error.")),

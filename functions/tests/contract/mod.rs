@@ -8,11 +8,13 @@
 //! | `flowiq.rs` | FlowIQ's endpoints |
 //! | `invalid_input.rs` | every limit of every field, and the message when it is exceeded |
 //! | `rate_limit.rs` | the rate limit, its headers and 429 |
+//! | `idempotency.rs` | the header `Idempotency-Key` |
 //! | `openapi.rs` | the OpenAPI document: its routes, its examples, how it is served |
 
 mod all_endpoints;
 mod authentication;
 mod flowiq;
+mod idempotency;
 mod invalid_input;
 mod openapi;
 mod qyvo;

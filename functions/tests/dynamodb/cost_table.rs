@@ -140,6 +140,14 @@ async fn creates(c: &mut Counter) {
     c.action("create-contact", "new", jane.clone()).await;
     c.action("create-contact", "unchanged", jane).await;
     c.action("create-contact", "renamed", named("+14155550100", "Janet Smith")).await;
+    c.bundle.ask("create-contact", "{}").await;
+    for case in ["renamed, with an idempotency key", "repeated with its idempotency key"] {
+        c.begin().await;
+        let headers = [("authorization", "Bearer demo-token"), ("idempotency-key", "key")];
+        let reply = c.bundle.send("create-contact", &headers, named("+14155550100", "Jane").to_string()).await;
+        assert_eq!(reply.status, 201);
+        c.end("create-contact", case);
+    }
     c.create("+14155550101", "a, b, c").await;
     let tagged = json!({ "phone": "+14155550102", "name": "Jane Smith", "email": "j@example.com", "tags": "a, b, c" });
     c.action("create-contact", "new, with three known tags", tagged).await;

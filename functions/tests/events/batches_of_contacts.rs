@@ -13,7 +13,8 @@ async fn a_direct_invocation_answers_as_http_does() {
     let answer = output_of(&bundle.invoke(FUNCTION, bundle.envelope(input.clone()).await).await);
     assert_eq!((&answer["results"][0]["status"], &answer["results"][1]["status"]), (&json!(201), &json!(422)));
     assert_eq!(answer["results"][0]["outcome"], "created");
-    let (error_type, error) = error_of(&bundle.invoke(FUNCTION, bundle.envelope(json!({ "contacts": [] })).await).await);
+    let (error_type, error) =
+        error_of(&bundle.invoke(FUNCTION, bundle.envelope(json!({ "contacts": [] })).await).await);
     assert_eq!(error_type, "ValidationFailed");
     assert_eq!(error["errors"]["contacts"][0], "The contacts must be a list of 1 to 100 objects.");
 }
@@ -23,7 +24,8 @@ async fn a_direct_invocation_answers_as_http_does() {
 #[tokio::test]
 async fn an_event_with_an_invalid_contact_writes_nothing() {
     let bundle = Bundle::start().await;
-    let valid = bundle.envelope(json!({ "contacts": [{ "phone": "+14155550100" }, { "phone": "+14155550101" }] })).await;
+    let valid =
+        bundle.envelope(json!({ "contacts": [{ "phone": "+14155550100" }, { "phone": "+14155550101" }] })).await;
     let invalid = bundle.envelope(json!({ "contacts": [{ "phone": "+14155550102" }, { "phone": "1" }] })).await;
     let records = [("valid", &valid), ("invalid", &invalid)].map(|(id, body)| sqs_record(id, &body.to_string(), None));
     assert_eq!(failed_records(&bundle.invoke(FUNCTION, json!({ "Records": records })).await), ["invalid"]);

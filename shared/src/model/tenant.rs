@@ -108,6 +108,13 @@ impl Tenant {
         Uuid::new_v5(&self.0.namespace, format!("tag#{}", tag.as_str()).as_bytes())
     }
 
+    /// What stands for a call with an idempotency key, and for a request's body, where results of calls are stored: hashes
+    /// that cannot be computed without the namespace. `token` is the digest of the caller's token.
+    pub(crate) fn call_ids(&self, token: &str, function: &str, key: &str, body: &[u8]) -> (Uuid, Uuid) {
+        let call = Uuid::new_v5(&self.0.namespace, format!("call#{token}#{function}#{key}").as_bytes());
+        (call, Uuid::new_v5(&self.0.namespace, &[b"body#", body].concat()))
+    }
+
     /// What stands for an event id where events are recorded: a hash that cannot be computed without the namespace.
     pub(crate) fn event_id(&self, kind: &str, id: &EventId) -> Uuid {
         Uuid::new_v5(&self.0.namespace, format!("event#{kind}#{}", id.as_str()).as_bytes())

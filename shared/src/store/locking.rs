@@ -8,6 +8,7 @@ use super::contacts_table::ContactsTable;
 use super::error::Error;
 use super::outcome::Outcome;
 use super::retry::Retry;
+use super::seal::new_key;
 use super::snapshot::{Consistency, Snapshot, Target, new_call_id};
 use super::transaction::Attempt;
 use crate::model::{Contact, EventId, Stored, Timestamp};
@@ -46,6 +47,9 @@ impl ContactsTable {
         let mut retry = Retry::new();
         let call = new_call_id();
         loop {
+            if let Some(done) = self.done_before(target, &snapshot, &call).await? {
+                return Ok(done);
+            }
             let ruled = rule(snapshot.stored.clone(), &snapshot.applied);
             let changes = ruled.as_ref().is_ok_and(|new| snapshot.stored.as_ref() != Some(new));
             // DynamoDB checks the version only when something is written. A decision not to write is therefore made again
@@ -57,15 +61,29 @@ impl ContactsTable {
             let mut new = ruled?;
             let tags = new.contact().map(|contact| &contact.tags);
             let undefined = tags.map(|tags| snapshot.undefined(tags, target.tags)).unwrap_or_default();
-            if !changes {
+            // The result of a call with an idempotency key is sealed with a key that the contact's item holds.
+            let lacks_key = self.once.is_some() && snapshot.answer_key.is_none() && new.contact().is_some();
+            if !changes && !lacks_key {
                 self.define(target.tenant, undefined).await?;
-                return Ok(Written { old: snapshot.stored, new, outcome: Outcome::Unchanged });
+                if self.record_unchanged(target, &snapshot, &new, &call).await? {
+                    return Ok(Written { old: snapshot.stored, new, outcome: Outcome::Unchanged });
+                }
+                retry.pause_after_race().await?;
+                snapshot = self.snapshot(target, Consistency::Strong).await?;
+                continue;
             }
-            let outcome = follow(snapshot.stored.as_ref(), &mut new);
-            let (attempt, undefined) = self.save(target, &snapshot, &new, undefined, &call).await?;
+            if lacks_key {
+                snapshot.answer_key = Some(new_key()?);
+            }
+            let followed = follow(snapshot.stored.as_ref(), &mut new);
+            let outcome = if changes { followed } else { Outcome::Unchanged };
+            let (attempt, undefined) = self.save(target, &snapshot, (&new, outcome), undefined, &call).await?;
             let refused = match attempt {
                 Attempt::Written => {
                     self.define(target.tenant, undefined).await?;
+                    if let Some(once) = &self.once {
+                        once.carried_out();
+                    }
                     return Ok(Written { old: snapshot.stored, new, outcome });
                 }
                 Attempt::Lost(item) => item,
@@ -76,8 +94,8 @@ impl ContactsTable {
             };
             let old = snapshot.stored.take();
             match refused {
-                // The other writer may also have applied some of the events: read everything again.
-                Some(item) if target.events.ids.is_empty() => {
+                // The other writer may also have applied some of the events, or be the same call: read everything again.
+                Some(item) if target.events.ids.is_empty() && self.once.is_none() => {
                     snapshot.set_stored(item)?;
                     snapshot.consistency = Consistency::Strong;
                 }
@@ -89,12 +107,50 @@ impl ContactsTable {
             // This call's own write was applied, but its response was lost. Other writers may have followed.
             if snapshot.is_written_by(&call) {
                 self.define(target.tenant, undefined).await?;
+                if self.once.is_some() {
+                    // The result was recorded with the write.
+                    continue;
+                }
                 // A later deletion of the contact, or a later creation of the deleted one, is not this call's answer.
                 let now = snapshot.stored.filter(|now| now.contact().is_some() == new.contact().is_some());
                 return Ok(Written { old, new: now.unwrap_or(new), outcome });
             }
             retry.pause_after_race().await?;
         }
+    }
+}
+
+impl ContactsTable {
+    /// The result of the call, if it has an idempotency key and was carried out before. Catalogue entries of its tags that
+    /// could not be written then are written now.
+    async fn done_before(&self, target: Target<'_>, snapshot: &Snapshot, call: &str) -> Result<Option<Written>, Error> {
+        let Some(once) = &self.once else { return Ok(None) };
+        let done = once.recall(snapshot, call)?;
+        if done.is_some() {
+            let tags = target.tags.into_iter().flat_map(|tags| tags.iter());
+            self.define(target.tenant, tags.filter(|tag| !snapshot.defined.contains(*tag)).cloned().collect()).await?;
+        }
+        Ok(done.map(|(new, outcome)| Written { old: None, new, outcome }))
+    }
+
+    /// Records the result of a call with an idempotency key that changes nothing. `false` if another call with the key was
+    /// faster.
+    async fn record_unchanged(
+        &self,
+        target: Target<'_>,
+        snapshot: &Snapshot,
+        unchanged: &Stored,
+        call: &str,
+    ) -> Result<bool, Error> {
+        let Some(once) = &self.once else { return Ok(true) };
+        let result = (unchanged, Outcome::Unchanged);
+        let put = once.record(&self.name, target.tenant, result, snapshot.answer_key.as_ref(), call)?;
+        match self.put_alone(target.tenant, put).await? {
+            Attempt::Written => once.carried_out(),
+            Attempt::Lost(_) => return Ok(false),
+            Attempt::Throttled => return Err(Error::Throttled),
+        }
+        Ok(true)
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `contact#<id>` | the contact and its index attributes; or the tombstone of a deleted contact, which no index has |
 //! | `tag#<label>#<id>` | a membership: the contact's search row under a tag, or under the built-in label `*+` |
 //! | `tagdef#<tag>` | an entry of the tag catalogue: id, name, creation time |
+//! | `answer#<hash of the call>` | the result of a call with an idempotency key, so that its repetition is answered without an effect (TTL 24 h) |
 //! | `event#<kind>#<hash of the id>` | an applied event, so that its redelivery is ignored (TTL 31 days) |
 //!
 //! | index | keys | used by |
@@ -36,13 +37,16 @@ mod error;
 mod items;
 mod keys;
 mod locking;
+mod once;
 mod outcome;
 mod pages;
 mod prefetch;
 mod query;
 mod read;
+mod repeat;
 mod retry;
 mod save;
+mod seal;
 mod search;
 mod snapshot;
 mod tags;
@@ -60,6 +64,7 @@ pub use contact_change::{ChangedItem, ContactChange};
 pub use contacts_table::{ContactsTable, WritePermit};
 pub use delete::Deletion;
 pub use error::Error;
+pub use once::Once;
 pub use outcome::Outcome;
 pub use pages::Page;
 pub use prefetch::Basis;

@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::{self, labels};
-use super::keys::{self, ITEM, Item, Label};
+use super::keys::{self, ANSWER_KEY, ITEM, Item, Label, TENANT_ID, s};
+use super::outcome::Outcome;
 use super::retry::Retry;
 use super::snapshot::{Snapshot, Target};
 use super::transaction::{Attempt, transact, unbuilt};
@@ -23,29 +25,36 @@ impl ContactsTable {
     /// writes contacts.
     ///
     /// It compares old and new and sends the cheapest atomic request: one conditional PutItem, or one
-    /// TransactWriteItems if memberships, tag catalogue entries or events have to be written too. Catalogue entries
+    /// TransactWriteItems if memberships, tag catalogue entries, events or the call's result have to be written too. Catalogue entries
     /// of `undefined` tags that exceed the limit of the transaction are returned; they are written after it. If a
     /// tag of `undefined` is defined already, the attempt fails and is repeated.
     pub(super) async fn save(
         &self,
         target: Target<'_>,
         snapshot: &Snapshot,
-        new: &Stored,
+        (new, outcome): (&Stored, Outcome),
         mut undefined: Vec<Tag>,
         call: &str,
     ) -> Result<(Attempt, Vec<Tag>), Error> {
         let Target { tenant, id, events, .. } = target;
         let write_ids = snapshot.write_ids_with(call);
-        let item = match new {
+        let mut item = match new {
             Stored::Contact(contact) => items::contact(tenant, contact, write_ids)?,
             Stored::Deleted(tombstone) => items::tombstone(tenant, id, tombstone, write_ids)?,
         };
+        if let Some(key) = snapshot.answer_key.filter(|_| new.contact().is_some()) {
+            item.insert(ANSWER_KEY.to_owned(), AttributeValue::B(Blob::new(key)));
+        }
         let contact = self.put_over(item, snapshot.stored.as_ref())?;
         let mut writes = self.membership_writes(tenant, id, snapshot, new.contact())?;
         let now = Timestamp::now();
         let applied: HashSet<&EventId> = events.ids.iter().filter(|id| !snapshot.applied.contains(*id)).collect();
         for id in applied {
             let put = self.put_over(items::event(tenant, events.kind, id, now), None)?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
+        if let Some(once) = &self.once {
+            let put = once.record(&self.name, tenant, (new, outcome), snapshot.answer_key.as_ref(), call)?;
             writes.push(TransactWriteItem::builder().put(put).build());
         }
         // Only the first contact with a tag writes its catalogue entry. Later transactions leave the
@@ -56,7 +65,7 @@ impl ContactsTable {
             writes.push(TransactWriteItem::builder().put(self.definition(tenant, tag)?).build());
         }
         if writes.is_empty() {
-            return Ok((self.put_alone(contact).await?, later));
+            return Ok((self.put_alone(tenant, contact).await?, later));
         }
         writes.insert(0, TransactWriteItem::builder().put(contact).build());
         Ok((self.transact(writes).await?, later))
@@ -111,7 +120,8 @@ impl ContactsTable {
     }
 
     /// Sends a put as a PutItem of its own, which costs half as much as in a transaction.
-    async fn put_alone(&self, put: Put) -> Result<Attempt, Error> {
+    pub(super) async fn put_alone(&self, tenant: &Tenant, put: Put) -> Result<Attempt, Error> {
+        debug_assert_eq!(put.item.get(TENANT_ID), Some(&s(tenant.id().to_string())));
         self.permission_to_write().await;
         let request = self.client.0.put_item().table_name(put.table_name).set_item(Some(put.item));
         let request = request
