@@ -1,13 +1,16 @@
 //! The fields of a request as typed values, with all violations collected.
 
+mod fields;
+
 use std::str::FromStr;
 
-use contacts::model::{Metadata, Patch, Violation};
+use contacts::model::{Metadata, Patch, Violation, trim};
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{Error, FieldViolation};
+use fields::Fields;
 
 /// Proof that a violation was recorded in the [`Input`].
 #[derive(Debug)]
@@ -15,12 +18,13 @@ pub struct Invalid;
 
 /// The top-level fields of a JSON object, read as typed values.
 ///
-/// Strings are trimmed; `null` and `""` are equivalent; JSON types are not converted; unknown fields are
-/// ignored; of a repeated key the last value is used.
+/// Strings are trimmed; `null` and `""` are equivalent; JSON types are not converted; of a repeated key the last value is
+/// used. Unknown fields are those that are not read: they are ignored, unless the input is [strict](Self::strict).
 pub struct Input {
     /// The path of this object within the request, with a final dot: `contacts.3.`, or empty.
     prefix: String,
-    fields: IndexMap<String, Box<RawValue>>,
+    fields: Fields,
+    is_strict: bool,
     violations: Vec<FieldViolation>,
 }
 
@@ -36,7 +40,7 @@ impl Input {
             [b'[', inside @ .., b']'] if inside.trim_ascii().is_empty() => IndexMap::new(),
             json => serde_json::from_slice(json).map_err(|_| Error::Malformed)?,
         };
-        Ok(Input { prefix: String::new(), fields, violations: Vec::new() })
+        Ok(Input::new(fields))
     }
 
     /// Reads the parameters of a query string. The first of several with the same name is used.
@@ -50,7 +54,22 @@ impl Input {
                 .map_err(|error| Error::Internal(format!("a parameter could not be serialized: {error}")))?;
             fields.entry(name.to_owned()).or_insert(text);
         }
-        Ok(Input { prefix: String::new(), fields, violations: Vec::new() })
+        Ok(Input::new(fields))
+    }
+
+    fn new(values: IndexMap<String, Box<RawValue>>) -> Self {
+        Input { prefix: String::new(), fields: Fields::new(values), is_strict: false, violations: Vec::new() }
+    }
+
+    /// From now on, fields that are not read are violations.
+    #[must_use]
+    pub(crate) fn strict(self) -> Self {
+        Input { is_strict: true, ..self }
+    }
+
+    /// Counts a field as known that is read elsewhere.
+    pub(crate) fn know(&mut self, name: &'static str) {
+        self.fields.ask(name);
     }
 
     /// Runs `parse` and returns its result, or all violations.
@@ -58,7 +77,13 @@ impl Input {
     /// # Errors
     /// [`Error::Invalid`].
     pub(crate) fn parse<T>(mut self, parse: impl FnOnce(&mut Input) -> Result<T, Invalid>) -> Result<T, Error> {
-        match parse(&mut self) {
+        let parsed = parse(&mut self);
+        if self.is_strict {
+            for (name, violation) in self.fields.unknown() {
+                self.record(&name, violation);
+            }
+        }
+        match parsed {
             Ok(parsed) if self.violations.is_empty() => Ok(parsed),
             _ => Err(Error::Invalid(self.violations)),
         }
@@ -77,7 +102,7 @@ impl Input {
     ///
     /// # Errors
     /// [`Invalid`], recorded.
-    pub fn required<T: FromStr<Err = Violation>>(&mut self, name: &str) -> Result<T, Invalid> {
+    pub fn required<T: FromStr<Err = Violation>>(&mut self, name: &'static str) -> Result<T, Invalid> {
         match self.optional(name)? {
             Some(value) => Ok(value),
             None => Err(self.record(name, Violation::Required)),
@@ -88,7 +113,7 @@ impl Input {
     ///
     /// # Errors
     /// [`Invalid`], recorded.
-    pub fn optional<T: FromStr<Err = Violation>>(&mut self, name: &str) -> Result<Option<T>, Invalid> {
+    pub fn optional<T: FromStr<Err = Violation>>(&mut self, name: &'static str) -> Result<Option<T>, Invalid> {
         Ok(match self.patch(name)? {
             Patch::Set(value) => Some(value),
             Patch::Keep | Patch::Clear => None,
@@ -99,24 +124,36 @@ impl Input {
     ///
     /// # Errors
     /// [`Invalid`], recorded.
-    pub fn patch<T: FromStr<Err = Violation>>(&mut self, name: &str) -> Result<Patch<T>, Invalid> {
-        let Some(raw) = self.fields.get(name) else { return Ok(Patch::Keep) };
+    pub fn patch<T: FromStr<Err = Violation>>(&mut self, name: &'static str) -> Result<Patch<T>, Invalid> {
+        let Some(raw) = self.fields.ask(name) else { return Ok(Patch::Keep) };
         let text: Option<String> = match serde_json::from_str(raw.get()) {
             Ok(text) => text,
             Err(_) => return Err(self.record(name, Violation::NotString)),
         };
-        match text.as_deref().map(str::trim) {
+        match text.as_deref().map(trim) {
             None | Some("") => Ok(Patch::Clear),
             Some(text) => text.parse().map(Patch::Set).map_err(|violation| self.record(name, violation)),
         }
+    }
+
+    /// A value for which omitting and clearing differ, and `null` counts as omitted: only `""` clears.
+    ///
+    /// # Errors
+    /// [`Invalid`], recorded.
+    pub fn patch_unless_null<T: FromStr<Err = Violation>>(&mut self, name: &'static str) -> Result<Patch<T>, Invalid> {
+        if self.is_null(name) { Ok(Patch::Keep) } else { self.patch(name) }
+    }
+
+    fn is_null(&mut self, name: &'static str) -> bool {
+        self.fields.ask(name).is_some_and(|raw| raw.get() == "null")
     }
 
     /// `true`, `false` or absent; `null` and `""` count as absent.
     ///
     /// # Errors
     /// [`Invalid`], recorded.
-    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, Invalid> {
-        match self.fields.get(name).map(|raw| raw.get()) {
+    pub fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, Invalid> {
+        match self.fields.ask(name).map(|raw| raw.get()) {
             None | Some("null" | "\"\"") => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
@@ -128,12 +165,26 @@ impl Input {
     ///
     /// # Errors
     /// [`Invalid`], recorded.
-    pub fn metadata(&mut self, name: &str) -> Result<Patch<Metadata>, Invalid> {
-        match self.fields.get(name) {
+    pub fn metadata(&mut self, name: &'static str) -> Result<Patch<Metadata>, Invalid> {
+        match self.fields.ask(name) {
             None => Ok(Patch::Keep),
             Some(raw) if is_empty(raw.get()) => Ok(Patch::Clear),
             Some(raw) => Metadata::from_raw(raw).map(Patch::Set).map_err(|violation| self.record(name, violation)),
         }
+    }
+
+    /// A free-form JSON object, of which `null`, `{}` and `[]` count as omitted: only `""` clears.
+    ///
+    /// # Errors
+    /// [`Invalid`], recorded.
+    pub fn metadata_unless_empty(&mut self, name: &'static str) -> Result<Patch<Metadata>, Invalid> {
+        if self.is_null(name) {
+            return Ok(Patch::Keep);
+        }
+        Ok(match self.metadata(name)? {
+            Patch::Set(given) if given == Metadata::default() => Patch::Keep,
+            given => given,
+        })
     }
 
     /// A JSON value of another shape, such as a list. `null` counts as absent; `otherwise` is the violation of a value
@@ -141,8 +192,12 @@ impl Input {
     ///
     /// # Errors
     /// [`Invalid`], recorded.
-    pub fn json<T: DeserializeOwned>(&mut self, name: &str, otherwise: Violation) -> Result<Option<T>, Invalid> {
-        match self.fields.get(name).map(|raw| serde_json::from_str(raw.get())) {
+    pub fn json<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        otherwise: Violation,
+    ) -> Result<Option<T>, Invalid> {
+        match self.fields.ask(name).map(|raw| serde_json::from_str(raw.get())) {
             None => Ok(None),
             Some(Ok(value)) => Ok(value),
             Some(Err(_)) => Err(self.record(name, otherwise)),
@@ -162,7 +217,7 @@ impl Input {
 
 /// Whether a value is `null` or a string that is empty after trimming.
 fn is_empty(json: &str) -> bool {
-    serde_json::from_str::<Option<String>>(json).is_ok_and(|text| text.is_none_or(|text| text.trim().is_empty()))
+    serde_json::from_str::<Option<String>>(json).is_ok_and(|text| text.is_none_or(|text| trim(&text).is_empty()))
 }
 
 #[cfg(test)]
@@ -208,6 +263,62 @@ mod tests {
 
         let input = read(r#"{"phone":"+14155550123"}"#).unwrap();
         assert_eq!((input.name, input.metadata), (Patch::Keep, Patch::Keep));
+    }
+
+    #[test]
+    fn null_and_empty_metadata_can_count_as_omitted() {
+        let read = |body: &str| {
+            let input = Input::from_json(body.as_bytes())?;
+            input.parse(|input| {
+                let name = input.patch_unless_null::<Name>("name");
+                let metadata = input.metadata_unless_empty("metadata");
+                Ok((name?, metadata?))
+            })
+        };
+        for body in ["{}", r#"{"name":null,"metadata":null}"#, r#"{"metadata":{}}"#, r#"{"metadata":[ ]}"#] {
+            assert_eq!(read(body).unwrap(), (Patch::Keep, Patch::Keep), "{body}");
+        }
+        assert_eq!(read(r#"{"name":" ","metadata":""}"#).unwrap(), (Patch::Clear, Patch::Clear));
+        let (name, metadata) = read(r#"{"name":"Jane","metadata":{"a":null}}"#).unwrap();
+        assert_eq!(name, Patch::Set("Jane".parse().unwrap()));
+        assert_eq!(metadata, Patch::Set(Metadata::parse(r#"{"a":null}"#).unwrap()));
+        assert!(read(r#"{"name":5}"#).is_err() && read(r#"{"metadata":[1]}"#).is_err());
+    }
+
+    #[test]
+    fn invisible_characters_are_trimmed() {
+        let input =
+            read("{\"phone\":\"\u{200e}+14155550123\u{2060}\",\"name\":\"\u{feff}\\u00a0\",\"metadata\":\"\u{200b}\"}");
+        let input = input.unwrap();
+        assert_eq!((input.phone.as_str(), input.name, input.metadata), ("+14155550123", Patch::Clear, Patch::Clear));
+    }
+
+    #[test]
+    fn unknown_fields_are_violations_of_a_strict_input_only() {
+        let body = r#"{"phone":"+14155550123","Name":"x","tenant":{},"emails":null}"#;
+        assert!(read(body).is_ok());
+        let parse = |body: &str| {
+            let mut input = Input::from_json(body.as_bytes()).unwrap().strict();
+            input.know("tenant");
+            input.parse(|input| {
+                let (phone, name, email) =
+                    (input.required::<Phone>("phone"), input.patch::<Name>("name"), input.optional::<Email>("email"));
+                Ok((phone?, name?, email?))
+            })
+        };
+        let Err(Error::Invalid(violations)) = parse(body) else { panic!("{body}") };
+        let messages: Vec<String> = violations.iter().map(FieldViolation::message).collect();
+        assert_eq!(
+            messages,
+            [
+                "The Name field is unknown; the nearest known name is name.",
+                "The emails field is unknown; the nearest known name is email."
+            ]
+        );
+        let Err(Error::Invalid(violations)) = parse(r#"{"fone":"+14155550123"}"#) else { panic!("fone") };
+        let paths: Vec<&str> = violations.iter().map(|each| each.path.as_str()).collect();
+        assert_eq!(paths, ["phone", "fone"]);
+        assert!(parse(r#"{"phone":"+14155550123","name":null,"email":"","tenant":5}"#).is_ok());
     }
 
     #[test]
