@@ -6,7 +6,7 @@ use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// Whether the client prefers strict handling. Other preferences, and what is no preference, are ignored, as the RFC
+/// Whether the client prefers strict handling. Other preferences, and what cannot be read as one, are ignored, as the RFC
 /// says; of a repeated preference the first counts.
 pub(super) fn is_strict(headers: &HeaderMap) -> bool {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
