@@ -19,7 +19,7 @@ pub struct Invalid;
 /// The top-level fields of a JSON object, read as typed values.
 ///
 /// Strings are trimmed; `null` and `""` are equivalent; JSON types are not converted; of a repeated key the last value is
-/// used. Unknown fields are those that are not read: they are ignored, unless the input is [strict](Self::strict).
+/// used. Unknown fields are those that are not read: they are ignored, unless the input is strict.
 pub struct Input {
     /// The path of this object within the request, with a final dot: `contacts.3.`, or empty.
     prefix: String,
