@@ -40,7 +40,9 @@
 //!
 //! The opt-out of a person whose contact was deleted does not create the contact again, whenever it occurred: the deleted
 //! contact's tombstone remembers it, and a contact that is created again with the number is opted out. An opt-in creates the
-//! contact again, unless it occurred before the deletion, or in the same second: then it changes nothing.
+//! contact again, unless it occurred before the deletion, or in the same second: then it changes nothing. Opt-ins are
+//! forgotten with the contact, so an opt-out from before the deletion that is delivered again counts, even if the person had
+//! opted in since.
 //!
 //! # Cost
 //! 1 GetItem, and 1 PutItem if something changes. If the contact has tags and opts out, or in again, the
