@@ -166,7 +166,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     describe(&mapping);
     let rate = args.rate.unwrap_or(if args.target.is_deployed() { DEPLOYED_RATE } else { 0 });
     let job = Arc::new(Job::new(contacts, tenant, rate, args.dry_run));
-    let mut report = Report::new(rows.header.clone(), failed, args.outcomes.as_deref())?;
+    let mut report = Report::new(&rows.header, failed, args.outcomes.as_deref())?;
     let end = import(rows, &mapping, &job, &mut report).await;
     let (counts, failed) = report.finish()?;
     if args.json {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use carnet_local::BoxError;
-use contacts::import::{Counts, Problem, REPORT, protect, unprotect};
+use contacts::import::{Counts, FailedRows, Problem, reasons};
 use serde_json::{Value, json};
 
 use super::file::{Record, Rows};
@@ -24,9 +24,7 @@ pub(super) struct Report {
     /// The file of failed rows, as soon as there is one.
     failed: Option<csv::Writer<File>>,
     failed_path: PathBuf,
-    header: Vec<String>,
-    /// The places of the columns that are copied: not those of an earlier report.
-    copied: Vec<usize>,
+    format: FailedRows,
     outcomes: Option<BufWriter<File>>,
     is_terminal: bool,
     begun: Instant,
@@ -36,8 +34,7 @@ pub(super) struct Report {
 impl Report {
     /// # Errors
     /// When the file of outcomes cannot be created.
-    pub(super) fn new(header: Vec<String>, failed_path: PathBuf, outcomes: Option<&Path>) -> Result<Self, BoxError> {
-        let copied = (0..header.len()).filter(|place| !REPORT.contains(&&*header[*place])).collect();
+    pub(super) fn new(header: &[String], failed_path: PathBuf, outcomes: Option<&Path>) -> Result<Self, BoxError> {
         let outcomes = outcomes.map(private_file).transpose()?.map(BufWriter::new);
         let begun = Instant::now();
         let is_terminal = io::stderr().is_terminal();
@@ -45,8 +42,7 @@ impl Report {
             counts: Counts::default(),
             failed: None,
             failed_path,
-            header,
-            copied,
+            format: FailedRows::new(header),
             outcomes,
             is_terminal,
             begun,
@@ -69,25 +65,19 @@ impl Report {
     /// Notes a row that failed, and writes it into the file of failed rows.
     pub(super) fn failed(&mut self, row: &Record, problems: &[Problem]) -> Result<(), BoxError> {
         self.counts.failed += 1;
-        let joined = |part: fn(&Problem) -> &str, between| problems.iter().map(part).collect::<Vec<_>>().join(between);
-        let (fields, reasons) = (joined(|problem| &problem.field, ", "), joined(|problem| &problem.reason, " "));
         if self.counts.failed <= SHOWN {
             self.clear();
-            eprintln!("line {}: {reasons}", row.line);
+            eprintln!("line {}: {}", row.line, reasons(problems));
         }
         let writer = match &mut self.failed {
             Some(writer) => writer,
             None => {
                 let mut writer = csv::Writer::from_writer(private_file(&self.failed_path)?);
-                let header = self.copied.iter().map(|place| &*self.header[*place]);
-                writer.write_record(REPORT.into_iter().chain(header))?;
+                writer.write_record(self.format.columns())?;
                 self.failed.insert(writer)
             }
         };
-        // Cells that were protected are protected again, once.
-        let cell = |place: &usize| row.cells.get(*place).map(|cell| protect(unprotect(cell)).into_owned());
-        let cells = self.copied.iter().map(|place| cell(place).unwrap_or_default());
-        writer.write_record([row.line.to_string(), fields, reasons].into_iter().chain(cells))?;
+        writer.write_record(self.format.row(row.line, problems, &row.cells))?;
         self.outcome(|| json!({ "line": row.line, "outcome": "failed", "problems": problems }))
     }
 

@@ -82,7 +82,7 @@ impl Mapping {
     /// # Errors
     /// [`MappingError`].
     pub fn new<S: AsRef<str>>(header: &[S], options: &Options) -> Result<Self, MappingError> {
-        let header: Vec<&str> = header.iter().map(AsRef::as_ref).collect();
+        let header: Vec<&str> = header.iter().map(|name| column::name(name.as_ref())).collect();
         let names = || header.join(", ");
         let mut fields: Vec<Option<Field>> = Vec::new();
         // The columns of an export, with whatever a person has added, restore what only new contacts can take.
@@ -91,7 +91,7 @@ impl Mapping {
             let field = column::recognized(name).filter(|field| is_export || !matches!(field, Field::History(_)));
             let is_left_out = column::REPORT.contains(name) || *name == "id";
             let unknown = options.unknown_to_metadata && !is_left_out && !name.trim().is_empty();
-            let key = || Field::MetadataKey(name.trim().trim_start_matches('\u{feff}').to_owned());
+            let key = || Field::MetadataKey(name.trim().to_owned());
             fields.push(field.or_else(|| (unknown && column::phone_label(name).is_none()).then(key)));
         }
         let mut mapped = Vec::new();
