@@ -6,7 +6,7 @@ use crate::counts;
 use crate::support::Dev;
 
 /// Texts that spreadsheets, CSV and the apostrophe of [`protect`] could change.
-const HOSTILE: [&str; 16] = [
+const HOSTILE: [&str; 19] = [
     "=cmd|' /C calc'!A0",
     "+1-2",
     "-2+3",
@@ -21,6 +21,9 @@ const HOSTILE: [&str; 16] = [
     "'＋1",
     "日本 語 😀",
     "a ::: b",
+    ":::",
+    "* vip",
+    "* myContacts",
     "\u{202e}rtl",
     "null",
 ];
@@ -36,7 +39,7 @@ fn row(random: &mut fastrand::Rng, n: usize) -> Vec<String> {
     };
     let (name, method, key, value) = (text(true), text(false), text(false), text(false));
     let summary = format!("{}\r\n\t{}\n{}", text(false), text(false), text(false)).trim().to_owned();
-    let mut tags: Vec<String> = (0..n % 4).map(|_| text(false).replace([',', ':'], ";")).collect();
+    let mut tags: Vec<String> = (0..n % 4).map(|_| text(false).replace(',', ";")).collect();
     tags.dedup();
     let tags = if tags.len() == 3 && tags[0] == tags[2] { tags[..2].join(",") } else { tags.join(",") };
     let at = |day: usize| format!("2026-0{}-{:02}T0{}:00:00+00:00", 1 + day % 9, 1 + n % 28, n % 10);

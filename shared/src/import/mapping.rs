@@ -74,6 +74,8 @@ pub(super) struct Column {
     pub(super) rank: u8,
     /// The place of the column that says what kind of phone this one is.
     pub(super) label: Option<usize>,
+    /// An export of Carnet has written it: its cells are no lists of Google Contacts, whatever they look like.
+    pub(super) is_exported: bool,
 }
 
 impl Mapping {
@@ -125,7 +127,8 @@ impl Mapping {
         let columns = fields.iter().enumerate().filter_map(|(index, field)| {
             let name = header[index];
             let rank = if matches!(field, Some(Field::Phone { .. })) { column::phone_rank(name) } else { 0 };
-            Some(Column { index, field: field.clone()?, rank, label: label(name) })
+            let is_exported = is_export && EXPORT.contains(&name);
+            Some(Column { index, field: field.clone()?, rank, label: label(name), is_exported })
         });
         let mut columns: Vec<Column> = columns.collect();
         columns.sort_by_key(|column| (column.rank, column.index));
