@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use crate::output::{plain, print, table};
 use crate::target::{ContactsTargetArgs, Target, explain_store};
 use error::Error;
-use file::{Record, Rows, Source};
+use file::{Record, Rows, Source, is_stream};
 use report::Report;
 use send::{Job, Sent};
 
@@ -57,7 +57,8 @@ continued by running it again. Failed rows are written to a CSV file with the li
 reason; correct it and import it. A file of that name that exists is replaced.
 
 UTF-8 and UTF-16 are recognised, as are comma, semicolon and tab. The file is checked as a whole
-before the first row is written, unless it is standard input.
+before the first row is written, unless it is standard input or a pipe, which can be read only
+once.
 
 With --json, standard output is {\"created\", \"updated\", \"unchanged\", \"duplicates\", \"failed\"}.
 
@@ -73,7 +74,7 @@ are wrong or the file cannot be read.";
 /// Options of `carnet import`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// The CSV file; `-` for standard input
+    /// The CSV file or a named pipe; `-` for standard input
     file: PathBuf,
     /// The tenant's slug or id
     #[arg(long, value_name = "TENANT")]
@@ -101,7 +102,7 @@ pub(crate) struct Args {
     /// While DynamoDB throttles, the import slows down by itself.
     #[arg(long, value_name = "N")]
     rate: Option<u32>,
-    /// The file for failed rows [default: beside the file, with .failed.csv]
+    /// The file for failed rows [default: beside the file, with .failed.csv; of a pipe or standard input import.failed.csv]
     #[arg(long, value_name = "FILE")]
     failed: Option<PathBuf>,
     /// Write the outcome of each row to this file, as lines of JSON
@@ -198,9 +199,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     }
 }
 
-/// The file for failed rows, beside the imported one.
+/// The file for failed rows, beside the imported one. A stream has no place for it.
 fn failed_path(path: Option<&Path>) -> PathBuf {
-    path.map_or_else(|| PathBuf::from("import.failed.csv"), |path| path.with_extension("failed.csv"))
+    let file = path.filter(|path| !is_stream(path));
+    file.map_or_else(|| PathBuf::from("import.failed.csv"), |path| path.with_extension("failed.csv"))
 }
 
 /// Says what becomes of the columns.
@@ -321,3 +323,4 @@ mod tests {
         assert_eq!(failed_path(Some(Path::new("/a/b.csv"))), Path::new("/a/b.failed.csv"));
     }
 }
+        assert_eq!(failed_path(Some(Path::new("/dev/fd/63"))), Path::new("import.failed.csv"));
