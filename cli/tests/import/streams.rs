@@ -1,8 +1,8 @@
-//! Files that can be read only once.
+//! Files that can be read only once, and files that cannot be written.
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::counts;
 use crate::support::Dev;
@@ -25,4 +25,39 @@ async fn pipes_are_read_once() {
     let (status, stdout, errors) = dev.run(&["import", &pipe, "--tenant", "demo", "--json"], "").await;
     assert_eq!((status, summary(stdout)), (Some(0), counts(1, 0, 1, 0, 0)), "{errors}");
     writer.join().expect("no panic").expect("written");
+}
+
+/// On a full disk, the rows that are being written are finished and reported, and then the import fails.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_row_is_lost_when_a_report_cannot_be_written() {
+    let dev = Dev::start().await;
+    let rows = |invalid: &[usize]| {
+        let phone = |n| if invalid.contains(&n) { "12".to_owned() } else { format!("+55119{}", 80_000_000 + n) };
+        (0..400).map(|n| format!("{},vip\n", phone(n))).collect::<String>()
+    };
+    let file = dev.file("contacts.csv", format!("phone,tags\n{}", rows(&[60, 62])));
+    let outcomes = dev.path("outcomes.jsonl");
+    let arguments = ["--tenant", "demo", "--failed", "/dev/full", "--outcomes", &outcomes];
+    let (status, summary, errors) = dev.import(&file, &arguments).await;
+    assert!(status == Some(1) && errors.contains("/dev/full: No space left on device"), "{errors}");
+    assert!(errors.contains("another file with --failed, and run the same command again"), "{errors}");
+    assert!(errors.contains("line 62: The phone must be") && !errors.contains("The failed rows are in"), "{errors}");
+    // Nothing was sent after the first row that could not be reported, and all that was sent is reported.
+    let created = summary["created"].as_u64().expect("a number");
+    assert!((28..=60).contains(&created) && summary["failed"] == json!(1), "{summary}");
+    assert_eq!(dev.contacts("demo").await.len() as u64, created);
+    let reported = std::fs::read_to_string(&outcomes).expect("readable");
+    assert_eq!(reported.lines().count() as u64, created + 1);
+
+    let file = dev.file("more.csv", format!("phone,tags\n{}", rows(&[])));
+    let (status, summary, errors) = dev.import(&file, &["--tenant", "demo", "--outcomes", "/dev/full"]).await;
+    assert!(status == Some(1) && errors.contains("another file with --outcomes"), "{errors}");
+    let done = ["created", "unchanged"].map(|outcome| summary[outcome].as_u64().expect("a number"));
+    let shown = errors.lines().filter(|line| line.starts_with("{\"line\":")).count() as u64;
+    assert!((1..=32).contains(&shown) && done.iter().sum::<u64>() == shown, "{summary} {errors}");
+    assert_eq!(dev.contacts("demo").await.len() as u64, created + done[0]);
+    let (status, summary, errors) = dev.import(&file, &["--tenant", "demo"]).await;
+    let unchanged = created + done[0];
+    assert_eq!((status, summary), (Some(0), counts(400 - unchanged, 0, unchanged, 0, 0)), "{errors}");
 }
