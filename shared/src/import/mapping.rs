@@ -74,7 +74,7 @@ pub(super) struct Column {
     pub(super) rank: u8,
     /// The place of the column that says what kind of phone this one is.
     pub(super) label: Option<usize>,
-    /// An export of Carnet has written it: its cells are no lists of Google Contacts, whatever they look like.
+    /// An export of Carnet has written it: its cells are taken literally, and not as lists of Google Contacts.
     pub(super) is_exported: bool,
 }
 
