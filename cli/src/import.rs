@@ -329,5 +329,6 @@ mod tests {
         assert!(encoding("Windows-1252").is_ok() && encoding("utf-7").is_err());
         assert_eq!(failed_path(Some(Path::new("/a/b.csv"))), Path::new("/a/b.failed.csv"));
         assert_eq!(failed_path(Some(Path::new("/dev/fd/63"))), Path::new("import.failed.csv"));
+        assert_eq!(failed_path(Some(Path::new("/dev/shm/b.csv"))), Path::new("/dev/shm/b.failed.csv"));
     }
 }

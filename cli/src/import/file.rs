@@ -102,7 +102,7 @@ fn open(path: &Path) -> Result<File, Error> {
 /// Whether a path can be read only once: a named pipe, a device, or a descriptor of this process, such as
 /// `/dev/stdin` and what shells put in the place of `<(…)`.
 pub(super) fn is_stream(path: &Path) -> bool {
-    let is_descriptor = ["/dev", "/proc"].iter().any(|place| path.starts_with(place));
+    let is_descriptor = ["/dev/stdin", "/dev/fd", "/proc"].iter().any(|place| path.starts_with(place));
     is_descriptor || path.metadata().is_ok_and(|file| !file.is_file() && !file.is_dir())
 }
 
