@@ -5,7 +5,9 @@ use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::stored;
-use super::keys::{self, CONTACT, ITEM, Item, TENANT_ID, s};
+use super::keys::{self, CONTACT, ITEM, Item, sort_key};
+use super::query::Range;
+use super::units::Reported;
 use crate::model::{Contact, ContactId, Stored, Tenant};
 
 /// Some contacts of a tenant, in the order of their ids.
@@ -31,13 +33,8 @@ impl ContactsTable {
     /// # Errors
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
     pub async fn contacts_page(&self, tenant: &Tenant, after: Option<ContactId>) -> Result<Page, Error> {
-        let query = self.client.0.query().table_name(&self.name).consistent_read(true);
+        let query = self.query(tenant, ITEM, Range::Prefix(CONTACT)).consistent_read(true);
         let query = query
-            .key_condition_expression("#tenant = :tenant AND begins_with(#item, :contact)")
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#item", ITEM)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
-            .expression_attribute_values(":contact", s(CONTACT))
             .set_exclusive_start_key(after.map(|id| keys::contact(tenant, id)))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let answer = query.send().await.map_err(map_sdk_error("Query of contacts"))?;
@@ -45,7 +42,7 @@ impl ContactsTable {
             let unknown = || Error::Internal("a key of a page is not a contact's".to_owned());
             id_of(key).and_then(|id| id.parse().ok()).ok_or_else(unknown)
         });
-        let read_units = answer.consumed_capacity.as_ref().and_then(|consumed| consumed.capacity_units).unwrap_or(0.0);
+        let read_units = answer.consumed_capacity.units();
         let mut page = Page { contacts: Vec::new(), unreadable: Vec::new(), next: next.transpose()?, read_units };
         for item in answer.items.unwrap_or_default() {
             let id = id_of(&item).unwrap_or_default().to_owned();
@@ -64,5 +61,5 @@ impl ContactsTable {
 
 /// The id in the key of a contact.
 fn id_of(item: &Item) -> Option<&str> {
-    item.get(ITEM)?.as_s().ok()?.strip_prefix(CONTACT)
+    sort_key(item).strip_prefix(CONTACT)
 }
