@@ -75,7 +75,7 @@ impl EventError {
                 Error::Invalid(_) | Error::Malformed | Error::Rule(_) | Error::NoKey(_) | Error::Missing { .. } => {
                     "ValidationFailed"
                 }
-                Error::NotFound { .. } | Error::Outdated => "ContactNotFound",
+                Error::NotFound { .. } | Error::Deleted => "ContactNotFound",
                 Error::AlreadyExists { .. } => "ContactExists",
                 Error::Store(store::Error::Conflict) => "Conflict",
                 Error::Store(store::Error::Throttled) => "Throttled",

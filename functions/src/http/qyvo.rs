@@ -54,7 +54,7 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
             }
             Error::NoKey(text) => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
             Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, both(text)),
-            Error::NotFound { .. } | Error::Outdated => (StatusCode::NOT_FOUND, rule("Contact not found")),
+            Error::NotFound { .. } | Error::Deleted => (StatusCode::NOT_FOUND, rule("Contact not found")),
             Error::AlreadyExists { .. } => (StatusCode::CONFLICT, both("Contact already exists")),
             Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
