@@ -113,11 +113,11 @@ impl Action for BatchUpsertContacts {
         if !(1..=MAX).contains(&contacts.len()) {
             return Err(input.refuse("contacts", Violation::NotContacts(MAX)));
         }
-        let read = |(index, contact): (usize, &Box<RawValue>)| match Input::element("contacts", index, contact) {
-            Ok(element) => element.parse(ContactFields::parse),
+        let read = |(index, contact): (usize, Box<RawValue>)| match Input::element("contacts", index, &contact) {
+            Ok(element) => element.strict_as(input).parse(ContactFields::parse),
             Err(_) => Err(Error::invalid(&format!("contacts.{index}"), Violation::NotObject)),
         };
-        Ok(BatchUpsertContacts { contacts: contacts.iter().enumerate().map(read).collect() })
+        Ok(BatchUpsertContacts { contacts: contacts.into_iter().enumerate().map(read).collect() })
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {

@@ -6,6 +6,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `request.rs` | the parts of a request: token, tenant, input, preconditions, request id |
+//! | `prefer.rs` | the preference for strict handling |
 //! | `response.rs` | statuses and headers of the answer |
 //! | `idempotency.rs` | calls with an idempotency key |
 //! | `item.rs` | the answer about one contact of a request about several |
@@ -19,6 +20,7 @@ mod flowiq;
 mod idempotency;
 mod item;
 pub mod openapi;
+mod prefer;
 mod qyvo;
 mod request;
 mod response;
@@ -106,14 +108,25 @@ async fn run<A: Action>(
     let tenant = request::tenant(A::DIALECT, caller, request)?;
     tracing::Span::current().record("tenant_id", tenant.id().to_string());
     let once = idempotency::once::<A>(caller, tenant, request)?;
-    let action = request::input::<A>(request)?.parse(A::parse)?;
-    let deadline = Instant::now() + time_left(&request.lambda_context());
-    let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request), deadline };
-    let for_once = once.as_ref().map(|once| table.once(once));
-    // Boxed: the SDK's futures are large, and every layer around this one would copy them.
-    let reply = Box::pin(action.run(for_once.as_ref().unwrap_or(table), &call)).await?;
-    let mut response = response::success(reply)?;
-    idempotency::mark(response.headers_mut(), once.as_ref());
+    let input = request::input::<A>(request)?;
+    let is_strict = prefer::is_strict(request.headers());
+    let answer = async {
+        let action = if is_strict { input.strict() } else { input }.parse(A::parse)?;
+        let deadline = Instant::now() + time_left(&request.lambda_context());
+        let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request), deadline };
+        let for_once = once.as_ref().map(|once| table.once(once));
+        // Boxed: the SDK's futures are large, and every layer around this one would copy them.
+        let reply = Box::pin(action.run(for_once.as_ref().unwrap_or(table), &call)).await?;
+        let mut response = response::success(reply)?;
+        idempotency::mark(response.headers_mut(), once.as_ref());
+        Ok(response)
+    };
+    let answer = answer.await;
+    if !is_strict {
+        return answer;
+    }
+    let mut response = answer.unwrap_or_else(|error| response::failure(A::DIALECT, &error));
+    prefer::add_applied(response.headers_mut());
     Ok(response)
 }
 

@@ -46,6 +46,7 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
 /// The status and body of an error.
 pub(super) fn error_parts(error: &HttpError) -> (StatusCode, ErrorBody<'_>) {
     let message = |text| ErrorBody { message: Some(text), ..ErrorBody::default() };
+    // Without `message`, as Qyvo's pages print these errors.
     let rule = |text| ErrorBody { error: Some(text), ..ErrorBody::default() };
     let both = ErrorBody::both;
     match error {
@@ -63,9 +64,10 @@ pub(super) fn error_parts(error: &HttpError) -> (StatusCode, ErrorBody<'_>) {
                 let errors = errors.collect();
                 (StatusCode::UNPROCESSABLE_ENTITY, ErrorBody { errors, ..message("The given data was invalid.") })
             }
-            Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
-            Error::NotFound { .. } | Error::Outdated => (StatusCode::NOT_FOUND, rule("Contact not found")),
-            Error::AlreadyExists { .. } => (StatusCode::CONFLICT, rule("Contact already exists")),
+            Error::NoKey(text) => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
+            Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, both(text)),
+            Error::NotFound { .. } | Error::Deleted => (StatusCode::NOT_FOUND, rule("Contact not found")),
+            Error::AlreadyExists { .. } => (StatusCode::CONFLICT, both("Contact already exists")),
             Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
             }

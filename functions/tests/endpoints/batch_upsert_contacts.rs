@@ -101,6 +101,18 @@ async fn a_list_of_another_form_writes_nothing() {
     bundle.call("search-contacts", json!({})).await.is(200, "[]");
 }
 
+/// With `Prefer: handling=strict`, the fields of each contact are checked.
+#[tokio::test]
+async fn unknown_fields_of_a_contact_are_its_own_errors() {
+    let bundle = Bundle::start().await;
+    let headers = [("authorization", "Bearer demo-token"), ("prefer", "handling=strict")];
+    let given = json!({ "contacts": [{ "phone": phone(0), "nmae": "Jane" }, { "phone": phone(1), "name": "Jane" }] });
+    let answer = bundle.send(ACTION, &headers, given.to_string()).await;
+    assert_eq!(each(&answer.json(), "status"), [422, 201]);
+    let message = &answer.json()["results"][0]["errors"]["contacts.0.nmae"][0];
+    assert!(message.as_str().is_some_and(|text| text.contains("name")), "{}", answer.body);
+}
+
 /// Contacts with one number are applied in their order, also when others wait for a slow one.
 #[tokio::test]
 async fn contacts_with_one_number_are_applied_in_their_order() {

@@ -14,7 +14,7 @@ use crate::model::{ContactId, Tags, Tenant};
 pub struct Basis(pub(super) Snapshot);
 
 impl ContactsTable {
-    /// Reads what writes of these contacts are based on: the contacts, and which of the tags that a write may add are in
+    /// Reads what upserts of these contacts are based on: the contacts, and which of the tags that a write may add are in
     /// the tag catalogue. A contact that cannot be read has no basis, so that its own write meets the error.
     ///
     /// Eventually consistent, as the first read of [`upsert`](ContactsTable::upsert): a write that is based on an outdated
