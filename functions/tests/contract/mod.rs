@@ -9,6 +9,7 @@
 //! | `invalid_input.rs` | every limit of every field, and the message when it is exceeded |
 //! | `n8n_node.rs` | the requests of Qyvo's node for n8n |
 //! | `rate_limit.rs` | the rate limit, its headers and 429 |
+//! | `strict.rs` | `Prefer: handling=strict` |
 //! | `openapi.rs` | the OpenAPI document: its routes, its examples, how it is served |
 
 mod all_endpoints;
@@ -19,3 +20,4 @@ mod n8n_node;
 mod openapi;
 mod qyvo;
 mod rate_limit;
+mod strict;
