@@ -52,8 +52,10 @@ def spoil(case):
     """Replaces values that the document does not list, so that clients have simple types, and that are accepted."""
     if case.body == []:
         case.body = [1]
-    if isinstance(case.body, dict) and is_empty(case.body.get("metadata", 1)):
-        case.body = {**case.body, "metadata": 1}
+    if isinstance(case.body, dict):
+        for field, empty in EMPTY.items():
+            if field in case.body and empty(case.body[field]):
+                case.body = {**case.body, field: True}
 
 
 def is_given(value):
@@ -61,6 +63,10 @@ def is_given(value):
     return isinstance(value, str) and any(character.isalnum() for character in value)
 
 
-def is_empty(metadata):
-    """Whether metadata counts as left out or as an empty object."""
-    return metadata in (None, []) or (isinstance(metadata, str) and not metadata.strip())
+def is_blank(value):
+    """Whether a value is a text that is trimmed to nothing."""
+    return isinstance(value, str) and not any(character.isprintable() and character != " " for character in value)
+
+
+# What counts as left out, or as `{}`, in fields whose documented type is another one.
+EMPTY = {"metadata": lambda value: value in (None, []) or is_blank(value), "limit": is_blank}

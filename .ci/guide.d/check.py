@@ -190,7 +190,8 @@ def prepare(url):
 
 
 async def main():
-    text = (ROOT / "docs/clients.md").read_text()
+    # The clients of the Model Context Protocol need packages of their own, and have a test of their own.
+    text, _, _ = (ROOT / "docs/clients.md").read_text().partition("\n## MCP\n")
     failed = 0
     async with stack.running() as url:
         prepare(url)
