@@ -36,7 +36,7 @@ The token that is filled in below is the first of its kind. Any other can be pas
 
 | token | for | opens |
 |---|---|---|
-${demo.tokens.map(({ token, scheme, opens }) => `| \`${token}\` | \`${scheme}\` | ${opens} |`).join("\n")}
+${demo.tokens.map(({ token, scheme, opens }) => `| \`${token}\` | ${scheme} | ${opens} |`).join("\n")}
 `;
 
 // Fills in the tokens, and numbers of demo contacts in look-ups. Returns Scalar's settings of the tokens.
