@@ -8,6 +8,8 @@
 //! | `invocation.rs` | events of the event sources, and what invocations return |
 //! | `local_sdk.rs` | the SDK's configuration for the embedded DynamoDB |
 //! | `openapi.rs` | whether an answer is documented in the OpenAPI document |
+//! | `asyncapi.rs` | whether an event is documented in the AsyncAPI document |
+//! | `documented_stack.rs` | a stack whose events are held against that document |
 //! | `executables.rs` | the functions of the template and their executables |
 //! | `fault_proxy/` | a fault-injecting proxy in front of DynamoDB |
 //! | `stored.rs` | the items of the contacts table, and whether they agree with each other |
@@ -15,7 +17,9 @@
 //!
 //! Only these files use the crate of the local deployment; tests import its types from here.
 
+pub mod asyncapi;
 mod cases;
+mod documented_stack;
 mod executables;
 #[allow(dead_code, reason = "shared with the stress test, which uses the rest")]
 mod fault_proxy;
@@ -36,6 +40,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub use carnet_local::{EventRefusal, InvocationOutcome, Options};
 
+use documented_stack::DocumentedStack;
 pub use executables::{declared_binaries, executables, functions, peak_memory, template};
 pub use fault_proxy::{Fault, FaultProxy, ForwardedRequest};
 pub use invocation::{error_of, eventbridge_event, failed_records, output_of, sqs_record};
@@ -49,7 +54,7 @@ pub use reply::{Reply, invalid};
 /// It has two tenants, `demo` and `acme`. Each has a token (`demo-token`) and a FlowIQ key (`fiq_demo`). The token
 /// `orphan-token` belongs to a user without a tenant. Every test starts a bundle of its own and shares nothing.
 pub struct Bundle {
-    stack: Stack,
+    stack: DocumentedStack,
     http: reqwest::Client,
     /// What the functions have logged so far.
     pub log: LogLines,
@@ -93,6 +98,7 @@ impl Bundle {
         let client = client(&stack);
         let access = Access::new(AccessTable::new(client.clone(), "AccessTable".into()), 0);
         let table = ContactsTable::new(client, "ContactsTable".into());
+        let stack = DocumentedStack::from(stack);
         let bundle = Bundle { stack, http: reqwest::Client::new(), log, access, table };
         for tenant in ["demo", "acme"] {
             let id = bundle.create_tenant(tenant).await;
@@ -191,9 +197,12 @@ impl Bundle {
         response
     }
 
-    /// Invokes a function with any event, as an AWS service does.
+    /// Invokes a function with any event, as an AWS service does. Fails if the AsyncAPI document does not describe an
+    /// event that the function accepts, or its answer.
     pub async fn invoke(&self, function: &str, event: Value) -> InvocationOutcome {
-        self.stack.invoke(function, event.to_string()).await.unwrap()
+        let outcome = self.stack.invoke(function, event.to_string()).await.unwrap();
+        asyncapi::check_invocation(function, &event, &outcome);
+        outcome
     }
 
     /// The envelope of an event for tenant `demo`.
