@@ -32,6 +32,7 @@ are only counted. Recorded events are not read.
   orphaned membership     searches find a contact that does not exist any more
   wrong index attributes  searches or look-ups by address miss the contact
   tombstone with data     a deleted contact of which more than a tombstone is left
+  dangling redirect       an id from before a change of number leads to no contact
   wrong id                the contact's number or key belongs to another id
   unreadable contact      functions fail with 500 for this contact
   missing tag, wrong tag  list-tags does not show the tag, or shows another id

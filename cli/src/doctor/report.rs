@@ -41,7 +41,11 @@ pub(super) fn text(examined: &Examined, with_repair: bool, names: bool) -> Strin
         examined.seconds,
         examined.first.bytes as f64 / 1e6,
     );
-    for (count, what) in [(counts.tombstones, "deleted contacts"), (counts.earlier_layout, "earlier layout")] {
+    for (count, what) in [
+        (counts.tombstones, "deleted contacts"),
+        (counts.redirects, "former ids"),
+        (counts.earlier_layout, "earlier layout"),
+    ] {
         if count > 0 {
             text += &format!("{what}: {count}\n");
         }
@@ -149,6 +153,7 @@ pub(super) fn document(examined: &Examined, names: bool) -> Value {
         "counts": {
             "contacts": counts.contacts,
             "tombstones": counts.tombstones,
+            "redirects": counts.redirects,
             "memberships": counts.memberships,
             "tags": counts.tags,
             "earlier_layout": counts.earlier_layout,
