@@ -134,7 +134,7 @@ impl BatchAction for RecordMessage {
                 Ok(Some(_)) => results.resize(recorded, Ok(())),
                 // Each message decides for itself who had the number when it occurred.
                 Ok(None) => at_once = 1,
-                Err(Error::Outdated) => results.resize(recorded, Err(Error::Outdated)),
+                Err(Error::Deleted) => results.resize(recorded, Err(Error::Deleted)),
                 // The messages after a failed write are not tried and fail with it.
                 Err(error) => results.resize(messages.len(), Err(error)),
             }
@@ -154,7 +154,7 @@ async fn record(messages: &[RecordMessage], table: &ContactsTable, call: &Call) 
     let applied = table.apply(&call.tenant, key, "message", &ids, |stored, applied_before| {
         if is_several && matches!(&stored, Some(Stored::Deleted(left)) if left.moved_to.is_some()) {
             has_moved.store(true, Ordering::Relaxed);
-            return Err(Error::Outdated);
+            return Err(Error::Deleted);
         }
         let is_outdated = |message: &RecordMessage| {
             let deleted_since = |stored: &Stored| stored.is_deleted_since(message.occurred_at.0);
@@ -162,7 +162,7 @@ async fn record(messages: &[RecordMessage], table: &ContactsTable, call: &Call) 
         };
         let new: Vec<&RecordMessage> = messages.iter().filter(|message| !is_outdated(message)).collect();
         if new.is_empty() && matches!(stored, Some(Stored::Deleted(_))) {
-            return Err(Error::Outdated);
+            return Err(Error::Deleted);
         }
         let new_contact = || new.iter().find_map(|message| message.new_contact(id));
         let contact = stored.and_then(Stored::into_contact).or_else(new_contact);

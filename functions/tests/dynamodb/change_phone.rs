@@ -321,6 +321,29 @@ async fn events_are_about_who_had_the_number_when_they_occurred() {
     assert_consistent(&bundle).await;
 }
 
+#[tokio::test]
+async fn an_opt_out_of_the_old_number_is_remembered_with_it() {
+    let bundle = Bundle::start().await;
+    let first = create(&bundle, json!({ "phone": FIRST })).await;
+    let second = change(&bundle, first, SECOND).await.unwrap().0.id;
+    let consent = json!({ "phone": FIRST, "consent": "opt_out", "occurred_at": at(100) });
+    let record = sqs_record("1", &bundle.envelope(consent).await.to_string(), None);
+    let outcome = bundle.invoke("record-consent", json!({ "Records": [record] })).await;
+    assert_eq!(output_of(&outcome), json!({ "batchItemFailures": [] }));
+    // It is about whoever has the number, and nobody has it.
+    assert_eq!(by_id(&bundle, second).await["opted_out_at"], json!(null));
+    assert_eq!(bundle.call("get-contact", json!({ "phone": FIRST })).await.status, 404);
+    assert_consistent(&bundle).await;
+    let (contact, _) = change(&bundle, second, FIRST).await.unwrap();
+    assert!(contact.opted_out_at.is_some() && contact.predecessor_deleted_at.is_none(), "{contact:?}");
+    // Of an opt-in that is later than the opt-out that a former number remembers, nothing is lost.
+    send(&bundle, "record-consent", json!({ "contact_id": second, "consent": "opt_in", "occurred_at": at(200) })).await;
+    for phone in [SECOND, FIRST] {
+        let (contact, _) = change(&bundle, first, phone).await.unwrap();
+        assert_eq!((contact.opted_out_at, contact.opted_in_at.is_some()), (None, true), "{phone}");
+    }
+}
+
 /// Writers find the contact by its first id, by its present one, and by its number; it moves between three numbers
 /// meanwhile, and DynamoDB fails in every way.
 #[tokio::test]

@@ -63,6 +63,11 @@ impl Tombstone {
     pub(crate) fn continue_with(&self, contact: &mut Contact) {
         contact.version = contact.version.max(self.version + 1);
         contact.predecessor_deleted_at = contact.predecessor_deleted_at.max(Some(self.deleted_at));
+        self.restore_opt_out(contact);
+    }
+
+    /// Records the remembered opt-out in a contact that gets the number.
+    pub(crate) fn restore_opt_out(&self, contact: &mut Contact) {
         if let Some(occurred_at) = self.opted_out_at {
             Consent { status: ConsentStatus::OptedOut, occurred_at, method: None }.apply(contact);
         }

@@ -106,9 +106,10 @@ impl ContactsTable {
         match &there.stored {
             None => {}
             Some(Stored::Contact(_)) => return Err(Error::NumberTaken),
-            // The contact has had the number before: everything that is remembered there, it knows itself.
+            // The contact has had the number before, so that events from before are its own.
             Some(Stored::Deleted(own)) if own.moved_to == Some(old.id) => {
                 contact.version = contact.version.max(own.version + 1);
+                own.restore_opt_out(&mut contact);
             }
             Some(Stored::Deleted(other)) => other.continue_with(&mut contact),
         }
