@@ -13,6 +13,7 @@
 //! | `faults.rs` | throttling, conflicts, lost requests and responses, stale indexes, timeouts |
 //! | `shared_address.rs` | requests and memory with thousands of contacts of one email address |
 //! | `random_histories.rs` | random interleaved writes under random faults |
+//! | `slow_repair.rs` | a repair at a low rate |
 //! | `verification.rs` | verifying and repairing a tenant, with writers and with sabotaged items |
 
 mod access_operators;
@@ -26,5 +27,6 @@ mod faults;
 mod random_histories;
 mod request_cost;
 mod shared_address;
+mod slow_repair;
 mod tenant_deletion;
 mod verification;

@@ -72,7 +72,7 @@ impl ContactsTable {
         labels: &[String],
         pace: &mut Pace,
     ) -> Result<Repair, Error> {
-        let mut retry = Retry::new();
+        let mut retry = Retry::without_time_limit();
         let mut done = Repair::NotNeeded;
         let call = new_call_id();
         loop {
@@ -101,7 +101,7 @@ impl ContactsTable {
     /// Makes a redirect lead to the contact that its redirects lead to, one after the other; to none, if there is none.
     async fn repair_redirect(&self, tenant: &Tenant, id: ContactId, pace: &mut Pace) -> Result<Repair, Error> {
         let target = Target::new(tenant, ContactKey::Number(id), None);
-        let (mut retry, call) = (Retry::new(), new_call_id());
+        let (mut retry, call) = (Retry::without_time_limit(), new_call_id());
         loop {
             let snapshot = self.snapshot(target, Consistency::Strong).await?;
             if snapshot.is_written_by(&call) {
@@ -202,7 +202,7 @@ impl ContactsTable {
     /// Puts the catalogue entry of a tag, unless it is right.
     async fn repair_tag(&self, tenant: &Tenant, tag: &Tag, pace: &mut Pace) -> Result<Repair, Error> {
         let key = keys::definition(tenant, tag);
-        let mut retry = Retry::new();
+        let mut retry = Retry::without_time_limit();
         loop {
             let stored = self.at_once(std::slice::from_ref(&key), pace).await?.pop().flatten();
             if stored.as_ref().is_some_and(|stored| is_defined(tenant, tag, stored)) {
