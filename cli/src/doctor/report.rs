@@ -1,5 +1,6 @@
 //! What `carnet doctor` prints.
 
+use carnet_local::BoxError;
 use contacts::model::{Tag, Tenant, TenantRecord};
 use contacts::store::{Finding, FindingKind, Place, Repair, Verification};
 use serde_json::{Value, json};
@@ -164,6 +165,11 @@ pub(super) fn document(examined: &Examined, names: bool) -> Value {
         "read_units": (examined.read_units * 10.0).round() / 10.0,
         "seconds": (examined.seconds * 1_000.0).round() / 1_000.0,
     })
+}
+
+/// A tenant that could not be verified, for programs.
+pub(super) fn failure(record: &TenantRecord, error: &BoxError) -> Value {
+    json!({ "tenant": { "id": record.id, "slug": record.slug }, "error": error.to_string() })
 }
 
 fn finding(examined: &Examined, finding: &Finding, names: bool) -> Value {
