@@ -183,10 +183,23 @@ async fn find(contacts: &ContactsTable, tenant: &Tenant, person: PersonArgs) -> 
         (None, Some(phone)) => (ContactKey::Number(tenant.contact_id(&phone.read()?)), "phone number"),
         (None, None) => return Err("name the contact with --phone, --id or --email".into()),
     };
-    match contacts.get(tenant, key).await.map_err(explain_store)? {
-        Some(contact) => Ok(vec![contact.id]),
-        None => Err(format!("tenant {slug} has no contact with this {by}; nothing was erased").into()),
+    if let Some(contact) = contacts.get(tenant, key).await.map_err(explain_store)? {
+        return Ok(vec![contact.id]);
     }
+    // By id, a contact is found after its number was changed.
+    if let Some(moved) = contacts.get(tenant, key.id()).await.map_err(explain_store)? {
+        let id = moved.id;
+        return Err(format!(
+            "nobody in tenant {slug} has this {by}; nothing was erased. The contact that had it is {id}: erase it with \
+             --id {id}"
+        )
+        .into());
+    }
+    Err(format!(
+        "tenant {slug} has no contact with this {by}; nothing was erased. If its item was removed by hand, `carnet doctor \
+         --tenant {slug} --repair` deletes the memberships that are left of it"
+    )
+    .into())
 }
 
 /// What was erased, without personal data.
