@@ -1,6 +1,6 @@
 //! The change feed, and events by the old number or id.
 
-use contacts::model::{Contact, ContactId};
+use contacts::model::Contact;
 use contacts::store::Error;
 use serde_json::{Value, json};
 
