@@ -73,8 +73,8 @@ impl Action for DeleteContact {
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
         let id = self.contact.id(&call.tenant)?;
-        table.delete(&call.tenant, id).await?;
-        Ok(Reply::read(Answer { id, deleted: true }))
+        let deletion = table.delete(&call.tenant, id).await?;
+        Ok(Reply::read(Answer { id: deletion.id, deleted: true }))
     }
 
     fn is_redelivery(error: &Error) -> bool {

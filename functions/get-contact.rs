@@ -6,7 +6,7 @@
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
-//! | `contact_id` | at least one of the three | UUID |
+//! | `contact_id` | at least one of the three | UUID; also one that the contact had before its number was changed |
 //! | `phone` | at least one of the three | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored |
 //! | `email` | at least one of the three | email address, ignoring case |
 //!
@@ -41,12 +41,12 @@
 //! contacts have the address, the oldest is returned.
 //!
 //! # Cost
-//! 1 GetItem (1 read unit per 4 KB); by email address alone 1 Query (0.5 read units) and 1 GetItem, however many
+//! 1 GetItem (1 read unit per 4 KB), and one more by an id from before a change of the number; by email address alone 1 Query (0.5 read units) and 1 GetItem, however many
 //! contacts have the address.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use contacts::model::{ContactId, Email, Locale, Metadata, Name, Phone, Source, Tags, Timestamp};
+use contacts::model::{ContactId, ContactKey, Email, Locale, Metadata, Name, Phone, Source, Tags, Timestamp};
 use contacts::store::ContactsTable;
 use functions::{Action, Call, Error, Input, Invalid, Reply};
 use serde::Serialize;
@@ -89,7 +89,7 @@ impl Action for GetContact {
         let tenant = &call.tenant;
         let contact = match (self.contact_id, &self.phone, &self.email) {
             (Some(id), ..) => table.get(tenant, id).await?,
-            (None, Some(phone), _) => table.get(tenant, tenant.contact_id(phone)).await?,
+            (None, Some(phone), _) => table.get(tenant, ContactKey::Number(tenant.contact_id(phone))).await?,
             (None, None, Some(email)) => table.oldest_with_email(tenant, email).await?,
             (None, None, None) => return Err(Error::NoKey("None of contact_id, phone, email provided")),
         };

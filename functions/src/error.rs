@@ -92,6 +92,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::NotFound => Error::NotFound { digits: None },
+            store::Error::NumberTaken => Error::AlreadyExists { digits: String::new() },
             error => Error::Store(error),
         }
     }

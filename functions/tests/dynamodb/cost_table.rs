@@ -195,6 +195,11 @@ async fn reads(c: &mut Counter) {
     c.create("+14155550100", "").await;
     c.action("get-contact", "by number or id", json!({ "phone": "+14155550100" })).await;
     c.action("get-contact", "by email address", json!({ "email": "jane.14155550100@example.com" })).await;
+    let (tenant, other) = (c.bundle.tenant("demo-token").await, "+14155550109".parse().unwrap());
+    c.create("+14155550108", "").await;
+    let id = tenant.contact_id(&"+14155550108".parse().unwrap());
+    c.bundle.table.change_phone(&tenant, id, &other, Ok::<_, contacts::store::Error>).await.unwrap();
+    c.action("get-contact", "by an id from before a change of number", json!({ "contact_id": id })).await;
     c.http("get-contact", "not found", "get-contact", json!({ "phone": "+14155550199" }), 404).await;
     c.http("me", "any", "GET /api/v1/me", json!({}), 200).await;
     c.http("openapi", "any", "GET /api/v1/openapi.json", json!({}), 200).await;

@@ -9,6 +9,7 @@
 mod consent;
 mod consent_method;
 mod contact;
+mod contact_key;
 mod email;
 mod event;
 mod fold;
@@ -34,6 +35,7 @@ mod violation;
 pub use consent::{Consent, ConsentStatus};
 pub use consent_method::ConsentMethod;
 pub use contact::Contact;
+pub use contact_key::ContactKey;
 pub use email::Email;
 pub use event::{EventId, EventTime};
 pub use fold::fold;
