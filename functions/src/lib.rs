@@ -9,7 +9,7 @@
 //! serve                                  start-up, and the loop over Lambda's Runtime API
 //! http  stream                           HTTP requests; consumers of the table's stream
 //! events                                 direct invocation, SQS, EventBridge
-//! action  contact_ref                    Action, BatchAction, Call, Reply
+//! action  contact_fields  contact_ref    Action, BatchAction, Call, Reply; what requests say about contacts
 //! input  json                            typed fields of a request; serialization of answers
 //! error
 //! config  deadline  telemetry
@@ -30,6 +30,7 @@
 
 mod action;
 mod config;
+mod contact_fields;
 mod contact_ref;
 mod deadline;
 mod error;
@@ -43,6 +44,7 @@ mod telemetry;
 
 pub use action::{Action, BatchAction, Call, Dialect, InputSource, Preconditions, Reply};
 pub use config::{ChangeFeedConfig, Config, ConfigError, EventDetail};
+pub use contact_fields::ContactFields;
 pub use contact_ref::ContactRef;
 pub use error::Error;
 pub use http::openapi;

@@ -31,7 +31,7 @@ const CRATES: [Layers; 4] = [
             &["serve"],
             &["http", "stream"],
             &["events"],
-            &["action", "contact_ref"],
+            &["action", "contact_fields", "contact_ref"],
             &["input", "json"],
             &["error"],
             &["config", "deadline", "telemetry"],

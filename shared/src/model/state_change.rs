@@ -26,6 +26,20 @@ pub struct StateChange {
 }
 
 impl StateChange {
+    /// A change of the language alone.
+    fn of_locale(occurred_at: Timestamp, locale: Patch<Locale>) -> Self {
+        StateChange {
+            occurred_at,
+            bot_status: None,
+            archived: None,
+            blocked: None,
+            active_status: None,
+            has_unread_messages: None,
+            summary: Patch::Keep,
+            locale,
+        }
+    }
+
     /// Whether it sets no field at all.
     pub fn is_empty(&self) -> bool {
         let flags = [self.archived, self.blocked, self.active_status, self.has_unread_messages];
@@ -50,6 +64,16 @@ impl StateChange {
             state.summary_updated_at = Some(self.occurred_at);
         }
         writer.set("locale", &mut contact.locale, self.locale.given());
+    }
+}
+
+impl Contact {
+    /// Sets or removes the language, at this time. An event about the language that occurred before, and arrives later,
+    /// does not change it back. Setting the stored language again changes nothing.
+    pub fn set_locale(&mut self, locale: &Patch<Locale>, now: Timestamp) {
+        if locale.given().is_some_and(|given| given != self.locale) {
+            StateChange::of_locale(now, locale.clone()).apply(self);
+        }
     }
 }
 
@@ -110,6 +134,24 @@ mod tests {
         let mut contact = Contact::new(ContactId::derive(&Uuid::nil(), &phone), phone, Source::Api, now);
         changes.into_iter().for_each(|change| change.apply(&mut contact));
         contact
+    }
+
+    #[test]
+    fn a_language_that_was_set_outlives_events_from_before() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let locale = |code: &str| Patch::Set(code.parse::<Locale>().unwrap());
+        let mut contact = after([]);
+        contact.set_locale(&locale("fr"), at(10));
+        let set = contact.clone();
+        contact.set_locale(&locale("fr"), at(20));
+        contact.set_locale(&Patch::Keep, at(20));
+        assert_eq!(contact, set, "the same language and no language change nothing");
+        for (second, code) in [(9, "fr"), (11, "de")] {
+            StateChange::of_locale(at(second), locale("de")).apply(&mut contact);
+            assert_eq!(contact.locale, code.parse().ok(), "{second}");
+        }
+        contact.set_locale(&Patch::Clear, at(12));
+        assert_eq!(contact.locale, None);
     }
 
     proptest! {
