@@ -123,7 +123,7 @@ async fn start(args: Args) -> Result<Stack, Error> {
     };
     let options = Options {
         store,
-        parameters: [("RateLimit".to_owned(), args.rate_limit.to_string())].into(),
+        parameters: ["RateLimit", "McpRateLimit"].map(|name| (name.to_owned(), args.rate_limit.to_string())).into(),
         port: args.port,
         dynamodb_port: args.dynamodb_port,
         seed: demo::seed(demo),

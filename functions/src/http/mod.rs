@@ -8,12 +8,14 @@
 //! | `request.rs` | the parts of a request: token, tenant, input, preconditions, request id |
 //! | `response.rs` | statuses and headers of the answer |
 //! | `error.rs` | what can go wrong with a request |
+//! | `mcp_endpoint.rs` | `POST /mcp`: messages of the Model Context Protocol in requests |
 //! | `qyvo.rs`, `flowiq.rs` | the dialects' error bodies and rules of their own |
 //! | `sanitize.rs` | events that `lambda_http` cannot convert into a request |
 //! | `openapi.rs` | the OpenAPI document, and the answers to unknown paths and methods |
 
 mod error;
 mod flowiq;
+mod mcp_endpoint;
 pub mod openapi;
 mod qyvo;
 mod request;
@@ -35,6 +37,7 @@ use tracing::Instrument;
 use crate::action::{Action, Call, Dialect, Reply};
 use crate::deadline::time_left;
 use error::HttpError;
+pub(crate) use mcp_endpoint::answer_mcp;
 use openapi::OpenApiDocument;
 pub(crate) use sanitize::sanitize;
 
@@ -135,7 +138,8 @@ async fn respond(
         action = name,
         request_id,
         invocation_id = context.request_id,
-        tenant_id = tracing::field::Empty
+        tenant_id = tracing::field::Empty,
+        tool = tracing::field::Empty
     );
     async {
         let response = timeout(time_left(&context), call).await.unwrap_or(Err(HttpError::TimedOut));

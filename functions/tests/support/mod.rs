@@ -288,7 +288,7 @@ pub fn options() -> Options {
 
 /// The deployed template, with this many calls per token in any 60 seconds.
 pub fn with_rate_limit(rate_limit: u32) -> Options {
-    let parameters = [("RateLimit".to_owned(), rate_limit.to_string())].into();
+    let parameters = ["RateLimit", "McpRateLimit"].map(|name| (name.to_owned(), rate_limit.to_string())).into();
     Options { parameters, ..Options::new(template(), executables()) }
 }
 
