@@ -4,8 +4,6 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::revision::SUPPORTED;
-
 /// The longest id of a request, in bytes of JSON. It is repeated in the answer.
 const MAX_ID: usize = 1_024;
 
@@ -43,7 +41,12 @@ pub(super) enum ProtocolError {
     /// A header is missing, or does not repeat what the message says.
     HeaderMismatch(&'static str),
     /// The server does not have the revision of the protocol.
-    UnsupportedRevision(String),
+    UnsupportedRevision {
+        /// The revision that the client has asked for.
+        requested: String,
+        /// Those that the server has.
+        supported: &'static [&'static str],
+    },
 }
 
 /// Reads one message.
@@ -136,7 +139,7 @@ pub(super) fn result<R: Serialize>(id: &RawValue, result: R) -> Result<String, P
 pub(super) fn error(id: Option<&RawValue>, error: &ProtocolError) -> String {
     let (code, message) = error.code_and_message();
     let data = match error {
-        ProtocolError::UnsupportedRevision(requested) => Some(RevisionData { supported: &SUPPORTED, requested }),
+        ProtocolError::UnsupportedRevision { requested, supported } => Some(RevisionData { supported, requested }),
         _ => None,
     };
     let error = Some(ErrorMember { code, message, data });
@@ -156,7 +159,7 @@ impl ProtocolError {
             ProtocolError::InvalidParams(message) => (-32_602, message),
             ProtocolError::Internal => (-32_603, "Server Error."),
             ProtocolError::HeaderMismatch(message) => (-32_020, message),
-            ProtocolError::UnsupportedRevision(_) => (-32_022, "Unsupported protocol version."),
+            ProtocolError::UnsupportedRevision { .. } => (-32_022, "Unsupported protocol version."),
         }
     }
 }

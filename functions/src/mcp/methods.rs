@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::message::{self, Members, ProtocolError, Request, text_of};
 use super::revision::{self, Era, PER_REQUEST};
-use super::{TOOLS, tools};
+use super::tools::{self, TOOLS};
 use crate::action::Call;
 
 /// How long a client may keep the list of tools and the description of the server. They change with a deployment only.

@@ -25,9 +25,7 @@ use contacts::store::ContactsTable;
 use crate::action::Call;
 use message::{Incoming, ProtocolError};
 pub(crate) use revision::Headers;
-
-/// The tools in JSON: what `tools/list` answers.
-pub const TOOLS: &str = include_str!(concat!(env!("OUT_DIR"), "/tools.json"));
+pub use tools::TOOLS;
 
 /// What a message is answered with.
 #[derive(Debug)]

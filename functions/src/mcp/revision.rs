@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::message::{Members, ProtocolError, Request, members, text_of};
 
 /// All revisions that the server has, the latest first.
-pub(super) const SUPPORTED: [&str; 4] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"];
+const SUPPORTED: [&str; 4] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"];
 
 /// The revisions without `initialize`.
 pub(super) const PER_REQUEST: &[&str] = SUPPORTED.split_at(1).0;
@@ -97,7 +97,7 @@ fn known(revision: String) -> Result<Era, ProtocolError> {
         return Ok(Era::Initialized);
     }
     // A client may send any text here, and nobody needs all of a long one.
-    Err(ProtocolError::UnsupportedRevision(revision.chars().take(64).collect()))
+    Err(ProtocolError::UnsupportedRevision { requested: revision.chars().take(64).collect(), supported: &SUPPORTED })
 }
 
 fn check_meta(meta: &Members<'_>) -> Result<(), ProtocolError> {

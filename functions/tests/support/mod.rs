@@ -5,6 +5,7 @@
 //! | `mod.rs` | [`Bundle`]: starting a deployment, sending requests and events |
 //! | `reply.rs` | HTTP answers, and assertions about them |
 //! | `cases.rs` | tables of requests and the answers they have to get |
+//! | `agent.rs` | calls of tools over the Model Context Protocol |
 //! | `invocation.rs` | events of the event sources, and what invocations return |
 //! | `local_sdk.rs` | the SDK's configuration for the embedded DynamoDB |
 //! | `openapi.rs` | whether an answer is documented in the OpenAPI document |
@@ -15,6 +16,7 @@
 //!
 //! Only these files use the crate of the local deployment; tests import its types from here.
 
+mod agent;
 mod cases;
 mod executables;
 #[allow(dead_code, reason = "shared with the stress test, which uses the rest")]
@@ -34,6 +36,7 @@ use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+pub use agent::{tools, violation};
 pub use carnet_local::{EventRefusal, InvocationOutcome, Options};
 
 pub use executables::{declared_binaries, executables, functions, peak_memory, template};

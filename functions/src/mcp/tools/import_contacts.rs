@@ -8,8 +8,9 @@ use contacts::store::{self, ContactsTable};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::arguments::new_contact;
 use super::contact::name;
-use super::{arguments::new_contact, explanation};
+use super::outcome::explanation;
 use crate::action::{Action, Call, Reply};
 use crate::contact_fields::ContactFields;
 use crate::error::Error;
