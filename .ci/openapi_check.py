@@ -52,7 +52,7 @@ def problems(document):
             response = document.resolve(response)
             if "X-Request-Id" not in response["headers"]:
                 yield f"{name}: {status}: the header X-Request-Id is missing"
-            for media_type in response["content"].values():
+            for media_type in response.get("content", {}).values():
                 yield from document.mismatches(f"{name}: {status}", media_type)
     # A component without a reference to it is left over from a change.
     text = str(document.root)

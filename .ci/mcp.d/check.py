@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import re
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -32,10 +35,10 @@ TOOLS = [
 ]
 
 
-async def output(*command):
+async def output(*command, **environment):
     """The exit status of a program, what it prints, and what it writes to standard error."""
     pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
-    process = await asyncio.create_subprocess_exec(*command, **pipes)
+    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment}, **pipes)
     try:
         printed, errors = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
     finally:
@@ -56,6 +59,38 @@ async def lint(url):
     return None if listed == TOOLS else f"the tools are {listed}"
 
 
+def documented(language):
+    """The blocks of code in this language in the section about MCP of docs/clients.md."""
+    text = (HERE.parent.parent / "docs/clients.md").read_text()
+    section = re.search(r"^## MCP$(.*?)(?=^## |\Z)", text, re.M | re.S)[1]
+    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.M | re.S)
+
+
+async def documentation(url):
+    """The documented programs run, and a client accepts the documented configuration. Returns what is wrong."""
+    environment = {"API_URL": url, "CARNET_TOKEN": "demo-token"}
+    configuration = documented("json")[0].replace("https://YOUR_API_HERE", url).replace("YOUR_TOKEN_HERE", "demo-token")
+    # Beside the packages, which the program imports.
+    directory = Path(sys.argv[1]).parent
+    with tempfile.TemporaryDirectory(dir=directory) as work:
+        files = {"program.py": documented("python")[0], "program.mjs": documented("js")[0], "mcp.json": configuration}
+        for name, text in files.items():
+            Path(work, name).write_text(text)
+        commands = {
+            "Python": ([sys.executable, "-B", f"{work}/program.py"], "created\n1\n"),
+            "JavaScript": (["node", f"{work}/program.mjs"], "unchanged\n1\n"),
+        }
+        for name, (command, expected) in commands.items():
+            status, printed, errors = await output(*command, **environment)
+            if status or printed != expected:
+                return f"{name}: exit status {status}: {printed}{errors}"
+        options = ["--config", f"{work}/mcp.json", "--server", "carnet", "--method", "tools/call", "--tool-name", "list_contacts"]
+        status, printed, errors = await output("mcp-inspector", "--cli", *options)
+    if status or json.loads(printed)["structuredContent"]["meta"]["total"] != 1:
+        return f"mcp.json: exit status {status}: {printed}{errors}"
+    return None
+
+
 async def main():
     # On a signal, cancel this task, so that `stack.running` ends the stack.
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -68,9 +103,10 @@ async def main():
             problem = None if status == 0 else f"exit status {status}\n{printed}{errors}"
             failed += bool(problem)
             print(f"{'FAILED' if problem else 'ok':8}{name:28}{problem or printed.strip()}", flush=True)
-        problem = await lint(url)
-        failed += bool(problem)
-        print(f"{'FAILED' if problem else 'ok':8}{'inspector':28}{problem or 'no finding'}")
+        for name, check in {"inspector": lint, "docs/clients.md": documentation}.items():
+            problem = await check(url)
+            failed += bool(problem)
+            print(f"{'FAILED' if problem else 'ok':8}{name:28}{problem or 'no finding'}", flush=True)
     return bool(failed)
 
 

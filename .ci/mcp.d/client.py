@@ -11,8 +11,17 @@ MODE, REVISION, URL = sys.argv[1:]
 PHONE = "+5511987654321"
 
 
+statuses = []
+
+
+async def note(response):
+    """Notes the status of an answer, which the client does not show."""
+    statuses.append(response.status_code)
+
+
 def client(token):
-    http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+    headers = {"Authorization": f"Bearer {token}"}
+    http = httpx2.AsyncClient(headers=headers, trust_env=False, event_hooks={"response": [note]})
     return Client(streamable_http_client(f"{URL}/mcp", http_client=http), mode=MODE)
 
 
@@ -74,7 +83,8 @@ async def main():
         async with client("wrong") as session:
             await session.list_tools()
     except (MCPError, httpx2.HTTPStatusError, ExceptionGroup) as error:
-        print(f"{REVISION}; a wrong token: {getattr(error, 'exceptions', [error])[0]}")
+        equal(statuses[-1], 401)
+        print(f"{REVISION}; a wrong token: {type(error).__name__}, status {statuses[-1]}")
     else:
         raise AssertionError("a wrong token was accepted")
 
