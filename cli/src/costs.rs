@@ -220,7 +220,8 @@ mod tests {
     #[test]
     fn messages_of_agents_have_a_rate_limit_of_their_own() {
         let document = Document::read().unwrap();
-        let lines = month(&document, &args(&["mcp:get_contact=1000", "get-contact=1000", "mcp:a message=1000"])).unwrap();
+        let lines =
+            month(&document, &args(&["mcp:get_contact=1000", "get-contact=1000", "mcp:a message=1000"])).unwrap();
         let counted: Vec<(u64, f64)> = lines[3..5].iter().map(|line| (line.number, line.write_units)).collect();
         assert_eq!(counted, [(2_000, 6_000.0), (1_000, 1_000.0)]);
     }

@@ -120,7 +120,8 @@ impl Document {
     /// # Errors
     /// The document does not have it.
     pub(super) fn rate_limit(&self, of_agents: bool) -> Result<&Row, String> {
-        let case = if of_agents { "counted by the rate limit of 300 of /mcp" } else { "counted by a rate limit of up to 120" };
+        let case =
+            if of_agents { "counted by the rate limit of 300 of /mcp" } else { "counted by a rate limit of up to 120" };
         let is_counted = |row: &&Row| row.function == ADDED && row.case == case;
         self.rows.iter().find(is_counted).ok_or_else(|| format!("docs/costs.md has no row `{case}`"))
     }

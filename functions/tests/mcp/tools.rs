@@ -252,7 +252,7 @@ async fn import_contacts_has_an_outcome_for_each() {
             "The given data was invalid. The contacts must be a list of 1 to 100 objects."
         );
     }
-    // An element that is no object is one that fails.
+    // An element of another type fails alone.
     let reply = agent.send("import_contacts", &json!({ "contacts": ["x", { "phone": "+14155550101" }] })).await.json();
     let results = &reply["result"]["structuredContent"]["results"];
     assert_eq!(results[0]["error"], "The given data was invalid. The contacts.0 must be an object.");

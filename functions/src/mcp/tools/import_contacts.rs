@@ -52,12 +52,12 @@ impl Action for ImportContacts {
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
         let otherwise = Violation::NotContacts(MAX);
         let contacts: Vec<Box<RawValue>> = input.json("contacts", otherwise)?.unwrap_or_default();
-        let read = |(n, contact): (usize, &Box<RawValue>)| match Input::element("contacts", n, contact) {
+        let read = |(n, contact): (usize, Box<RawValue>)| match Input::element("contacts", n, &contact) {
             Ok(element) => element.parse(new_contact),
             Err(_) => Err(Error::invalid(&format!("contacts.{n}"), Violation::NotObject)),
         };
         match contacts.len() {
-            1..=MAX => Ok(ImportContacts { contacts: contacts.iter().enumerate().map(read).collect() }),
+            1..=MAX => Ok(ImportContacts { contacts: contacts.into_iter().enumerate().map(read).collect() }),
             _ => Err(input.refuse("contacts", otherwise)),
         }
     }
