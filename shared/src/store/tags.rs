@@ -3,7 +3,8 @@
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::read_or_skip;
-use super::keys::{DEFINITION, ITEM, TENANT_ID, s};
+use super::keys::{DEFINITION, ITEM};
+use super::query::Range;
 use crate::model::{SearchQuery, TagDefinition, Tenant};
 
 /// The maximum number of tags in an answer.
@@ -19,15 +20,9 @@ impl ContactsTable {
     /// # Errors
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
     pub async fn tags(&self, tenant: &Tenant, part: Option<&SearchQuery>) -> Result<Vec<TagDefinition>, Error> {
-        let query = self.client.0.query().table_name(&self.name).consistent_read(true);
-        let query = query
-            .key_condition_expression("#tenant = :tenant AND begins_with(#item, :definition)")
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#item", ITEM)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
-            .expression_attribute_values(":definition", s(DEFINITION))
-            // Without a filter, the first page is the answer.
-            .set_limit(part.is_none().then_some(MAX_TAGS as i32));
+        let query = self.query(tenant, ITEM, Range::Prefix(DEFINITION)).consistent_read(true);
+        // Without a filter, the first page is the answer.
+        let query = query.set_limit(part.is_none().then_some(MAX_TAGS as i32));
         let mut definitions = query.into_paginator().items().send();
         let mut found: Vec<TagDefinition> = Vec::new();
         while found.len() < MAX_TAGS
