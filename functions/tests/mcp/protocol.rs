@@ -42,6 +42,9 @@ async fn initialize_agrees_on_a_revision_that_both_have() {
     assert_eq!(bundle.mcp(&[], body).await.json()["result"]["protocolVersion"], "2025-11-25");
 }
 
+/// A body, headers, and the status and body of the answer.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
+
 /// Clients up to 2025-11-25.
 #[tokio::test]
 async fn every_message_gets_the_answer_of_the_protocol() {
@@ -56,7 +59,7 @@ async fn every_message_gets_the_answer_of_the_protocol() {
     let unknown_tool = error(one, -32602, "Unknown tool: tools/list lists the tools.");
     let not_supported = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"Unsupported protocol version.","data":{"supported":["2026-07-28","2025-11-25","2025-06-18","2025-03-26"],"requested":"2024-11-05"}}}"#;
     let id = "The member id has to be a string or a number of at most 1,024 bytes.";
-    let cases: &[(&str, &[(&str, &str)], u16, &str)] = &[
+    let cases: &[Case<'_>] = &[
         (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, &[], 200, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
         (r#" {"method":"ping","id":"a","jsonrpc":"2.0"} "#, &[], 200, r#"{"jsonrpc":"2.0","id":"a","result":{}}"#),
         (
