@@ -22,8 +22,8 @@ async fn people(bundle: &Bundle, count: usize) {
             })
             .await;
     };
-    for start in (0..count).step_by(20) {
-        join_all((start..count.min(start + 20)).map(&person)).await;
+    for start in (0..count).step_by(8) {
+        join_all((start..count.min(start + 8)).map(&person)).await;
     }
 }
 
