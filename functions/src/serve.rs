@@ -89,7 +89,7 @@ pub async fn serve_caller<T: Serialize>(
 /// # Errors
 /// As [`serve`].
 pub async fn serve_mcp(name: &'static str) -> Result<(), StartError> {
-    let (access, table) = open(Route::Http).await?;
+    let (access, table) = open(2).await?;
     listen(|request| http::answer_mcp(name, &access, &table, request), no_events).await
 }
 
