@@ -12,7 +12,8 @@
 //! | `tags` | | comma-separated, at most 45 of 1–100 characters; replaces the list, `""` clears it |
 //! | `metadata` | | JSON object, at most 65,536 bytes; replaces the stored object, `""` clears it |
 //!
-//! An omitted field keeps its stored value. `null` and `""` are equivalent; unknown fields are ignored.
+//! An omitted field keeps its stored value. `null` counts as omitted, and so does `metadata` that is `{}` or `[]`. Unknown
+//! fields are ignored, except with `Prefer: handling=strict`.
 //!
 //! # Answer
 //! 201, also if the contact existed; `X-Contact-Outcome` is `created`, `updated` or `unchanged`.

@@ -20,7 +20,7 @@
 //! | tool | arguments (`*`: required) | returns |
 //! |---|---|---|
 //! | `list_contacts` | `search` (part of name, phone number or email address), `tag`, `opted_in_only` (default true), `page` (1), `per_page` (25, at most 100) | `{"data":[…],"meta":{"current_page","last_page","per_page","total","has_more"}}` |
-//! | `get_contact` | one of `id`, `phone`, `email` | the contact |
+//! | `get_contact` | `id`, `phone` or `email`; found by the first that is given, which has to have the others | the contact |
 //! | `create_contact` | `phone`*, `name`, `email`, `tags` (a list), `metadata`, `locale`, `source` | the contact and `outcome`: `created`, `updated` or `unchanged` |
 //! | `update_contact` | `id`*, `name`, `email`, `phone`, `locale`, `metadata` (merged) | the contact and `outcome` |
 //! | `tag_contact` | `id`*, `add_tags`, `remove_tags` (lists, 45 each) | the contact and `outcome` |
@@ -28,7 +28,8 @@
 //! | `import_contacts` | `contacts`*: 1–100, each as for `create_contact` | `{"created":1,"updated":0,"unchanged":0,"failed":0,"results":[…]}`, a result for each in order |
 //!
 //! Values have the limits of create-contact and update-contact. `""` clears a name, an email address or a language; an empty list
-//! of tags counts as left out.
+//! of tags, and in `create_contact` and `import_contacts` `null` and empty metadata, count as left out. An unknown argument is an
+//! error that names the nearest known one.
 //!
 //! # Answer
 //! 200 with a JSON-RPC response; 202 without a body for a notification.

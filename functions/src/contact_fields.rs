@@ -33,7 +33,7 @@ impl ContactFields {
     /// # Errors
     /// [`Invalid`], recorded in `input`.
     pub fn parse(input: &mut Input) -> Result<Self, Invalid> {
-        Self::parse_with(input, |input| input.patch("tags"))
+        Self::parse_with(input, |input| input.patch_unless_null("tags"))
     }
 
     /// As [`parse`](ContactFields::parse), with tags in another form than a comma-separated string.
@@ -45,10 +45,11 @@ impl ContactFields {
         tags: impl FnOnce(&mut Input) -> Result<Patch<Tags>, Invalid>,
     ) -> Result<Self, Invalid> {
         let phone = input.required("phone");
-        let name = input.patch("name");
-        let email = input.patch("email");
+        // Clients send `null` and an empty object for what they do not know, which must not erase what is stored.
+        let name = input.patch_unless_null("name");
+        let email = input.patch_unless_null("email");
         let tags = tags(input);
-        let metadata = input.metadata("metadata");
+        let metadata = input.metadata_unless_empty("metadata");
         Ok(ContactFields {
             phone: phone?,
             name: name?,

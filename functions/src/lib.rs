@@ -9,7 +9,7 @@
 //! serve                                  start-up, and the loop over Lambda's Runtime API
 //! http  stream                           HTTP requests; consumers of the table's stream
 //! events  mcp                            direct invocation, SQS, EventBridge; tools for agents
-//! action  contact_fields  contact_ref  tag_filter
+//! action  contact_fields  contact_lookup  contact_ref  tag_filter
 //!                                        Action, BatchAction, Call, Reply; what requests say about contacts
 //! input  json                            typed fields of a request; serialization of answers
 //! error
@@ -33,6 +33,7 @@
 mod action;
 mod config;
 mod contact_fields;
+mod contact_lookup;
 mod contact_ref;
 mod deadline;
 mod error;
@@ -49,6 +50,7 @@ mod telemetry;
 pub use action::{Action, BatchAction, Call, Dialect, InputSource, Preconditions, Reply};
 pub use config::{ChangeFeedConfig, Config, ConfigError, EventDetail};
 pub use contact_fields::ContactFields;
+pub use contact_lookup::{ContactLookup, LookupErrors};
 pub use contact_ref::ContactRef;
 pub use error::Error;
 pub use http::openapi;

@@ -31,7 +31,7 @@ const CRATES: [Layers; 4] = [
             &["serve"],
             &["http", "stream"],
             &["events", "mcp"],
-            &["action", "contact_fields", "contact_ref", "tag_filter"],
+            &["action", "contact_fields", "contact_lookup", "contact_ref", "tag_filter"],
             &["input", "json"],
             &["error"],
             &["config", "deadline", "telemetry"],

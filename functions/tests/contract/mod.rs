@@ -8,6 +8,7 @@
 //! | `flowiq.rs` | FlowIQ's endpoints |
 //! | `invalid_input.rs` | every limit of every field, and the message when it is exceeded |
 //! | `rate_limit.rs` | the rate limit, its headers and 429 |
+//! | `strict.rs` | `Prefer: handling=strict` |
 //! | `openapi.rs` | the OpenAPI document: its routes, its examples, how it is served |
 
 mod all_endpoints;
@@ -17,3 +18,4 @@ mod invalid_input;
 mod openapi;
 mod qyvo;
 mod rate_limit;
+mod strict;

@@ -31,7 +31,7 @@ async fn create_contact_creates_or_changes() {
     assert_eq!(made, expected);
 
     // The same person in another spelling. An empty list of tags is none that was given, and the source stays.
-    let other = json!({ "phone": "+551187654321", "tags": [], "source": "zapier" });
+    let other = json!({ "phone": "+551187654321", "tags": [], "metadata": {}, "source": "zapier" });
     let unchanged = agent.call("create_contact", other).await;
     expected["outcome"] = json!("unchanged");
     assert_eq!(unchanged, expected);
@@ -58,6 +58,10 @@ async fn invalid_arguments_are_explained_in_the_words_of_the_http_api() {
     let bundle = Bundle::start().await;
     let agent = bundle.agent();
     for (arguments, explanation) in [
+        (
+            json!({ "phone": PHONE, "full_name": "José" }),
+            "The full_name field is unknown; the nearest known name is name.",
+        ),
         (json!({}), "The phone field is required."),
         (json!({ "phone": 5511987654321_u64 }), "The phone must be a string."),
         (
@@ -106,6 +110,14 @@ async fn get_contact_finds_by_id_number_and_address() {
         json!({ "email": "JOSE@EXAMPLE.COM" }),
     ] {
         assert_eq!(agent.call("get_contact", arguments).await["id"], json!(id));
+    }
+    assert_eq!(
+        agent.call("get_contact", json!({ "id": id, "phone": PHONE, "email": "jose@example.com" })).await["id"],
+        json!(id)
+    );
+    for other in [json!({ "id": id, "phone": "+14155550123" }), json!({ "phone": PHONE, "email": "other@example.com" })]
+    {
+        assert_eq!(agent.fails("get_contact", other).await, "id, phone and email name different contacts");
     }
     assert_eq!(agent.fails("get_contact", json!({})).await, "None of id, phone, email provided");
     assert_eq!(agent.fails("get_contact", json!({ "phone": "+14155550123" })).await, NOT_FOUND);

@@ -2,15 +2,15 @@
 
 use std::ops::RangeInclusive;
 
-use contacts::model::{Patch, Tag, Tags, Violation};
+use contacts::model::{Patch, Tag, Tags, Violation, trim};
 
 use crate::contact_fields::ContactFields;
 use crate::input::{Input, Invalid};
 
 /// A list of tags. Texts are trimmed, and empty ones left out.
-pub(super) fn tags(input: &mut Input, name: &str) -> Result<Vec<Tag>, Invalid> {
+pub(super) fn tags(input: &mut Input, name: &'static str) -> Result<Vec<Tag>, Invalid> {
     let texts: Vec<String> = input.json(name, Violation::NotTexts)?.unwrap_or_default();
-    let texts = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    let texts = texts.iter().map(|text| trim(text)).filter(|text| !text.is_empty());
     let tags: Result<Vec<Tag>, Violation> = texts.map(str::parse).collect();
     tags.map_err(|violation| match violation {
         Violation::TooLong(max) => input.refuse(name, Violation::TagTooLong(max)),
@@ -19,7 +19,11 @@ pub(super) fn tags(input: &mut Input, name: &str) -> Result<Vec<Tag>, Invalid> {
 }
 
 /// A whole number of this range.
-pub(super) fn number(input: &mut Input, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, Invalid> {
+pub(super) fn number(
+    input: &mut Input,
+    name: &'static str,
+    range: RangeInclusive<u32>,
+) -> Result<Option<u32>, Invalid> {
     let otherwise = Violation::NotWholeNumber(*range.start(), *range.end());
     match input.json(name, otherwise)? {
         Some(number) if !range.contains(&number) => Err(input.refuse(name, otherwise)),
@@ -37,7 +41,7 @@ pub(super) fn new_contact(input: &mut Input) -> Result<ContactFields, Invalid> {
         }
         Tags::try_from(tags).map(Patch::Set).map_err(|violation| input.refuse("tags", violation))
     });
-    let locale = input.patch("locale");
+    let locale = input.patch_unless_null("locale");
     let source = input.optional("source");
     let (fields, locale, source) = (fields?, locale?, source?);
     Ok(ContactFields { locale, source: source.unwrap_or(fields.source), ..fields })

@@ -53,7 +53,7 @@ impl Action for ImportContacts {
         let otherwise = Violation::NotContacts(MAX);
         let contacts: Vec<Box<RawValue>> = input.json("contacts", otherwise)?.unwrap_or_default();
         let read = |(n, contact): (usize, Box<RawValue>)| match Input::element("contacts", n, &contact) {
-            Ok(element) => element.parse(new_contact),
+            Ok(element) => element.strict().parse(new_contact),
             Err(_) => Err(Error::invalid(&format!("contacts.{n}"), Violation::NotObject)),
         };
         match contacts.len() {

@@ -62,7 +62,8 @@ pub(super) async fn call(
 async fn run<A: Action>(arguments: &str, table: &ContactsTable, call: &Call) -> Result<Outcome, ProtocolError> {
     tracing::Span::current().record("tool", A::NAME);
     let returned = async {
-        let action = Input::from_json(arguments.as_bytes())?.parse(A::parse)?;
+        // A misspelt argument would otherwise be ignored, and the agent would believe that it has had an effect.
+        let action = Input::from_json(arguments.as_bytes())?.strict().parse(A::parse)?;
         to_raw(&action.run(table, call).await?.body)
     };
     returned.await.map(Outcome::returned).or_else(|error: Error| match explanation(&error) {
