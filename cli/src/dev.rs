@@ -129,7 +129,8 @@ async fn start(args: Args) -> Result<Stack, Error> {
         _ if args.empty => Demo::Identities,
         _ => Demo::Contacts,
     };
-    let mut parameters = BTreeMap::from([("RateLimit".to_owned(), args.rate_limit.to_string())]);
+    let limits = ["RateLimit", "McpRateLimit"].map(|name| (name.to_owned(), args.rate_limit.to_string()));
+    let mut parameters = BTreeMap::from(limits);
     parameters.extend(args.allowed_origins.map(|origins| ("AllowedOrigins".to_owned(), origins)));
     let options = Options {
         store,

@@ -5,6 +5,7 @@
 //! | `mod.rs` | [`Bundle`]: starting a deployment, sending requests and events |
 //! | `reply.rs` | HTTP answers, and assertions about them |
 //! | `cases.rs` | tables of requests and the answers they have to get |
+//! | `agent.rs` | calls of tools over the Model Context Protocol |
 //! | `invocation.rs` | events of the event sources, and what invocations return |
 //! | `local_sdk.rs` | the SDK's configuration for the embedded DynamoDB |
 //! | `openapi.rs` | whether an answer is documented in the OpenAPI document |
@@ -17,6 +18,7 @@
 //!
 //! Only these files use the crate of the local deployment; tests import its types from here.
 
+mod agent;
 pub mod asyncapi;
 mod cases;
 mod documented_stack;
@@ -38,6 +40,7 @@ use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+pub use agent::{tools, violation};
 pub use carnet_local::{EventRefusal, InvocationOutcome, Options};
 
 use documented_stack::DocumentedStack;
@@ -297,7 +300,7 @@ pub fn options() -> Options {
 
 /// The deployed template, with this many calls per token in any 60 seconds.
 pub fn with_rate_limit(rate_limit: u32) -> Options {
-    let parameters = [("RateLimit".to_owned(), rate_limit.to_string())].into();
+    let parameters = ["RateLimit", "McpRateLimit"].map(|name| (name.to_owned(), rate_limit.to_string())).into();
     Options { parameters, ..Options::new(template(), executables()) }
 }
 
