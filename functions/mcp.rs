@@ -22,7 +22,7 @@
 //! | `list_contacts` | `search` (part of name, phone number or email address), `tag`, `opted_in_only` (default true), `page` (1), `per_page` (25, at most 100) | `{"data":[…],"meta":{"current_page","last_page","per_page","total","has_more"}}` |
 //! | `get_contact` | `id`, `phone` or `email`; found by the first that is given, which has to have the others | the contact |
 //! | `create_contact` | `phone`*, `name`, `email`, `tags` (a list), `metadata`, `locale`, `source` | the contact and `outcome`: `created`, `updated` or `unchanged` |
-//! | `update_contact` | `id`*, `name`, `email`, `phone`, `locale`, `metadata` (merged) | the contact and `outcome` |
+//! | `update_contact` | `id`*, `name`, `email`, `phone` (which changes the id), `locale`, `metadata` (merged) | the contact and `outcome` |
 //! | `tag_contact` | `id`*, `add_tags`, `remove_tags` (lists, 45 each) | the contact and `outcome` |
 //! | `delete_contact` | `id`* | `{"id":"…","deleted":true}` |
 //! | `import_contacts` | `contacts`*: 1–100, each as for `create_contact` | `{"created":1,"updated":0,"unchanged":0,"failed":0,"results":[…]}`, a result for each in order |

@@ -146,9 +146,7 @@ async fn update_contact_changes_only_what_is_given() {
     ] {
         assert_eq!(changed[field], value, "{field}");
     }
-    for nothing in
-        [json!({ "id": id }), json!({ "id": id, "name": "José Silva", "metadata": {}, "phone": "+551187654321" })]
-    {
+    for nothing in [json!({ "id": id }), json!({ "id": id, "name": "José Silva", "metadata": {}, "phone": PHONE })] {
         let unchanged = agent.call("update_contact", nothing).await;
         assert_eq!((&unchanged["outcome"], &unchanged["phone"]), (&json!("unchanged"), &json!(PHONE)));
     }
@@ -159,6 +157,38 @@ async fn update_contact_changes_only_what_is_given() {
         agent.refuses("update_contact", json!({ "name": "x" })).await,
         format!("{INVALID}The id field is required.")
     );
+}
+
+/// The contact moves to the id of its new number, and its former id leads to it.
+#[tokio::test]
+async fn update_contact_changes_the_phone_number() {
+    let bundle = Bundle::start().await;
+    let agent = bundle.agent();
+    let made = agent.call("create_contact", json!({ "phone": PHONE, "name": "José", "tags": ["vip"] })).await;
+    let other = agent.call("create_contact", json!({ "phone": "+14155550123" })).await;
+    let taken = json!({ "id": made["id"], "name": "Jo", "phone": "+1 415 555 0123" });
+    let taken = agent.fails("update_contact", taken).await;
+    assert_eq!(taken, "Contact already exists. Another contact has this phone number.");
+    let changed = agent
+        .call("update_contact", json!({ "id": made["id"], "name": "José Silva", "phone": "+44 20 7946 0018" }))
+        .await;
+    assert_eq!(
+        (&changed["outcome"], &changed["phone"], &changed["name"], &changed["tags"]),
+        (&json!("updated"), &json!("+442079460018"), &json!("José Silva"), &json!(["vip"]))
+    );
+    assert_ne!(changed["id"], made["id"]);
+    let found = agent.call("get_contact", json!({ "id": made["id"] })).await;
+    assert_eq!((&found["id"], &found["created_at"]), (&changed["id"], &made["created_at"]));
+    assert_eq!(agent.call("get_contact", json!({ "phone": "+442079460018" })).await, found);
+    assert_eq!(agent.fails("get_contact", json!({ "phone": PHONE })).await, NOT_FOUND);
+    assert_eq!(agent.call("get_contact", json!({ "id": other["id"] })).await["name"], Value::Null);
+    // Another spelling of the number is another text, and the same contact.
+    let spelled = json!({ "id": changed["id"], "phone": "+5511987654321" });
+    let spelled = agent.call("update_contact", spelled).await;
+    let again = agent.call("update_contact", json!({ "id": spelled["id"], "phone": "+551187654321" })).await;
+    assert_eq!((&again["id"], &again["phone"]), (&spelled["id"], &json!("+551187654321")));
+    assert_eq!(agent.call("delete_contact", json!({ "id": changed["id"] })).await["deleted"], true);
+    assert_eq!(agent.fails("get_contact", json!({ "id": made["id"] })).await, NOT_FOUND);
 }
 
 /// A later event about the language wins over the tool, an earlier one does not.

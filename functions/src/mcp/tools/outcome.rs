@@ -55,7 +55,12 @@ pub(super) fn explanation(error: &Error) -> Option<String> {
             "Service Unavailable. Try again in a second. A change may have been applied; repeating it is safe."
                 .to_owned()
         }
-        Error::Store(store::Error::NotFound | store::Error::Unreadable(_) | store::Error::Internal(_))
+        Error::Store(
+            store::Error::NotFound
+            | store::Error::NumberTaken
+            | store::Error::Unreadable(_)
+            | store::Error::Internal(_),
+        )
         | Error::Internal(_) => return None,
     })
 }

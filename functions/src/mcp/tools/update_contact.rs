@@ -1,6 +1,7 @@
-//! `update_contact`: changes the given values of a contact. Unlike update-contact, it can change the phone number.
+//! `update_contact`: changes the given values of a contact. Unlike update-contact, it can change the phone number, which
+//! gives the contact another id; the former id leads to it.
 
-use contacts::model::{ContactId, Email, Locale, Metadata, Name, Patch, Phone, Timestamp};
+use contacts::model::{Contact, ContactId, Email, Locale, Metadata, Name, Patch, Phone, Timestamp};
 use contacts::store::ContactsTable;
 
 use super::contact::ContactView;
@@ -33,12 +34,7 @@ impl Action for UpdateContact {
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<ContactView>, Error> {
         let now = Timestamp::now();
-        let written = table.update(&call.tenant, self.id, None, |mut contact| {
-            if self.phone.as_ref().is_some_and(|phone| call.tenant.contact_id(phone) != contact.id) {
-                return Err(Error::Rule(
-                    "The phone of a contact cannot be changed yet. Create a contact with the new number.",
-                ));
-            }
+        let change = |mut contact: Contact| {
             self.name.apply(&mut contact.name);
             self.email.apply(&mut contact.email);
             contact.set_locale(&self.locale, now);
@@ -47,7 +43,11 @@ impl Action for UpdateContact {
                 contact.metadata = merged.map_err(|violation| Error::invalid("metadata", violation))?;
             }
             Ok::<_, Error>(contact)
-        });
-        Ok(Reply::read(ContactView::written(written.await?)))
+        };
+        let written = match &self.phone {
+            Some(phone) => table.change_phone(&call.tenant, self.id, phone, change).await?,
+            None => table.update(&call.tenant, self.id, None, change).await?,
+        };
+        Ok(Reply::read(ContactView::written(written)))
     }
 }
