@@ -39,7 +39,7 @@ impl Retry {
         Retry { until, lost: 0, races, throttled: 0, throttling }
     }
 
-    /// Retries of an operation that nobody waits for, and that waits itself between its attempts.
+    /// Retries of an operation that itself waits between its attempts, for longer than a call may last.
     pub(super) fn without_time_limit() -> Self {
         Retry { until: None, ..Retry::new() }
     }

@@ -47,7 +47,7 @@ async fn simultaneous_writes_and_changes_of_number_lose_nothing() {
         };
         let given = Metadata::parse(&json!({ format!("key{n}"): n }).to_string()).unwrap();
         let tag: Tags = format!("tag{n}").parse().unwrap();
-        let tags = (n % 8 == 0).then_some(&tag);
+        let tags = n.is_multiple_of(8).then_some(&tag);
         let merge = |mut contact: Contact| {
             contact.metadata = contact.metadata.merged(&given).unwrap();
             for tag in tags.into_iter().flat_map(Tags::iter) {
