@@ -76,6 +76,8 @@ def unfit_for_generators(place, schema):
     constants = [*schema.get("enum", []), *([schema["const"]] if "const" in schema else [])]
     if any(isinstance(constant, (dict, list)) for constant in constants):
         yield f"{place}: a constant is an object or an array; write an object with a constant in each property"
+    elif any(isinstance(constant, bool) for constant in constants):
+        yield f"{place}: openapi-generator compares a constant `true` with a text; write `not: {{ const: false }}`"
     elif constants and not kinds:
         yield f"{place}: the constant needs a `type` beside it"
     if "array" in kinds and "items" not in schema:

@@ -49,13 +49,14 @@ def main() -> None:
         assert error.data and error.data.error == "Contact not found"
     try:
         qyvo.create_contact(CreateContactRequest(phone=PHONE, email="nobody"))
-        raise AssertionError("a text that is no address was accepted")
+        raise AssertionError("an address without @ was accepted")
     except UnprocessableEntityException as error:
         assert error.data and error.data.actual_instance.errors.email
 
     person = FlowiqCreateContactRequest(phone_number="27123456105", name="John Doe")
-    assert flowiq.flowiq_create_contact("demo", person).contact.full_name == "John Doe"
-    same = flowiq.flowiq_get_contact("demo", whatsapp_id="27123456105")
+    john = flowiq.flowiq_create_contact(tenant_id="demo", flowiq_create_contact_request=person)
+    assert john.contact.full_name == "John Doe"
+    same = flowiq.flowiq_get_contact(tenant_id="demo", whatsapp_id="27123456105")
     assert same.contact.organization_id == tenant.id
 
     assert documents.get_openapi_json().openapi == "3.1.0"
