@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-use contacts::model::{ContactId, Tenant};
+use contacts::model::{ContactId, Cursor, Tenant};
 use contacts::store::{ContactsTable, Outcome};
 use serde::Serialize;
 
@@ -72,6 +72,9 @@ pub enum Dialect {
 pub enum InputSource {
     /// The JSON object in the body.
     Body,
+    /// The same, for lists in pages: a `cursor` in the query string takes the place of the one in the body. So the target of the answer's
+    /// `Link` header can be called with the same body.
+    BodyAndCursor,
     /// The parameters of the query string, all of them strings.
     Query,
 }
@@ -101,10 +104,10 @@ pub struct Reply<T> {
     pub body: T,
     /// What the action did to the contact, if it can change one.
     pub outcome: Option<Outcome>,
-    /// The version of the contact that the body shows, if it shows one contact. Not sent to clients yet.
+    /// The version of the contact that the body shows, if it shows one contact.
     pub version: Option<u64>,
-    /// The cursor of the next page, if there is one. Not sent to clients yet.
-    pub next_cursor: Option<String>,
+    /// The cursor of the next page, if there is one. Events do not show it.
+    pub next_cursor: Option<Cursor>,
     pub(crate) kind: ReplyKind,
 }
 
@@ -141,7 +144,7 @@ impl<T> Reply<T> {
 
     /// Adds the cursor of the next page.
     #[must_use]
-    pub fn with_next_cursor(self, cursor: Option<String>) -> Self {
+    pub fn with_next_cursor(self, cursor: Option<Cursor>) -> Self {
         Reply { next_cursor: cursor, ..self }
     }
 }

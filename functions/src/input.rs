@@ -46,11 +46,18 @@ impl Input {
     pub(crate) fn from_query<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
         let mut fields = IndexMap::new();
         for (name, text) in parameters {
-            let text = to_raw_value(text)
-                .map_err(|error| Error::Internal(format!("a parameter could not be serialized: {error}")))?;
-            fields.entry(name.to_owned()).or_insert(text);
+            fields.entry(name.to_owned()).or_insert(text_value(text)?);
         }
         Ok(Input { prefix: String::new(), fields, violations: Vec::new() })
+    }
+
+    /// Sets a field to a text, in place of the value that it has.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the text cannot be serialized, which does not happen.
+    pub(crate) fn set(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        self.fields.insert(name.to_owned(), text_value(text)?);
+        Ok(())
     }
 
     /// Runs `parse` and returns its result, or all violations.
@@ -124,6 +131,20 @@ impl Input {
         }
     }
 
+    /// A whole number from 1 to `max`, or absent; `null` and `""` count as absent.
+    ///
+    /// # Errors
+    /// [`Invalid`], recorded.
+    pub fn count(&mut self, name: &str, max: u32) -> Result<Option<u32>, Invalid> {
+        let raw = self.fields.get(name).map(|raw| raw.get()).filter(|raw| !is_empty(raw));
+        // JSON has no integers: `7.0` is the number 7.
+        match raw.map(serde_json::from_str::<f64>) {
+            None => Ok(None),
+            Some(Ok(count)) if count.fract() == 0.0 && (1.0..=max.into()).contains(&count) => Ok(Some(count as u32)),
+            Some(_) => Err(self.record(name, Violation::NotCount(max))),
+        }
+    }
+
     /// A free-form JSON object.
     ///
     /// # Errors
@@ -158,6 +179,11 @@ impl Input {
         self.violations.push(FieldViolation { path: format!("{}{name}", self.prefix), violation });
         Invalid
     }
+}
+
+/// A text as JSON.
+fn text_value(text: &str) -> Result<Box<RawValue>, Error> {
+    to_raw_value(text).map_err(|error| Error::Internal(format!("a parameter could not be serialized: {error}")))
 }
 
 /// Whether a value is `null` or a string that is empty after trimming.
@@ -239,6 +265,21 @@ mod tests {
         for body in [r#"{"list":["1"]}"#, r#"{"list":{}}"#, r#"{"list":""}"#] {
             let Err(Error::Invalid(violations)) = list(body) else { panic!("{body}") };
             assert_eq!((&*violations[0].path, violations[0].violation), ("list", Violation::NotObject));
+        }
+    }
+
+    #[test]
+    fn counts_are_whole_numbers_in_their_range() {
+        let count = |body: &str| Input::from_json(body.as_bytes())?.parse(|input| input.count("limit", 100));
+        for (given, read) in [("1", 1), ("7", 7), ("7.0", 7), ("1e1", 10), ("100", 100)] {
+            assert_eq!(count(&format!(r#"{{"limit":{given}}}"#)).unwrap(), Some(read), "{given}");
+        }
+        for body in ["{}", r#"{"limit":null}"#, r#"{"limit":""}"#] {
+            assert_eq!(count(body).unwrap(), None, "{body}");
+        }
+        for value in ["0", "101", "-1", "1.5", "0.1", "1e400", r#""50""#, "true", "[7]", "{}", "4294967297"] {
+            let Err(Error::Invalid(violations)) = count(&format!(r#"{{"limit":{value}}}"#)) else { panic!("{value}") };
+            assert_eq!(violations[0].message(), "The limit must be a whole number from 1 to 100.", "{value}");
         }
     }
 

@@ -45,6 +45,13 @@ pub(super) fn tenant<'a>(dialect: Dialect, caller: &'a Caller, request: &Request
 pub(super) fn input<A: Action>(request: &Request) -> Result<Input, Error> {
     match A::INPUT {
         InputSource::Body => Input::from_json(request.body()),
+        InputSource::BodyAndCursor => {
+            let mut input = Input::from_json(request.body())?;
+            if let Some(cursor) = request.query_string_parameters().first("cursor") {
+                input.set("cursor", cursor)?;
+            }
+            Ok(input)
+        }
         InputSource::Query => Input::from_query(request.query_string_parameters().iter()),
     }
 }

@@ -21,6 +21,10 @@ pub enum Violation {
     NotLocale,
     /// Not a JSON boolean.
     NotBoolean,
+    /// Not a JSON number without a fraction from 1 to this one.
+    NotCount(u32),
+    /// Not a cursor, or one of another tenant, of other filters or of another endpoint.
+    NotCursor,
     /// Not a time, or a time before 1970 or more than five minutes in the future.
     NotTime,
     /// Not one of the listed values.
@@ -68,6 +72,10 @@ impl Violation {
             Violation::NotPhone => format!("The {field} must be in international format, starting with +."),
             Violation::NotLocale => format!("The {field} must be a language, such as fr or pt-BR."),
             Violation::NotBoolean => format!("The {field} must be true or false."),
+            Violation::NotCount(max) => format!("The {field} must be a whole number from 1 to {max}."),
+            Violation::NotCursor => format!(
+                "The {field} must be one that was returned for the same filters; leave it out to start from the beginning."
+            ),
             Violation::NotTime => {
                 format!("The {field} must be a time, such as 2026-05-07T08:14:23Z, not in the future.")
             }
