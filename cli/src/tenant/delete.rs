@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use carnet_local::BoxError;
 use clap::Args as ClapArgs;
 use clap::builder::RangedU64ValueParser;
-use contacts::access::{Deletion, DeletionError, QUIET};
+use contacts::access::{DeletionError, QUIET, TenantDeletion};
 use contacts::model::{TenantRecord, Timestamp};
 use contacts::store::ContactsTable;
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ async fn delete(
     tenant: &TenantRecord,
     rate: u32,
     wait: Duration,
-) -> Result<Deletion, BoxError> {
+) -> Result<TenantDeletion, BoxError> {
     let slug = tenant.slug.as_str();
     let mut deletion = target.access.begin_deletion(tenant.id).await.map_err(explain)?;
     target.access.delete_tokens(&mut deletion).await.map_err(explain_deletion)?;
@@ -187,7 +187,7 @@ fn new_file(path: &Path) -> Result<File, BoxError> {
 }
 
 /// The receipt. It has no name, because that can be a person's.
-fn document(deletion: &Deletion) -> Value {
+fn document(deletion: &TenantDeletion) -> Value {
     let removed = &deletion.removed;
     json!({
         "tenant": { "id": deletion.record.id, "slug": deletion.record.slug },

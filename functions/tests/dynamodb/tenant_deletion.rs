@@ -1,6 +1,8 @@
 //! Deleting a tenant: nothing of it is left and nothing of others is lost, wherever it is interrupted.
 
-use contacts::access::{Access, Deletion, DeletionError, Error, MAX_AGE, QUIET, Secret, SecretKind, TenantUpdate};
+use contacts::access::{
+    Access, DeletionError, Error, MAX_AGE, QUIET, Secret, SecretKind, TenantDeletion, TenantUpdate,
+};
 use contacts::model::{Patch, TenantId};
 use contacts::store::PAGE;
 use futures_util::future::join_all;
@@ -11,7 +13,7 @@ use crate::support::stored::Item;
 use crate::support::{Bundle, Fault, error_of, failed_records, output_of, sqs_record, template, with_rate_limit};
 
 /// Deletes a tenant as the command does, without waiting for calls that are still running.
-async fn delete(bundle: &Bundle, access: &Access, tenant: TenantId) -> Result<Deletion, DeletionError> {
+async fn delete(bundle: &Bundle, access: &Access, tenant: TenantId) -> Result<TenantDeletion, DeletionError> {
     let mut deletion = access.begin_deletion(tenant).await?;
     access.delete_tokens(&mut deletion).await?;
     loop {

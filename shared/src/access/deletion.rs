@@ -35,9 +35,9 @@ pub const QUIET: Duration = MAX_AGE.saturating_add(LONGEST_CALL);
 /// The largest number of tokens of a tenant that can be deleted, because one item holds their ids.
 pub const MAX_TOKENS: usize = 1_000;
 
-/// A deletion that has begun.
+/// The deletion of a tenant that has begun.
 #[derive(Debug, Clone)]
-pub struct Deletion {
+pub struct TenantDeletion {
     /// The tenant, for access to its contacts.
     pub tenant: Tenant,
     /// The tenant as it was.
@@ -110,7 +110,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Error::UnknownTenant`]; [`Error::Store`].
-    pub async fn begin_deletion(&self, id: TenantId) -> Result<Deletion, Error> {
+    pub async fn begin_deletion(&self, id: TenantId) -> Result<TenantDeletion, Error> {
         let key = tenant_key(id);
         let mut stored: StoredDeletion = self.table.get(&key).await?.ok_or(Error::UnknownTenant)?;
         if stored.tenant.record.deleting_since.is_none() {
@@ -124,7 +124,7 @@ impl Access {
             };
         }
         let record = stored.tenant.record.clone();
-        Ok(Deletion {
+        Ok(TenantDeletion {
             since: record.deleting_since.ok_or(store::Error::Conflict)?,
             record,
             tenant: Tenant::authenticated(stored.tenant),
@@ -137,7 +137,7 @@ impl Access {
     ///
     /// # Errors
     /// [`DeletionError`].
-    pub async fn delete_tokens(&self, deletion: &mut Deletion) -> Result<(), DeletionError> {
+    pub async fn delete_tokens(&self, deletion: &mut TenantDeletion) -> Result<(), DeletionError> {
         let tokens = self.tokens(deletion.record.id).await?;
         let known = &mut deletion.progress.token_ids;
         let before = known.len();
@@ -164,7 +164,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Error::UnknownTenant`] if another operator has ended the deletion; [`Error::Store`].
-    pub async fn note_items(&self, deletion: &mut Deletion, items: &TenantItems) -> Result<(), Error> {
+    pub async fn note_items(&self, deletion: &mut TenantDeletion, items: &TenantItems) -> Result<(), Error> {
         for key in items.keys.iter().filter(|key| **key > deletion.progress.counted_to) {
             // A key that no version has written may be anything, also personal data.
             let kind = key.split('#').next().filter(|kind| KINDS.contains(kind)).unwrap_or("other");
@@ -182,7 +182,7 @@ impl Access {
     ///
     /// # Errors
     /// [`DeletionError`].
-    pub async fn end_deletion(&self, deletion: &mut Deletion) -> Result<(), DeletionError> {
+    pub async fn end_deletion(&self, deletion: &mut TenantDeletion) -> Result<(), DeletionError> {
         self.delete_tokens(deletion).await?;
         let records: Vec<String> = deletion.progress.token_ids.iter().map(|id| rate_limit::key(id)).collect();
         if !deletion.removed.items.contains_key("calls") {
@@ -201,7 +201,7 @@ impl Access {
     }
 
     /// Writes how far the deletion has come into the tenant's item.
-    async fn note(&self, deletion: &Deletion) -> Result<(), Error> {
+    async fn note(&self, deletion: &TenantDeletion) -> Result<(), Error> {
         let changes = Changes::default()
             .set("deletion", Some(&deletion.progress))?
             .set("removed", Some(&deletion.removed))?

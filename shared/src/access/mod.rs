@@ -30,7 +30,7 @@ mod token;
 mod usage;
 
 pub use cache::MAX_AGE;
-pub use deletion::{Deletion, DeletionError, MAX_TOKENS, QUIET, Removed};
+pub use deletion::{DeletionError, MAX_TOKENS, QUIET, Removed, TenantDeletion};
 pub use error::Error;
 pub use lookup::Access;
 pub use operators::{RotateError, Rotation, TenantUpdate};

@@ -5,12 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use super::access_table::{AccessTable, KEY};
-use super::error::{Error, map_sdk_error};
+use super::batch::{BATCH, batch_get};
+use super::error::Error;
 use super::keys::{Item, s};
-use super::retry::Retry;
-
-/// The maximum number of keys per request (DynamoDB).
-const BATCH: usize = 100;
 
 /// What a record says about the calls of a token. Times and days are in the unit of the caller of
 /// [`AccessTable::record_call`].
@@ -29,36 +26,14 @@ impl AccessTable {
         let mut records = HashMap::new();
         for keys in keys.chunks(BATCH) {
             let keys = keys.iter().map(|key| Item::from([(KEY.to_owned(), s(key))])).collect();
-            for item in self.batch(keys).await? {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+            for item in batch_get(&self.client, &self.name, wanted, "BatchGetItem of call records").await? {
                 if let Some(key) = item.get(KEY).and_then(|key| key.as_s().ok()) {
                     records.insert(key.clone(), counted(&item));
                 }
             }
         }
         Ok(records)
-    }
-
-    /// The items of one BatchGetItem. Keys that DynamoDB leaves unprocessed are requested again after a pause, at most
-    /// four times without progress.
-    async fn batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Error> {
-        let mut items = Vec::with_capacity(keys.len());
-        let mut retry = Retry::new();
-        loop {
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys.clone())).consistent_read(true).build();
-            let wanted = wanted.map_err(|error| Error::Internal(format!("a request could not be built: {error}")))?;
-            let answer = self.client.0.batch_get_item().request_items(&self.name, wanted).send();
-            let answer = answer.await.map_err(map_sdk_error("BatchGetItem of call records"))?;
-            items.extend(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
-            let left = answer.unprocessed_keys.unwrap_or_default().remove(&self.name).map_or(Vec::new(), |l| l.keys);
-            if left.is_empty() {
-                return Ok(items);
-            }
-            if left.len() < keys.len() {
-                retry = Retry::new();
-            }
-            keys = left;
-            retry.pause_after_throttling().await?;
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::client::Client;
 
 /// The table that holds the contacts of all tenants.
 ///
-/// Reading is in `read.rs`, `search.rs` and `tags.rs`, writing in `save.rs`.
+/// Reading is in `read.rs`, `search.rs` and `tags.rs`, writing in `write.rs` and `delete.rs`.
 pub struct ContactsTable {
     pub(super) client: Client,
     pub(super) name: String,

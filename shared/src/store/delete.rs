@@ -7,7 +7,7 @@ use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::labels;
 use super::keys::ID;
-use super::snapshot::{Consistency, EventIds, Target};
+use super::snapshot::{Consistency, Target};
 use crate::model::{Contact, ContactId, Email, Stored, Tenant, Timestamp, Tombstone};
 
 /// What a deletion has removed. It contains no personal data.
@@ -37,7 +37,7 @@ impl ContactsTable {
     /// [`Error::NotFound`] if the contact does not exist or was deleted before; [`Error::Conflict`],
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`].
     pub async fn delete(&self, tenant: &Tenant, id: ContactId) -> Result<Deletion, Error> {
-        let target = Target { tenant, id, tags: None, events: EventIds::default() };
+        let target = Target::new(tenant, id, None);
         let delete = |stored: Option<Stored>, _: &_| {
             let contact = stored.and_then(Stored::into_contact).ok_or(Error::NotFound)?;
             Ok::<_, Error>(Stored::Deleted(Tombstone::of(&contact, Timestamp::now())))

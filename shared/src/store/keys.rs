@@ -108,6 +108,11 @@ pub(super) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
+/// The sort key of an item of the contacts table, all of which have one; empty for any other item.
+pub(super) fn sort_key(item: &Item) -> &str {
+    item.get(ITEM).and_then(|key| key.as_s().ok()).map_or("", String::as_str)
+}
+
 fn key(tenant: &Tenant, item: String) -> Item {
     HashMap::from([(TENANT_ID.to_owned(), s(tenant.id().to_string())), (ITEM.to_owned(), s(item))])
 }

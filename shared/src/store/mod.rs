@@ -7,8 +7,8 @@
 //! Contacts are written by one function, `save` in `save.rs`, together with all their index entries. `tenant_items.rs`
 //! deletes all items of a tenant, for operators.
 //!
-//! This module must not depend on HTTP, event formats or tokens. Start reading at
-//! [`ContactsTable`], then `save.rs`.
+//! This module must not depend on HTTP, event formats or tokens. Start reading at [`ContactsTable`], then `write.rs` (what
+//! callers use), `locking.rs` (read, apply, save, and again if another writer was faster) and `save.rs` (one attempt).
 //!
 //! | item of the contacts table | holds |
 //! |---|---|
@@ -26,6 +26,7 @@
 mod access_operators;
 mod access_table;
 mod access_usage;
+mod batch;
 mod client;
 mod contact_change;
 mod contacts_table;
@@ -34,8 +35,10 @@ mod earlier;
 mod error;
 mod items;
 mod keys;
+mod locking;
 mod outcome;
 mod pages;
+mod query;
 mod read;
 mod retry;
 mod save;
@@ -47,6 +50,7 @@ mod tenant_items;
 mod transaction;
 mod units;
 mod verification;
+mod write;
 
 pub(crate) use access_operators::{Changes, Created};
 pub use access_table::AccessTable;

@@ -3,7 +3,8 @@
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::stored;
-use super::keys::{self, CONTACT, ITEM, Item, TENANT_ID, s};
+use super::keys::{self, CONTACT, ITEM, Item, sort_key};
+use super::query::Range;
 use crate::model::{Contact, ContactId, Stored, Tenant};
 
 /// Some contacts of a tenant, in the order of their ids.
@@ -27,14 +28,8 @@ impl ContactsTable {
     /// # Errors
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Internal`].
     pub async fn contacts_page(&self, tenant: &Tenant, after: Option<ContactId>) -> Result<Page, Error> {
-        let query = self.client.0.query().table_name(&self.name).consistent_read(true);
-        let query = query
-            .key_condition_expression("#tenant = :tenant AND begins_with(#item, :contact)")
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#item", ITEM)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
-            .expression_attribute_values(":contact", s(CONTACT))
-            .set_exclusive_start_key(after.map(|id| keys::contact(tenant, id)));
+        let query = self.query(tenant, ITEM, Range::Prefix(CONTACT)).consistent_read(true);
+        let query = query.set_exclusive_start_key(after.map(|id| keys::contact(tenant, id)));
         let answer = query.send().await.map_err(map_sdk_error("Query of contacts"))?;
         let next = answer.last_evaluated_key.as_ref().map(|key| {
             let unknown = || Error::Internal("a key of a page is not a contact's".to_owned());
@@ -58,5 +53,5 @@ impl ContactsTable {
 
 /// The id in the key of a contact.
 fn id_of(item: &Item) -> Option<&str> {
-    item.get(ITEM)?.as_s().ok()?.strip_prefix(CONTACT)
+    sort_key(item).strip_prefix(CONTACT)
 }

@@ -6,16 +6,14 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 
+use super::batch::{BATCH, batch_get};
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::{read_or_skip, stored};
-use super::keys::{self, DELETED_AT, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s};
-use super::retry::Retry;
+use super::keys::{self, DELETED_AT, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s, sort_key};
+use super::query::Range;
 use super::snapshot::{Consistency, Snapshot, Target};
 use crate::model::{Contact, ContactId, Email, EventId, SearchRow, Stored, Tag, Tags, Tenant};
-
-/// The maximum number of items of one BatchGetItem.
-const BATCH: usize = 100;
 
 impl ContactsTable {
     /// The contact with this id; `None` if there is none, or it was deleted. Strongly consistent; one GetItem.
@@ -51,13 +49,7 @@ impl ContactsTable {
 
     /// A Query of the entries of an email address in the email index, oldest contact first.
     pub(super) fn email_entries(&self, tenant: &Tenant, email: &Email) -> QueryFluentBuilder {
-        let query = self.client.0.query().table_name(&self.name).index_name(EMAIL_INDEX);
-        query
-            .key_condition_expression("#tenant = :tenant AND #email = :email")
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#email", EMAIL_KEY)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
-            .expression_attribute_values(":email", s(email.key()))
+        self.query(tenant, EMAIL_KEY, Range::Only(&email.key())).index_name(EMAIL_INDEX)
     }
 
     /// The search rows of the contacts that entries of a keys-only index refer to, unordered. A contact that cannot be
@@ -70,7 +62,8 @@ impl ContactsTable {
         // A contact that was created anew can have two entries for a moment. DynamoDB refuses a batch that names a key
         // twice.
         let mut seen = HashSet::new();
-        let keys: Vec<Item> = entries.iter().map(primary_key).filter(|key| seen.insert(sort_key(key))).collect();
+        let entries = entries.iter().filter(|&entry| seen.insert(sort_key(entry)));
+        let keys: Vec<Item> = entries.map(primary_key).collect();
         let mut rows = Vec::with_capacity(keys.len());
         for keys in keys.chunks(BATCH) {
             let wanted = KeysAndAttributes::builder()
@@ -89,11 +82,11 @@ impl ContactsTable {
         let Target { tenant, id, tags, events } = target;
         let mut snapshot = Snapshot::empty(consistency);
         let tags = tags.into_iter().flat_map(Tags::iter);
-        let mut extras: HashMap<Option<String>, Extra<'_>> = HashMap::new();
+        let mut extras: HashMap<String, Extra<'_>> = HashMap::new();
         let mut wanted = vec![keys::contact(tenant, id)];
         let mut also = |key: Item, extra| {
             // DynamoDB refuses a batch that names a key twice.
-            if extras.insert(sort_key(&key), extra).is_none() {
+            if extras.insert(sort_key(&key).to_owned(), extra).is_none() {
                 wanted.push(key);
             }
         };
@@ -109,7 +102,7 @@ impl ContactsTable {
             return Ok(snapshot);
         }
         for item in self.batch(tenant, all_attributes(wanted, consistency)).await? {
-            match extras.get(&sort_key(&item)) {
+            match extras.get(sort_key(&item)) {
                 Some(Extra::Definition(tag)) => drop(snapshot.defined.insert((*tag).clone())),
                 Some(Extra::Event(event)) => drop(snapshot.applied.insert((*event).clone())),
                 None => snapshot.set_stored(item)?,
@@ -122,8 +115,8 @@ impl ContactsTable {
     pub(super) async fn defined(&self, tenant: &Tenant, tags: &[Tag]) -> Result<HashSet<Tag>, Error> {
         let keys = tags.iter().map(|tag| keys::definition(tenant, tag)).collect();
         let found = self.batch(tenant, all_attributes(keys, Consistency::Strong)).await?;
-        let found: HashSet<Option<String>> = found.iter().map(sort_key).collect();
-        let is_defined = |tag: &&Tag| found.contains(&sort_key(&keys::definition(tenant, tag)));
+        let found: HashSet<&str> = found.iter().map(sort_key).collect();
+        let is_defined = |tag: &&Tag| found.contains(sort_key(&keys::definition(tenant, tag)));
         Ok(tags.iter().filter(is_defined).cloned().collect())
     }
 
@@ -133,27 +126,11 @@ impl ContactsTable {
         Ok(get.await.map_err(map_sdk_error("GetItem of a contact"))?.item)
     }
 
-    /// The items of one BatchGetItem of at most [`BATCH`] keys. DynamoDB leaves keys unprocessed when it throttles or
-    /// the response grows too large; they are requested again after a pause, at most four times without progress.
+    /// The items of the tenant with these keys: one BatchGetItem of at most [`BATCH`] keys, each once.
     async fn batch(&self, tenant: &Tenant, wanted: KeysAndAttributesBuilder) -> Result<Vec<Item>, Error> {
-        let mut left = wanted.build().map_err(|error| Error::Internal(error.to_string()))?;
-        debug_assert!(left.keys.iter().all(|key| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()))));
-        let mut items = Vec::with_capacity(left.keys.len());
-        let mut retry = Retry::new();
-        loop {
-            let wanted_count = left.keys.len();
-            let answer = self.client.0.batch_get_item().request_items(&self.name, left).send();
-            let answer = answer.await.map_err(map_sdk_error("BatchGetItem"))?;
-            items.extend(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
-            left = match answer.unprocessed_keys.unwrap_or_default().remove(&self.name) {
-                Some(rest) if !rest.keys.is_empty() => rest,
-                _ => return Ok(items),
-            };
-            if left.keys.len() < wanted_count {
-                retry = Retry::new();
-            }
-            retry.pause_after_throttling().await?;
-        }
+        let of_tenant = |key: &Item| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()));
+        debug_assert!(wanted.get_keys().iter().flatten().all(of_tenant));
+        batch_get(&self.client, &self.name, wanted, "BatchGetItem").await
     }
 }
 
@@ -173,10 +150,6 @@ fn projection(attributes: &[&str]) -> (HashMap<String, String>, String) {
 enum Extra<'a> {
     Definition(&'a Tag),
     Event(&'a EventId),
-}
-
-fn sort_key(item: &Item) -> Option<String> {
-    item.get(ITEM)?.as_s().ok().cloned()
 }
 
 /// The key of the item that an index row refers to.

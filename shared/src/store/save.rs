@@ -1,9 +1,4 @@
-//! Writing contacts, with optimistic locking.
-//!
-//! Every write reads a snapshot, applies a pure rule to the contact and calls
-//! [`save`](ContactsTable::save), which writes the contact and its memberships in one atomic request on
-//! the condition that the contact still has the version read. When another writer was faster, the rule
-//! is applied again to the state that writer left.
+//! One attempt to write a contact, with everything that has to agree with it, in one atomic request.
 
 use std::collections::HashSet;
 
@@ -15,198 +10,15 @@ use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::{self, labels};
 use super::keys::{self, ITEM, Item, Label};
-use super::outcome::Outcome;
 use super::retry::Retry;
-use super::snapshot::{Consistency, EventIds, Snapshot, Target};
+use super::snapshot::{Snapshot, Target};
 use super::transaction::{Attempt, transact, unbuilt};
-use crate::model::{Contact, ContactId, EventId, SearchRow, Stored, Tag, Tags, Tenant, Timestamp};
+use crate::model::{Contact, ContactId, EventId, SearchRow, Stored, Tag, Tenant, Timestamp};
 
 /// The maximum number of items of one TransactWriteItems.
 const TRANSACTION: usize = 100;
 
 impl ContactsTable {
-    /// The maximum number of events of one [`apply`](ContactsTable::apply). A transaction has 100 writes: the
-    /// contact, at most 46 memberships and these events. The rule of `apply` must not change tags.
-    /// They are read with 2 keys each, and the contact, in one BatchGetItem of 100.
-    pub const MAX_EVENTS: usize = 49;
-
-    /// Creates or changes the contact with this id: `rule` returns the new contact for the stored one. The
-    /// store sets `version`, and `updated_at` if a field that clients can see differs.
-    ///
-    /// For a contact that was deleted, `rule` gets `None`, and the store restores the opt-out that its tombstone
-    /// remembers.
-    ///
-    /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue together with the contact.
-    ///
-    /// Cost: one eventually consistent GetItem (BatchGetItem with a non-empty `tags`), then one PutItem, or one
-    /// TransactWriteItems if memberships or tag catalogue entries change. If nothing changes, or `rule` fails, the
-    /// second request is the same read again, strongly consistent. An outdated read costs one refused write.
-    ///
-    /// `rule` runs again whenever another writer was faster. After a lost response, the call recognises its own
-    /// write, unless 64 others have followed, or five others and 6 s; then `rule` runs on its own result. Counters therefore
-    /// need [`apply`](ContactsTable::apply), which is idempotent.
-    ///
-    /// # Errors
-    /// The errors of `rule`; [`Error::Conflict`], [`Error::Throttled`], [`Error::Unavailable`],
-    /// [`Error::Unreadable`], [`Error::Internal`].
-    pub async fn upsert<R, E>(
-        &self,
-        tenant: &Tenant,
-        id: ContactId,
-        tags: Option<&Tags>,
-        rule: R,
-    ) -> Result<(Contact, Outcome), E>
-    where
-        R: Fn(Option<Contact>) -> Result<Contact, E> + Send + Sync,
-        E: From<Error>,
-    {
-        let target = Target { tenant, id, tags, events: EventIds::default() };
-        let rule = |stored: Option<Stored>, _: &_| rule(stored.and_then(Stored::into_contact)).map(Stored::Contact);
-        self.write(target, Consistency::Eventual, rule).await?.contact().map_err(E::from)
-    }
-
-    /// As [`upsert`](ContactsTable::upsert), with a `rule` that also sees the tombstone of a deleted contact.
-    ///
-    /// # Errors
-    /// As [`upsert`](ContactsTable::upsert).
-    pub async fn upsert_over<R, E>(
-        &self,
-        tenant: &Tenant,
-        id: ContactId,
-        tags: Option<&Tags>,
-        rule: R,
-    ) -> Result<(Contact, Outcome), E>
-    where
-        R: Fn(Option<Stored>) -> Result<Contact, E> + Send + Sync,
-        E: From<Error>,
-    {
-        let target = Target { tenant, id, tags, events: EventIds::default() };
-        let rule = |stored: Option<Stored>, _: &_| rule(stored).map(Stored::Contact);
-        self.write(target, Consistency::Eventual, rule).await?.contact().map_err(E::from)
-    }
-
-    /// Changes the contact with this id: `rule` returns the new contact for the stored one.
-    ///
-    /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue together with
-    /// the contact.
-    ///
-    /// Cost: one GetItem (BatchGetItem with a non-empty `tags`) and, if something changes, one PutItem, or one
-    /// TransactWriteItems if memberships, tag catalogue entries or a field of the search row of a tagged
-    /// contact change; one more TransactWriteItems if that many tags change that their catalogue entries do not
-    /// fit. Each lost attempt adds one write request, and one read unless the refusal returned the contact.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] if the contact does not exist or was deleted; otherwise as [`upsert`](ContactsTable::upsert).
-    pub async fn update<R, E>(
-        &self,
-        tenant: &Tenant,
-        id: ContactId,
-        tags: Option<&Tags>,
-        rule: R,
-    ) -> Result<(Contact, Outcome), E>
-    where
-        R: Fn(Contact) -> Result<Contact, E> + Send + Sync,
-        E: From<Error>,
-    {
-        let target = Target { tenant, id, tags, events: EventIds::default() };
-        let rule = |stored: Option<Stored>, _: &_| {
-            rule(stored.and_then(Stored::into_contact).ok_or(Error::NotFound)?).map(Stored::Contact)
-        };
-        self.write(target, Consistency::Strong, rule).await?.contact().map_err(E::from)
-    }
-
-    /// Applies events to the contact with this id. Idempotent: each event id is applied at most once
-    /// within 31 days, however often it is delivered and to however many processes.
-    ///
-    /// `rule` returns what to store for what is stored and the ids that were applied before. It sees the tombstone of a
-    /// deleted contact, because an event that occurred before the deletion must not create the contact again; the store
-    /// restores the opt-out that a tombstone remembers in a contact that replaces it. `ids` holds at most
-    /// [`ContactsTable::MAX_EVENTS`] ids; ids of different kinds are independent. Events whose effect does not depend on
-    /// how often they are applied need no ids.
-    ///
-    /// Cost: one BatchGetItem and one TransactWriteItems; without `ids` one GetItem and what
-    /// [`update`](ContactsTable::update) writes; the read alone if `rule` returns what is stored, in which case no event
-    /// is recorded.
-    ///
-    /// # Errors
-    /// The errors of `rule`; otherwise as [`upsert`](ContactsTable::upsert).
-    pub async fn apply<R, E>(
-        &self,
-        tenant: &Tenant,
-        id: ContactId,
-        kind: &str,
-        ids: &[EventId],
-        rule: R,
-    ) -> Result<(Stored, Outcome), E>
-    where
-        R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
-        E: From<Error>,
-    {
-        let target = Target { tenant, id, tags: None, events: EventIds { kind, ids } };
-        let written = self.write(target, Consistency::Strong, rule).await?;
-        Ok((written.new, written.outcome))
-    }
-
-    pub(super) async fn write<R, E>(&self, target: Target<'_>, first_read: Consistency, rule: R) -> Result<Written, E>
-    where
-        R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
-        E: From<Error>,
-    {
-        let mut snapshot = self.snapshot(target, first_read).await?;
-        let mut retry = Retry::new();
-        let call = format!("{:012x}", fastrand::u64(..1 << 48));
-        loop {
-            let ruled = rule(snapshot.stored.clone(), &snapshot.applied);
-            let changes = ruled.as_ref().is_ok_and(|new| snapshot.stored.as_ref() != Some(new));
-            // DynamoDB checks the version only when something is written. A decision not to write is therefore made again
-            // on a strongly consistent read.
-            if !changes && snapshot.consistency == Consistency::Eventual {
-                snapshot = self.snapshot(target, Consistency::Strong).await?;
-                continue;
-            }
-            let mut new = ruled?;
-            let tags = new.contact().map(|contact| &contact.tags);
-            let undefined = tags.map(|tags| snapshot.undefined(tags, target.tags)).unwrap_or_default();
-            if !changes {
-                self.define(target.tenant, undefined).await?;
-                return Ok(Written { old: snapshot.stored, new, outcome: Outcome::Unchanged });
-            }
-            let outcome = follow(snapshot.stored.as_ref(), &mut new);
-            let (attempt, undefined) = self.save(target, &snapshot, &new, undefined, &call).await?;
-            let refused = match attempt {
-                Attempt::Written => {
-                    self.define(target.tenant, undefined).await?;
-                    return Ok(Written { old: snapshot.stored, new, outcome });
-                }
-                Attempt::Lost(item) => item,
-                Attempt::Throttled => {
-                    retry.pause_after_throttling().await?;
-                    continue;
-                }
-            };
-            let old = snapshot.stored.take();
-            match refused {
-                // The other writer may also have applied some of the events: read everything again.
-                Some(item) if target.events.ids.is_empty() => {
-                    snapshot.set_stored(item)?;
-                    snapshot.consistency = Consistency::Strong;
-                }
-                _ => {
-                    let target = Target { tags: new.contact().map(|contact| &contact.tags).or(target.tags), ..target };
-                    snapshot = self.snapshot(target, Consistency::Strong).await?;
-                }
-            }
-            // This call's own write was applied, but its response was lost. Other writers may have followed.
-            if snapshot.is_written_by(&call) {
-                self.define(target.tenant, undefined).await?;
-                // A later deletion of the contact, or a later creation of the deleted one, is not this call's answer.
-                let now = snapshot.stored.filter(|now| now.contact().is_some() == new.contact().is_some());
-                return Ok(Written { old, new: now.unwrap_or(new), outcome });
-            }
-            retry.pause_after_race().await?;
-        }
-    }
-
     /// Writes `new`, a contact or the tombstone of a deleted one, over the snapshot. This is the only function that
     /// writes contacts.
     ///
@@ -250,35 +62,6 @@ impl ContactsTable {
         Ok((self.transact(writes).await?, later))
     }
 
-    /// Writes the catalogue entries of tags that a contact has, in one TransactWriteItems. Another writer may define
-    /// some of the tags at the same time.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] if the entries could not be written, even after throttling: the contact has been
-    /// written. A repetition of the call finds the contact unchanged and writes the missing entries.
-    async fn define(&self, tenant: &Tenant, mut tags: Vec<Tag>) -> Result<(), Error> {
-        let mut retry = Retry::new();
-        while !tags.is_empty() {
-            let puts =
-                tags.iter().map(|tag| Ok(TransactWriteItem::builder().put(self.definition(tenant, tag)?).build()));
-            let attempt = self.transact(puts.collect::<Result<_, Error>>()?).await;
-            let pause = match attempt {
-                Ok(Attempt::Written) => return Ok(()),
-                Ok(Attempt::Lost(_)) => match self.defined(tenant, &tags).await {
-                    Ok(defined) => {
-                        tags.retain(|tag| !defined.contains(tag));
-                        retry.pause_after_race().await
-                    }
-                    Err(error) => Err(error),
-                },
-                Ok(Attempt::Throttled) => retry.pause_after_throttling().await,
-                Err(error) => Err(error),
-            };
-            pause.map_err(|error| Error::Unavailable(format!("the tag catalogue could not be written: {error}")))?;
-        }
-        Ok(())
-    }
-
     /// The memberships to write and to delete. Unchanged memberships are not written, unless they may have an earlier
     /// layout.
     fn membership_writes(
@@ -309,15 +92,6 @@ impl ContactsTable {
         Ok(writes)
     }
 
-    fn put(&self, item: Item) -> PutBuilder {
-        Put::builder().table_name(&self.name).set_item(Some(item))
-    }
-
-    /// A put of a tag catalogue entry, on the condition that it does not exist.
-    fn definition(&self, tenant: &Tenant, tag: &Tag) -> Result<Put, Error> {
-        self.put_over(items::definition(tenant, tag, Timestamp::now())?, None)
-    }
-
     /// A put of an item on the condition that the stored one still has the version of `old`, or does not
     /// exist. A refusal returns the stored item.
     fn put_over(&self, item: Item, old: Option<&Stored>) -> Result<Put, Error> {
@@ -332,6 +106,11 @@ impl ContactsTable {
         put.build().map_err(unbuilt)
     }
 
+    fn put(&self, item: Item) -> PutBuilder {
+        Put::builder().table_name(&self.name).set_item(Some(item))
+    }
+
+    /// Sends a put as a PutItem of its own, which costs half as much as in a transaction.
     async fn put_alone(&self, put: Put) -> Result<Attempt, Error> {
         self.permission_to_write().await;
         let request = self.client.0.put_item().table_name(put.table_name).set_item(Some(put.item));
@@ -353,44 +132,38 @@ impl ContactsTable {
         self.permission_to_write().await;
         transact(&self.client, writes).await
     }
-}
 
-/// What a call of [`write`](ContactsTable::write) has done.
-pub(super) struct Written {
-    /// What was stored before.
-    pub(super) old: Option<Stored>,
-    /// What is stored now; what this call has stored, if another has deleted or created the contact since.
-    pub(super) new: Stored,
-    pub(super) outcome: Outcome,
-}
-
-impl Written {
-    /// The contact of a rule that returns contacts.
-    fn contact(self) -> Result<(Contact, Outcome), Error> {
-        let contact = self.new.into_contact().ok_or_else(|| Error::Internal("a rule deleted a contact".to_owned()))?;
-        Ok((contact, self.outcome))
+    /// Writes the catalogue entries of tags that a contact has, in one TransactWriteItems. Another writer may define
+    /// some of the tags at the same time.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the entries could not be written, even after throttling: the contact has been
+    /// written. A repetition of the call finds the contact unchanged and writes the missing entries.
+    pub(super) async fn define(&self, tenant: &Tenant, mut tags: Vec<Tag>) -> Result<(), Error> {
+        let mut retry = Retry::new();
+        while !tags.is_empty() {
+            let puts =
+                tags.iter().map(|tag| Ok(TransactWriteItem::builder().put(self.definition(tenant, tag)?).build()));
+            let attempt = self.transact(puts.collect::<Result<_, Error>>()?).await;
+            let pause = match attempt {
+                Ok(Attempt::Written) => return Ok(()),
+                Ok(Attempt::Lost(_)) => match self.defined(tenant, &tags).await {
+                    Ok(defined) => {
+                        tags.retain(|tag| !defined.contains(tag));
+                        retry.pause_after_race().await
+                    }
+                    Err(error) => Err(error),
+                },
+                Ok(Attempt::Throttled) => retry.pause_after_throttling().await,
+                Err(error) => Err(error),
+            };
+            pause.map_err(|error| Error::Unavailable(format!("the tag catalogue could not be written: {error}")))?;
+        }
+        Ok(())
     }
-}
 
-/// Sets what the store decides in the state that follows `old`: the version, `updated_at`, and what a new contact takes
-/// over from a deleted one.
-fn follow(old: Option<&Stored>, new: &mut Stored) -> Outcome {
-    match (old, new) {
-        (None, _) => Outcome::Created,
-        (Some(Stored::Deleted(tombstone)), Stored::Contact(new)) => {
-            tombstone.continue_with(new);
-            Outcome::Created
-        }
-        (Some(Stored::Contact(old)), Stored::Contact(new)) => {
-            new.version = old.version + 1;
-            if !new.differences(old).is_empty() {
-                new.updated_at = Timestamp::now();
-            }
-            Outcome::Updated
-        }
-        (Some(old), Stored::Deleted(tombstone)) => {
-            tombstone.version = old.version() + 1;
-            Outcome::Updated
-        }
+    /// A put of a tag catalogue entry, on the condition that it does not exist.
+    fn definition(&self, tenant: &Tenant, tag: &Tag) -> Result<Put, Error> {
+        self.put_over(items::definition(tenant, tag, Timestamp::now())?, None)
     }
 }

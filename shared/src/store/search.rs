@@ -29,9 +29,8 @@ use tokio::time::Instant;
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::read_or_skip;
-use super::keys::{
-    self, ACTIVE_AT, ID, Item, Label, PHONE_INDEX, PHONE_KEY, SEARCH_TEXT, TAG, TAG_INDEX, TENANT_ID, s,
-};
+use super::keys::{self, ACTIVE_AT, ID, Item, Label, PHONE_INDEX, PHONE_KEY, SEARCH_TEXT, TAG, TAG_INDEX, s};
+use super::query::Range;
 use super::search_request::{Search, SearchPage, Window};
 use crate::backoff::Backoff;
 use crate::model::{Contact, Email, Position, SearchQuery, SearchRow, Tenant, email_line};
@@ -147,16 +146,8 @@ impl ContactsTable {
 
     /// The contacts whose phone number begins with `start`, or `None` if there are too many to fetch.
     async fn with_number(&self, tenant: &Tenant, start: &str) -> Result<Option<Vec<SearchRow>>, Error> {
-        let query = self.client.0.query().table_name(&self.name).index_name(PHONE_INDEX);
-        let entries = query
-            .key_condition_expression("#tenant = :tenant AND begins_with(#phone, :start)")
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#phone", PHONE_KEY)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
-            .expression_attribute_values(":start", s(start))
-            .limit(MAX_FETCH_BY_PHONE)
-            .send()
-            .await;
+        let query = self.query(tenant, PHONE_KEY, Range::Prefix(start)).index_name(PHONE_INDEX);
+        let entries = query.limit(MAX_FETCH_BY_PHONE).send().await;
         self.fetch_all(tenant, entries, "Query of index phone").await
     }
 
@@ -225,13 +216,7 @@ impl ContactsTable {
 
     /// A Query of the contacts under a label, most recently active first.
     fn labelled(&self, tenant: &Tenant, label: Label<'_>) -> QueryFluentBuilder {
-        let query = self.client.0.query().table_name(&self.name).index_name(TAG_INDEX).scan_index_forward(false);
-        query
-            .key_condition_expression("#tenant = :tenant AND #tag = :tag")
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#tag", TAG)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
-            .expression_attribute_values(":tag", s(label.text()))
+        self.query(tenant, TAG, Range::Only(&label.text())).index_name(TAG_INDEX).scan_index_forward(false)
     }
 }
 

@@ -35,6 +35,18 @@ pub(super) struct Target<'a> {
     pub(super) events: EventIds<'a>,
 }
 
+impl<'a> Target<'a> {
+    /// The target of a write that applies no events.
+    pub(super) fn new(tenant: &'a Tenant, id: ContactId, tags: Option<&'a Tags>) -> Self {
+        Target { tenant, id, tags, events: EventIds::default() }
+    }
+}
+
+/// A random id of a call, twelve hexadecimal digits, by which it recognises its own writes.
+pub(super) fn new_call_id() -> String {
+    format!("{:012x}", fastrand::u64(..1 << 48))
+}
+
 /// The consistency of a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consistency {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::read_or_skip;
-use super::keys::{DEFINITION, ITEM, TENANT_ID, s};
+use super::keys::{DEFINITION, ITEM};
+use super::query::Range;
 use super::search_request::{TagPage, TagSearch};
 use crate::model::{Tag, TagDefinition, Tenant};
 
@@ -27,13 +28,7 @@ impl ContactsTable {
         after: Option<&Tag>,
         limit: usize,
     ) -> Result<TagPage, Error> {
-        let query = self.client.0.query().table_name(&self.name).consistent_read(true);
-        let query = query
-            .key_condition_expression("#tenant = :tenant AND begins_with(#item, :definition)")
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#item", ITEM)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
-            .expression_attribute_values(":definition", s(DEFINITION));
+        let query = self.query(tenant, ITEM, Range::Prefix(DEFINITION)).consistent_read(true);
         let mut definitions = query.into_paginator().items().send();
         let after = after.map(sort_key);
         let mut found: BTreeMap<(String, Tag), TagDefinition> = BTreeMap::new();

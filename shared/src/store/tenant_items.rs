@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{ConsumedCapacity, DeleteRequest, ReturnConsumedCapacity, WriteRequest};
+use aws_sdk_dynamodb::types::{DeleteRequest, ReturnConsumedCapacity, WriteRequest};
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
-use super::keys::{ITEM, Item, TENANT_ID, s};
+use super::keys::{ITEM, TENANT_ID, s, sort_key};
 use super::transaction::unbuilt;
+use super::units::Reported;
 use crate::backoff::Backoff;
 use crate::model::Tenant;
 
@@ -37,22 +38,19 @@ impl ContactsTable {
     /// # Errors
     /// The errors of the store.
     pub async fn first_items(&self, tenant: &Tenant) -> Result<TenantItems, Error> {
-        let query = self.client.0.query().table_name(&self.name).consistent_read(true);
+        let query = self.query_all(tenant).consistent_read(true);
         let found = query
-            .key_condition_expression("#tenant = :tenant")
             .projection_expression("#item")
-            .expression_attribute_names("#tenant", TENANT_ID)
             .expression_attribute_names("#item", ITEM)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()))
             .limit(PAGE as i32)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
             .map_err(map_sdk_error("Query of a tenant's items"))?;
-        let read_units = units(found.consumed_capacity.as_slice());
-        let key = |item: Item| item.get(ITEM).and_then(|key| key.as_s().ok()).cloned();
+        let read_units = found.consumed_capacity.units();
         // Without a filter, a page without items is the last one.
-        Ok(TenantItems { keys: found.items.unwrap_or_default().into_iter().filter_map(key).collect(), read_units })
+        let keys = found.items().iter().map(|item| sort_key(item).to_owned()).collect();
+        Ok(TenantItems { keys, read_units })
     }
 
     /// Deletes these items of the tenant. Returns the consumed write units, on the table and its indexes. One BatchWriteItem
@@ -79,7 +77,7 @@ impl ContactsTable {
             let answer = write.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
             let rest = match answer.map_err(map_sdk_error("BatchWriteItem of a tenant's items")) {
                 Ok(done) => {
-                    consumed += units(done.consumed_capacity());
+                    consumed += done.consumed_capacity.units();
                     done.unprocessed_items.unwrap_or_default().remove(&self.name).unwrap_or_default()
                 }
                 Err(Error::Throttled) => left.clone(),
@@ -104,9 +102,4 @@ impl ContactsTable {
 fn delete(tenant: &Tenant, sort_key: &str) -> Result<WriteRequest, Error> {
     let delete = DeleteRequest::builder().key(TENANT_ID, s(tenant.id().to_string())).key(ITEM, s(sort_key));
     Ok(WriteRequest::builder().delete_request(delete.build().map_err(unbuilt)?).build())
-}
-
-/// The units that responses report.
-fn units(consumed: &[ConsumedCapacity]) -> f64 {
-    consumed.iter().filter_map(|consumed| consumed.capacity_units).sum()
 }

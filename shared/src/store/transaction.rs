@@ -1,7 +1,7 @@
-//! One attempt to write, and what the cancellation of a transaction means.
+//! Sending a transaction once, and what its cancellation means.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 
 use super::client::Client;
 use super::error::{Error, is_throttling, map_sdk_error};
@@ -25,15 +25,26 @@ pub(super) async fn transact(client: &Client, writes: Vec<TransactWriteItem>) ->
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = refusal.as_service_error() else {
         return Err(map_sdk_error("TransactWriteItems")(refusal));
     };
-    // One reason per write, in order; `None` for writes that did not cause the cancellation.
     let reasons = cancelled.cancellation_reasons();
+    match cancellation("TransactWriteItems", reasons) {
+        Error::Throttled => Ok(Attempt::Throttled),
+        Error::Conflict => Ok(Attempt::Lost(reasons.first().and_then(|reason| reason.item.clone()))),
+        error => Err(error),
+    }
+}
+
+/// Why a TransactWriteItems or a TransactGetItems was cancelled: [`Error::Throttled`] if one of its items was throttled,
+/// [`Error::Conflict`] if only conditions failed or other requests were using the items, and otherwise
+/// [`Error::Internal`]. DynamoDB returns one reason per item, in order; `request` names the request in the log.
+pub(super) fn cancellation(request: &str, reasons: &[CancellationReason]) -> Error {
+    // `None` is the code of an item that did not cause the cancellation.
     let codes = || reasons.iter().filter_map(|reason| reason.code()).filter(|code| *code != "None");
     if codes().any(is_throttling) {
-        Ok(Attempt::Throttled)
+        Error::Throttled
     } else if codes().all(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict")) {
-        Ok(Attempt::Lost(reasons.first().and_then(|reason| reason.item.clone())))
+        Error::Conflict
     } else {
-        Err(Error::Internal(format!("TransactWriteItems was cancelled: {:?}", codes().collect::<Vec<_>>())))
+        Error::Internal(format!("{request} was cancelled: {:?}", codes().collect::<Vec<_>>()))
     }
 }
 

@@ -41,8 +41,8 @@ impl UnitCounter {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn add(&self, kind: UnitKind, reported: Option<&impl Reported>) {
-        let units = reported.map_or(0.0, Reported::units);
+    fn add(&self, kind: UnitKind, reported: &impl Reported) {
+        let units = reported.units();
         let mut sum = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match kind {
             UnitKind::Read => sum.read += units,
@@ -56,9 +56,17 @@ enum UnitKind {
     Write,
 }
 
-/// What a response says about units: one table, or several in a batch or a transaction.
-trait Reported {
+/// What a response says about units: one table, or several in a batch or a transaction. It says nothing unless the
+/// request asked for it.
+pub(super) trait Reported {
+    /// The units, on tables and indexes together; 0 if the response does not say.
     fn units(&self) -> f64;
+}
+
+impl<T: Reported> Reported for Option<T> {
+    fn units(&self) -> f64 {
+        self.as_ref().map_or(0.0, Reported::units)
+    }
 }
 
 impl Reported for ConsumedCapacity {
@@ -86,7 +94,7 @@ macro_rules! ask {
 macro_rules! count {
     ($counter:expr, $output:expr, $($kind:ident: $type:ty),*) => {
         $(if let Some(output) = $output.downcast_ref::<$type>() {
-            $counter.add(UnitKind::$kind, output.consumed_capacity.as_ref());
+            $counter.add(UnitKind::$kind, &output.consumed_capacity);
         })*
     };
 }

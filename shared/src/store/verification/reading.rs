@@ -3,17 +3,20 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
-use aws_sdk_dynamodb::types::{ConsumedCapacity, Get, ReturnConsumedCapacity, TransactGetItem};
+use aws_sdk_dynamodb::types::{Get, ReturnConsumedCapacity, TransactGetItem};
 use tokio::time::Instant;
 
 use super::pace::Pace;
 use crate::backoff::Backoff;
 use crate::model::Tenant;
 use crate::store::contacts_table::ContactsTable;
-use crate::store::error::{Error, is_throttling, map_sdk_error};
-use crate::store::keys::{ITEM, Item, TENANT_ID, s};
-use crate::store::transaction::unbuilt;
+use crate::store::error::{Error, map_sdk_error};
+use crate::store::keys::{ITEM, Item};
+use crate::store::query::Range;
+use crate::store::transaction::{cancellation, unbuilt};
+use crate::store::units::Reported;
 
 /// The maximum number of items of one page: some 150 KB of contacts, so that it arrives in time over a slow connection.
 const PAGE: i32 = 250;
@@ -23,19 +26,6 @@ const TRANSACTION: usize = 100;
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// The bounds of the first and of every pause between its attempts.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(3)];
-
-/// A range of sort keys.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Range {
-    /// Those that begin with a prefix.
-    Prefix(&'static str),
-    /// Those less than a key.
-    Below(&'static str),
-    /// Those from the first key to the second one, both included.
-    Between(&'static str, &'static str),
-    /// A key, and those greater than it.
-    From(&'static str),
-}
 
 /// The size of a table with the items of all its tenants, as DynamoDB counts it every six hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,36 +64,20 @@ impl ContactsTable {
     pub(super) async fn items_of(
         &self,
         tenant: &Tenant,
-        range: Range,
+        range: Range<'_>,
         from: Option<Item>,
         keys_only: bool,
         pace: &mut Pace,
     ) -> Result<(Vec<Item>, Option<Item>), Error> {
-        let mut query = self.client.0.query().table_name(&self.name).limit(PAGE).set_exclusive_start_key(from);
-        query = query
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .expression_attribute_names("#tenant", TENANT_ID)
-            .expression_attribute_names("#item", ITEM)
-            .expression_attribute_values(":tenant", s(tenant.id().to_string()));
-        let (condition, bounds) = match range {
-            Range::Prefix(prefix) => ("begins_with(#item, :a)", vec![(":a", prefix)]),
-            Range::Below(bound) => ("#item < :a", vec![(":a", bound)]),
-            Range::Between(first, last) => ("#item BETWEEN :a AND :b", vec![(":a", first), (":b", last)]),
-            Range::From(bound) => ("#item >= :a", vec![(":a", bound)]),
-        };
-        query = query.key_condition_expression(format!("#tenant = :tenant AND {condition}"));
-        for (name, bound) in bounds {
-            query = query.expression_attribute_values(name, s(bound));
-        }
-        if keys_only {
-            query = query.projection_expression("#tenant, #item");
-        }
+        let query = self.query(tenant, ITEM, range).limit(PAGE).set_exclusive_start_key(from);
+        let query = query.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let query = query.set_projection_expression(keys_only.then(|| "#tenant, #key".to_owned()));
         let mut patience = Patience::new();
         loop {
             pace.wait().await;
             match query.clone().send().await.map_err(map_sdk_error("Query of a tenant's items")) {
                 Ok(page) => {
-                    pace.add(units(page.consumed_capacity.as_ref()));
+                    pace.add(page.consumed_capacity.units());
                     return Ok((page.items.unwrap_or_default(), page.last_evaluated_key));
                 }
                 Err(error) => patience.after(error).await?,
@@ -124,34 +98,25 @@ impl ContactsTable {
             let request = self.client.0.transact_get_items().set_transact_items(Some(gets.clone()));
             match request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
                 Ok(answer) => {
-                    pace.add(answer.consumed_capacity.iter().flatten().map(|capacity| units(Some(capacity))).sum());
+                    pace.add(answer.consumed_capacity.units());
                     let items = answer.responses.unwrap_or_default();
                     // DynamoDB returns an empty item for an absent one in some versions of its API.
                     return Ok(items.into_iter().map(|one| one.item.filter(|item| !item.is_empty())).collect());
                 }
-                Err(refusal) => patience.after(cancelled(refusal)).await?,
+                Err(refusal) => patience.after(transact_get_error(refusal)).await?,
             }
         }
     }
 }
 
-/// What the cancellation of a TransactGetItems means: a write was in progress, or DynamoDB throttles.
-fn cancelled(refusal: aws_sdk_dynamodb::error::SdkError<TransactGetItemsError>) -> Error {
-    let Some(TransactGetItemsError::TransactionCanceledException(cancelled)) = refusal.as_service_error() else {
-        return map_sdk_error("TransactGetItems")(refusal);
-    };
-    let codes = || cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-    if codes().any(is_throttling) {
-        Error::Throttled
-    } else if codes().all(|code| matches!(code, "None" | "TransactionConflict")) {
-        Error::Conflict
-    } else {
-        Error::Internal(format!("TransactGetItems was cancelled: {:?}", codes().collect::<Vec<_>>()))
+/// Why a TransactGetItems failed. It is cancelled while another request writes one of the items.
+fn transact_get_error(refusal: SdkError<TransactGetItemsError>) -> Error {
+    match refusal.as_service_error() {
+        Some(TransactGetItemsError::TransactionCanceledException(cancelled)) => {
+            cancellation("TransactGetItems", cancelled.cancellation_reasons())
+        }
+        _ => map_sdk_error("TransactGetItems")(refusal),
     }
-}
-
-fn units(consumed: Option<&ConsumedCapacity>) -> f64 {
-    consumed.and_then(|consumed| consumed.capacity_units).unwrap_or_default()
 }
 
 /// How long a request is repeated.

@@ -13,7 +13,7 @@ use crate::store::error::Error;
 use crate::store::items;
 use crate::store::keys::{self, ITEM, Item};
 use crate::store::retry::Retry;
-use crate::store::snapshot::{Consistency, EventIds, Target};
+use crate::store::snapshot::{Consistency, Target, new_call_id};
 use crate::store::transaction::{Attempt, transact, unbuilt};
 
 /// The maximum number of items of one TransactWriteItems, without the condition.
@@ -70,7 +70,7 @@ impl ContactsTable {
     ) -> Result<Repair, Error> {
         let mut retry = Retry::new();
         let mut done = Repair::NotNeeded;
-        let call = format!("{:012x}", fastrand::u64(..1 << 48));
+        let call = new_call_id();
         loop {
             let inspection = self.inspection(tenant, id, labels, pace).await?;
             if !inspection.findings.iter().any(|finding| finding.kind.is_repairable()) {
@@ -97,7 +97,7 @@ impl ContactsTable {
     /// Writes a contact again, with its index attributes and its memberships, or a tombstone, with nothing of the
     /// contact.
     async fn rewrite(&self, tenant: &Tenant, id: ContactId, call: &str) -> Result<Attempt, Error> {
-        let target = Target { tenant, id, tags: None, events: EventIds::default() };
+        let target = Target::new(tenant, id, None);
         let mut snapshot = self.snapshot(target, Consistency::Strong).await?;
         let new = match &snapshot.stored {
             None => return Ok(Attempt::Lost(None)),

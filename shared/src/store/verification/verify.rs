@@ -12,12 +12,12 @@ use super::census::{Census, Match};
 use super::finding::{Finding, FindingKind, Place, tag_of};
 use super::inspect::{self, Held, parse_contact, parse_membership};
 use super::pace::Pace;
-use super::reading::Range;
 use crate::model::{ContactId, Tag, TagDefinition, Tenant};
 use crate::store::contacts_table::ContactsTable;
 use crate::store::error::Error;
 use crate::store::items;
-use crate::store::keys::{self, CONTACT, DEFINITION, ITEM, Item, MEMBERSHIP};
+use crate::store::keys::{self, CONTACT, DEFINITION, Item, MEMBERSHIP, sort_key};
+use crate::store::query::Range;
 
 /// How many contacts are suspicious before they are inspected. It bounds the memory.
 const MAX_SUSPICIOUS: usize = 500;
@@ -27,7 +27,7 @@ const CATALOGUE_DELAY: Duration = Duration::from_secs(10);
 
 /// The sort keys that no kind of item has: those beside `contact#`, `event#`, `tag#` and `tagdef#`. `$` follows `#`. The
 /// upper bounds are included, but no item has them as its key.
-const ELSEWHERE: [Range; 5] = [
+const ELSEWHERE: [Range<'_>; 5] = [
     Range::Below(CONTACT),
     Range::Between("contact$", "event#"),
     Range::Between("event$", MEMBERSHIP),
@@ -122,10 +122,9 @@ impl Pass<'_> {
         loop {
             let (items, next) = self.page(Range::Prefix(CONTACT), from, false).await?;
             for item in items {
-                let key = sort_key(&item);
-                match parse_contact(&key) {
+                match parse_contact(sort_key(&item)) {
                     Some(id) => self.contact(id, item)?,
-                    None => self.unknown(key),
+                    None => self.unknown(&item),
                 }
             }
             self.inspect_if(MAX_SUSPICIOUS).await?;
@@ -168,9 +167,8 @@ impl Pass<'_> {
             let (items, next) = self.page(Range::Prefix(MEMBERSHIP), from, false).await?;
             self.counts.memberships += items.len() as u64;
             for item in items {
-                let key = sort_key(&item);
-                let Some((label, id)) = parse_membership(&key) else {
-                    self.unknown(key);
+                let Some((label, id)) = parse_membership(sort_key(&item)) else {
+                    self.unknown(&item);
                     continue;
                 };
                 if self.census.compare(id, label, &item) == Match::Suspicious {
@@ -201,15 +199,14 @@ impl Pass<'_> {
             let (items, next) = self.page(Range::Prefix(DEFINITION), from, false).await?;
             self.counts.tags += items.len() as u64;
             for item in items {
-                let key = sort_key(&item);
-                let name = key.strip_prefix(DEFINITION).unwrap_or_default();
+                let name = sort_key(&item).strip_prefix(DEFINITION).unwrap_or_default();
                 let Ok(tag) = name.parse::<Tag>() else {
-                    self.unknown(key);
+                    self.unknown(&item);
                     continue;
                 };
                 // The parser trims; the key of another spelling is that of another item.
                 if tag.as_str() != name {
-                    self.unknown(key);
+                    self.unknown(&item);
                     continue;
                 }
                 undefined.remove(name);
@@ -254,7 +251,7 @@ impl Pass<'_> {
             loop {
                 let (items, next) = self.page(range, from, true).await?;
                 for item in items {
-                    self.unknown(sort_key(&item));
+                    self.unknown(&item);
                 }
                 from = next;
                 if from.is_none() {
@@ -281,7 +278,7 @@ impl Pass<'_> {
 
     async fn page(
         &mut self,
-        range: Range,
+        range: Range<'_>,
         from: Option<Item>,
         keys_only: bool,
     ) -> Result<(Vec<Item>, Option<Item>), Error> {
@@ -296,8 +293,8 @@ impl Pass<'_> {
         Ok(self.table.at_once(&[key], self.pace).await?.pop().flatten())
     }
 
-    fn unknown(&mut self, key: String) {
-        self.find(FindingKind::UnknownItem, Place::Item(key));
+    fn unknown(&mut self, item: &Item) {
+        self.find(FindingKind::UnknownItem, Place::Item(sort_key(item).to_owned()));
     }
 
     fn find(&mut self, kind: FindingKind, place: Place) {
@@ -309,8 +306,4 @@ impl Pass<'_> {
 pub(super) fn is_defined(tenant: &Tenant, tag: &Tag, item: &Item) -> bool {
     items::read::<TagDefinition>(item.clone())
         .is_ok_and(|stored| stored.name == *tag && stored.id == tenant.tag_id(tag))
-}
-
-fn sort_key(item: &Item) -> String {
-    item.get(ITEM).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default()
 }
