@@ -9,6 +9,7 @@ use contacts::model::{ContactId, Cursor, Tenant};
 use contacts::store::{ContactsTable, Outcome};
 use serde::Serialize;
 
+use crate::conditions::{Conditions, Preconditions};
 use crate::error::Error;
 use crate::input::{Input, Invalid};
 
@@ -84,17 +85,8 @@ pub enum InputSource {
 pub struct Call {
     /// The tenant on whose behalf the action runs.
     pub tenant: Tenant,
-    /// The conditional headers of the request. Empty for events.
+    /// The conditional headers of the request. Empty for events. An action about one contact parses and checks them.
     pub preconditions: Preconditions,
-}
-
-/// The conditional headers of a request, verbatim. No action evaluates them yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Preconditions {
-    /// `If-Match`.
-    pub if_match: Option<String>,
-    /// `If-None-Match`.
-    pub if_none_match: Option<String>,
 }
 
 /// The answer of an action.
@@ -118,6 +110,8 @@ pub(crate) enum ReplyKind {
     Done,
     /// The contact exists now. The outcome says whether it was created.
     Upserted,
+    /// The contact was read, and the caller has this version of it. The body is not sent.
+    NotModified,
 }
 
 impl<T> Reply<T> {
@@ -140,6 +134,17 @@ impl<T> Reply<T> {
     #[must_use]
     pub fn with_version(self, version: u64) -> Self {
         Reply { version: Some(version), ..self }
+    }
+
+    /// Checks the conditions of an action that reads the contact, whose version has been added.
+    ///
+    /// # Errors
+    /// [`Error::PreconditionFailed`] if `If-Match` is not met.
+    pub fn checked(self, conditions: &Conditions) -> Result<Self, Error> {
+        match self.version {
+            Some(version) if conditions.check_read(version)? => Ok(Reply { kind: ReplyKind::NotModified, ..self }),
+            _ => Ok(self),
+        }
     }
 
     /// Adds the cursor of the next page.

@@ -10,7 +10,7 @@
 //! http  stream                           HTTP requests; consumers of the table's stream
 //! events                                 direct invocation, SQS, EventBridge
 //! action  contact_ref                    Action, BatchAction, Call, Reply
-//! input  json                            typed fields of a request; serialization of answers
+//! conditions  input  json                If-Match and If-None-Match; typed fields of a request; serialization of answers
 //! error
 //! config  deadline  telemetry
 //! crate contacts: access, store, model
@@ -23,12 +23,14 @@
 //! | `events` | direct invocation, SQS and EventBridge: envelopes, batches, error types |
 //! | `stream` | records of the table's stream, published as change events on EventBridge |
 //! | [`action`](Action) | the interface between event sources and functions |
+//! | [`conditions`](Conditions) | the conditional headers of a request, against the version of a contact |
 //! | `input` | the fields of a request, as typed values, with all violations |
 
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod action;
+mod conditions;
 mod config;
 mod contact_ref;
 mod deadline;
@@ -41,7 +43,8 @@ mod serve;
 mod stream;
 mod telemetry;
 
-pub use action::{Action, BatchAction, Call, Dialect, InputSource, Preconditions, Reply};
+pub use action::{Action, BatchAction, Call, Dialect, InputSource, Reply};
+pub use conditions::{Conditions, Preconditions};
 pub use config::{ChangeFeedConfig, Config, ConfigError, EventDetail};
 pub use contact_ref::ContactRef;
 pub use error::Error;

@@ -32,7 +32,7 @@ const CRATES: [Layers; 4] = [
             &["http", "stream"],
             &["events"],
             &["action", "contact_ref"],
-            &["input", "json"],
+            &["conditions", "input", "json"],
             &["error"],
             &["config", "deadline", "telemetry"],
         ],

@@ -54,6 +54,10 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
             Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
             Error::NotFound { .. } | Error::Outdated => (StatusCode::NOT_FOUND, rule("Contact not found")),
             Error::AlreadyExists { .. } => (StatusCode::CONFLICT, rule("Contact already exists")),
+            Error::PreconditionFailed(text) => {
+                let body = ErrorBody { error: Some("Precondition Failed"), ..message(text) };
+                (StatusCode::PRECONDITION_FAILED, body)
+            }
             Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
             }

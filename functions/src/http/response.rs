@@ -27,10 +27,20 @@ pub(super) fn success<T: Serialize>(reply: Reply<T>) -> Result<Response<Body>, E
     let status = match reply.kind {
         ReplyKind::Done => StatusCode::OK,
         ReplyKind::Upserted => StatusCode::CREATED,
+        ReplyKind::NotModified => StatusCode::NOT_MODIFIED,
     };
-    let body = serde_json::to_string(&reply.body);
-    let body = body.map_err(|error| Error::Internal(format!("an answer could not be serialized: {error}")))?;
-    let mut response = json(status, body);
+    let mut response = match reply.kind {
+        ReplyKind::NotModified => empty(status),
+        ReplyKind::Done | ReplyKind::Upserted => {
+            let body = serde_json::to_string(&reply.body);
+            json(status, body.map_err(|error| Error::Internal(format!("an answer could not be serialized: {error}")))?)
+        }
+    };
+    if let Some(version) = reply.version {
+        let tag = HeaderValue::from_str(&format!(r#""{version}""#));
+        let tag = tag.map_err(|error| Error::Internal(format!("a version cannot be a header: {error}")))?;
+        response.headers_mut().insert(header::ETAG, tag);
+    }
     if let Some(outcome) = reply.outcome {
         let outcome = match outcome {
             Outcome::Created => "created",
@@ -83,6 +93,13 @@ pub(super) fn add_common_headers(headers: &mut HeaderMap, request_id: &str, rate
         headers.insert(LIMIT, status.limit.into());
         headers.insert(REMAINING, status.remaining.into());
     }
+}
+
+/// A response without a body.
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response
 }
 
 /// A response with a body of JSON text.

@@ -7,6 +7,7 @@
 //! | `qyvo.rs` | Qyvo's endpoints, one after the other |
 //! | `flowiq.rs` | FlowIQ's endpoints |
 //! | `invalid_input.rs` | every limit of every field, and the message when it is exceeded |
+//! | `preconditions.rs` | `ETag`, `If-Match`, `If-None-Match` |
 //! | `rate_limit.rs` | the rate limit, its headers and 429 |
 //! | `openapi.rs` | the OpenAPI document: its routes, its examples, how it is served |
 
@@ -15,5 +16,6 @@ mod authentication;
 mod flowiq;
 mod invalid_input;
 mod openapi;
+mod preconditions;
 mod qyvo;
 mod rate_limit;

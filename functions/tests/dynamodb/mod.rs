@@ -10,6 +10,7 @@
 //! | `tenant_deletion.rs` | deleting a tenant: completely, interrupted at every request, while DynamoDB throttles |
 //! | `concurrency.rs` | simultaneous writes by several processes |
 //! | `faults.rs` | throttling, conflicts, lost requests and responses, stale indexes, timeouts |
+//! | `paging.rs` | what a page of a list costs, and a search that runs out of time |
 //! | `shared_address.rs` | requests and memory with thousands of contacts of one email address |
 //! | `random_histories.rs` | random interleaved writes under random faults |
 //! | `verification.rs` | verifying and repairing a tenant, with writers and with sabotaged items |
@@ -21,6 +22,7 @@ mod concurrency;
 mod cost_table;
 mod erasure;
 mod faults;
+mod paging;
 mod random_histories;
 mod request_cost;
 mod shared_address;

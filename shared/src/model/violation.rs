@@ -21,6 +21,8 @@ pub enum Violation {
     NotLocale,
     /// Not a JSON boolean.
     NotBoolean,
+    /// Not `*` or a list of entity tags, in a conditional header.
+    NotEntityTags,
     /// Not a JSON number without a fraction from 1 to this one.
     NotCount(u32),
     /// Not a cursor, or one of another tenant, of other filters or of another endpoint.
@@ -72,6 +74,9 @@ impl Violation {
             Violation::NotPhone => format!("The {field} must be in international format, starting with +."),
             Violation::NotLocale => format!("The {field} must be a language, such as fr or pt-BR."),
             Violation::NotBoolean => format!("The {field} must be true or false."),
+            Violation::NotEntityTags => {
+                format!("The {field} must be * or a list of entity tags in quotes, such as \"7\".")
+            }
             Violation::NotCount(max) => format!("The {field} must be a whole number from 1 to {max}."),
             Violation::NotCursor => format!(
                 "The {field} must be one that was returned for the same filters; leave it out to start from the beginning."

@@ -37,14 +37,27 @@ impl ContactsTable {
     /// [`Error::NotFound`] if the contact does not exist or was deleted before; [`Error::Conflict`],
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`].
     pub async fn delete(&self, tenant: &Tenant, id: ContactId) -> Result<Deletion, Error> {
+        self.delete_if(tenant, id, |_| Ok::<_, Error>(())).await
+    }
+
+    /// As [`delete`](ContactsTable::delete), if `check` allows to delete the contact in the state that it has.
+    ///
+    /// # Errors
+    /// The errors of `check`; otherwise as [`delete`](ContactsTable::delete).
+    pub async fn delete_if<C, E>(&self, tenant: &Tenant, id: ContactId, check: C) -> Result<Deletion, E>
+    where
+        C: Fn(&Contact) -> Result<(), E> + Send + Sync,
+        E: From<Error>,
+    {
         let target = Target::new(tenant, id, None);
         let delete = |stored: Option<Stored>, _: &_| {
             let contact = stored.and_then(Stored::into_contact).ok_or(Error::NotFound)?;
-            Ok::<_, Error>(Stored::Deleted(Tombstone::of(&contact, Timestamp::now())))
+            check(&contact)?;
+            Ok::<_, E>(Stored::Deleted(Tombstone::of(&contact, Timestamp::now())))
         };
         let written = self.write(target, Consistency::Strong, delete).await?;
         let Stored::Deleted(Tombstone { deleted_at, opted_out_at, version }) = written.new else {
-            return Err(Error::Internal("a deletion stored a contact".to_owned()));
+            return Err(Error::Internal("a deletion stored a contact".to_owned()).into());
         };
         let contact: Option<&Contact> = written.old.as_ref().and_then(Stored::contact);
         let memberships = contact.map_or(0, |contact| labels(contact).len());
