@@ -15,8 +15,10 @@
 //! Both take a number in any spelling, with or without `+`.
 //!
 //! # Answer
-//! 200. `allow_broadcast` is true unless the person opted out; `location` is always `{}`. `ETag` is the contact's version in
-//! quotes, `"7"`. With `If-None-Match: "7"`, 304 without a body while the version is 7.
+//! 200. `allow_broadcast` is true unless the person opted out; `location` is always `{}`.
+//!
+//! `ETag` is the contact's version in quotes, `"7"`. With `If-None-Match: "7"`, the answer is 304 without a body while the version
+//! is 7.
 //! ```json
 //! {"success":true,"contact":{"id":"0b0e9c5e-…","full_name":"John Doe","whatsapp_id":"27123456789","phone_number":"+27123456789","email":null,"tags":[],"organization_id":"6c1f8a57-…","bot_status":"active","allow_broadcast":true,"archived":false,"blocked":false,"active_status":false,"has_unread_messages":false,"source":{"type":"api","location":{},"created_at":"2025-12-11T10:30:00Z"},"contact_summary":null,"contact_summary_updated_at":null,"created_at":"2025-12-11T10:30:00Z","updated_at":"2025-12-11T10:30:00Z"}}
 //! ```

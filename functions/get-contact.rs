@@ -11,7 +11,10 @@
 //! | `email` | exactly one of the three | email address, ignoring case |
 //!
 //! # Answer
-//! 200. `ETag` is the contact's version in quotes, `"7"`. With `If-None-Match: "7"`, 304 without a body while the version is 7.
+//! 200.
+//!
+//! `ETag` is the contact's version in quotes, `"7"`. With `If-None-Match: "7"`, the answer is 304 without a body while the version
+//! is 7.
 //! ```json
 //! {"id":"d6f0d85e-ad08-59b1-a837-e0bfdcd1a434","phone":"+5511987654321","name":"José","email":null,"source":"api","locale":null,"metadata":{"lifetime_value":8742.00},"tags":["vip"],"opted_in_at":null,"opted_out_at":null,"last_message_at":null,"total_messages":0,"created_at":"2026-11-20T10:58:35+00:00"}
 //! ```

@@ -53,7 +53,7 @@ async fn create(
         let write = |contact: &mut Contact| {
             let time = format!("2026-01-{:02}T00:00:00Z", 1 + n / 7 % 28).parse().unwrap();
             contact.created_at = time;
-            contact.last_message_at = (n % 3 != 0).then_some(time);
+            contact.last_message_at = (!n.is_multiple_of(3)).then_some(time);
             change(n, contact);
         };
         let contact = bundle.put(tenant, &format!("+1415{n:07}"), write).await;
@@ -75,8 +75,9 @@ async fn pages_of_every_plan_are_the_whole_result_in_order() {
         }
         .parse()
         .ok();
-        contact.email = Some(if n % 2 == 0 { "Shared@example.com" } else { "other@example.com" }.parse().unwrap());
-        contact.tags = if n % 4 == 0 { "vip, new" } else { "new" }.parse().unwrap();
+        contact.email =
+            Some(if n.is_multiple_of(2) { "Shared@example.com" } else { "other@example.com" }.parse().unwrap());
+        contact.tags = if n.is_multiple_of(4) { "vip, new" } else { "new" }.parse().unwrap();
     };
     let all = create(&bundle, &tenant, 130, change).await;
     let whole = pages(&bundle, "search-contacts", &json!({}), 100).await;
