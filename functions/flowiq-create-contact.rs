@@ -36,7 +36,7 @@
 //! | 400 | `{"success":false,"error":"Validation failed","message":"<messages>"}` | other fields are invalid |
 //! | 409 | `{"error":"Contact already exists","message":"A contact with phone number 27123456789 already exists"}` | the number exists in any spelling; nothing is changed |
 //! | 400 | `{"success":false,"error":"Validation failed","message":"The If-Match must be …"}` | `If-Match` or `If-None-Match` is neither `*` nor a list of entity tags |
-//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` is not met, or `If-None-Match` is not, also with `*` if the number exists; nothing is changed |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed. With `If-None-Match: *`, it takes the place of 409 |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts or for 8 s, or the call takes 9.5 s; in each case the write may have been applied; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |

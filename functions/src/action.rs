@@ -73,8 +73,8 @@ pub enum Dialect {
 pub enum InputSource {
     /// The JSON object in the body.
     Body,
-    /// The same, for lists in pages: a `cursor` in the query string takes the place of the one in the body. So the target of the answer's
-    /// `Link` header can be called with the same body.
+    /// The same, for lists in pages: a `cursor` in the query string takes the place of the one in the body. So the target
+    /// of the answer's `Link` header can be called with the same body.
     BodyAndCursor,
     /// The parameters of the query string, all of them strings.
     Query,

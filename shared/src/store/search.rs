@@ -18,6 +18,7 @@
 //! have a next one, which is therefore not empty.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -170,15 +171,17 @@ impl ContactsTable {
     async fn walk(&self, wanted: Wanted<'_>, label: Label<'_>) -> Result<Found, Error> {
         let Wanted { tenant, search, window, began } = wanted;
         let enough = window.limit + 1;
+        let rows_of_page = i32::try_from(enough).unwrap_or(i32::MAX);
         let request = self.labelled(tenant, label);
         let (request, mut page_size) = match filtered(request.clone(), label, search) {
-            Some(filtered) => (filtered, FIRST_PAGE),
-            None => (request, i32::try_from(enough).unwrap_or(i32::MAX)),
+            Some(filtered) => (filtered, FIRST_PAGE.max(rows_of_page)),
+            None => (request, rows_of_page),
         };
         let mut from: Option<Item> = window.after.map(|position| index_key(tenant, label, position));
         // How far the index has been examined.
         let mut end: Option<Position> = None;
         let mut rows: Vec<SearchRow> = Vec::new();
+        let mut seen = HashSet::new();
         let mut backoff = LATE_PAUSES;
         loop {
             if window.may_be_short && end.is_some() && began.elapsed() >= SHORT_PAGE_AFTER {
@@ -199,7 +202,7 @@ impl ContactsTable {
                 let Some(row) = read_or_skip::<SearchRow>(item) else { continue };
                 // The index is eventually consistent: a contact that has just become active can appear under
                 // its new and its old sort key.
-                if search.matches(&row) && !rows.iter().any(|known| known.id == row.id) {
+                if search.matches(&row) && seen.insert(row.id) {
                     end = Some(row.position());
                     rows.push(row);
                 }
