@@ -158,7 +158,7 @@ impl Action for SearchContacts {
             Some(TagFilter::Tag(tag)) => Some(tag),
             None => None,
         };
-        let search = Search { query: self.query, tag, email: self.email };
+        let search = Search { query: self.query, tag, email: self.email, ..Search::default() };
         let after = self.cursor.as_ref().map(|cursor| search.position(&call.tenant, cursor));
         let window = Window {
             after: after.transpose().map_err(not_cursor)?,

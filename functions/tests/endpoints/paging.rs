@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contacts::model::{Contact, Tenant};
+use contacts::store::{Search, Window};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
@@ -108,6 +109,36 @@ async fn pages_of_every_plan_are_the_whole_result_in_order() {
         let plain = bundle.call("search-contacts", filters.clone()).await;
         assert_eq!(plain.each("id").iter().collect::<Vec<_>>(), expected[..expected.len().min(50)], "{filters}");
         assert_eq!(next_cursor(&plain).is_some(), expected.len() > 50, "{filters}");
+    }
+}
+
+/// No endpoint of HTTP filters by consent; others list with it.
+#[tokio::test]
+async fn pages_without_the_opted_out_are_complete_and_have_cursors_of_their_own() {
+    let bundle = Bundle::start().await;
+    let tenant = bundle.tenant("demo-token").await;
+    let change = |n: usize, contact: &mut Contact| {
+        contact.opted_out_at = (n % 10 > 6).then(|| "2026-01-01T00:00:00Z".parse().unwrap());
+        contact.tags = "vip".parse().unwrap();
+    };
+    let all = create(&bundle, &tenant, 120, change).await;
+    for tag in [None, Some("vip".parse().unwrap())] {
+        let search = Search { tag, opted_in_only: true, ..Search::default() };
+        let mut found = Vec::new();
+        let mut window = Window { limit: 7, ..Window::default() };
+        loop {
+            let page = bundle.table.search(&tenant, &search, window).await.unwrap();
+            assert!(page.rows.iter().all(|row| row.opted_out_at.is_none()) && !page.rows.is_empty());
+            found.extend(page.rows.into_iter().map(|row| row.id.to_string()));
+            let Some(next) = page.next else { break };
+            let cursor = search.cursor(&tenant, &next);
+            let everyone = Search { tag: search.tag.clone(), ..Search::default() };
+            assert!(everyone.position(&tenant, &cursor).is_err());
+            window.after = Some(search.position(&tenant, &cursor).unwrap());
+        }
+        let (listed, is_listed): (HashSet<&String>, _) = (found.iter().collect(), |id: &&String| found.contains(id));
+        assert_eq!((found.len(), listed.len()), (84, 84));
+        assert_eq!(found.iter().collect::<Vec<_>>(), all.iter().filter(is_listed).collect::<Vec<_>>());
     }
 }
 

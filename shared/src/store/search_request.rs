@@ -11,6 +11,8 @@ pub struct Search {
     pub tag: Option<Tag>,
     /// An exact email address, ignoring case.
     pub email: Option<Email>,
+    /// Whether contacts that have opted out are left out.
+    pub opted_in_only: bool,
 }
 
 /// Which of the matching contacts to return.
@@ -60,7 +62,8 @@ impl Default for Window {
 impl Search {
     /// Whether a contact matches all criteria.
     pub(super) fn matches(&self, row: &SearchRow) -> bool {
-        self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag))
+        !(self.opted_in_only && row.opted_out_at.is_some())
+            && self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag))
             && self.email.as_ref().is_none_or(|email| row.email.as_ref().is_some_and(|stored| stored.same_as(email)))
             && self.query.as_ref().is_none_or(|query| query.matches(row))
     }
@@ -85,6 +88,7 @@ impl Search {
             self.query.as_ref().and_then(SearchQuery::digits),
             self.tag.as_ref().map(Tag::as_str),
             email.as_deref(),
+            self.opted_in_only.then_some("opted in"),
         ];
         tenant.cursor_key("contacts", &filters)
     }
