@@ -14,8 +14,9 @@
 //!
 //! # Answer
 //! How many rows had which outcome, which columns were left out, and a report: the failed rows as cells below `columns`,
-//! so that they can be imported again after they were corrected, and the duplicates. The line of a row without one is its
-//! number in the batch.
+//! so that they can be imported again after they were corrected, and the duplicates. A cell that a spreadsheet program
+//! would take for a formula begins with an apostrophe, which an import removes. The line of a row without one is its number
+//! in the batch.
 //! ```json
 //! {"created":97,"updated":0,"unchanged":1,"duplicates":1,"failed":1,"ignored":["Notes"],
 //!  "report":{"columns":["import_line","import_field","import_reason","Name","Phone"],
@@ -46,7 +47,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use contacts::import::{
-    ApplyError, Country, Counts, Mapping, MappingError, Options, Problem, REPORT, Row, Seen, apply, predict,
+    ApplyError, Country, Counts, FailedRows, Mapping, MappingError, Options, Problem, Row, Seen, apply, predict,
 };
 use contacts::model::{Tenant, Violation};
 use contacts::store::{self, ContactsTable, Outcome};
@@ -141,7 +142,6 @@ impl Action for ImportContacts {
         if matches!(self.mode, Mode::Check) {
             return Ok(Reply::read(answer));
         }
-        answer.report.columns = REPORT.iter().chain(&header).map(|name| (*name).to_owned()).collect();
         let mut failed = Vec::new();
         let valid = self.valid_rows(&mapping, &header, &call.tenant, &mut answer, &mut failed);
         for (index, outcome) in self.apply_all(table, &call.tenant, &valid).await? {
@@ -152,7 +152,12 @@ impl Action for ImportContacts {
         }
         failed.sort_by_key(|(index, _)| *index);
         answer.counts.failed = failed.len() as u64;
-        answer.report.rows = failed.iter().map(|(index, problems)| self.reported(*index, problems, &header)).collect();
+        let format = FailedRows::new(&header);
+        let row = |(index, problems): &(usize, Vec<Problem>)| {
+            format.row(self.line(*index), problems, &self.cells(*index, &header))
+        };
+        answer.report.rows = failed.iter().map(row).collect();
+        answer.report.columns = format.columns().to_vec();
         Ok(Reply::read(answer))
     }
 }
@@ -230,16 +235,6 @@ impl ImportContacts {
         };
         let (one, two, three, four) = tokio::try_join!(worker(), worker(), worker(), worker())?;
         Ok([one, two, three, four].concat())
-    }
-
-    /// A failed row as it is reported: line, fields, reasons, and its cells.
-    fn reported(&self, index: usize, problems: &[Problem], header: &[&str]) -> Vec<String> {
-        let joined = |part: fn(&Problem) -> &str, between| problems.iter().map(part).collect::<Vec<_>>().join(between);
-        let mut reported = vec![self.line(index).to_string()];
-        reported.push(joined(|problem| &problem.field, ", "));
-        reported.push(joined(|problem| &problem.reason, " "));
-        reported.extend(self.cells(index, header).into_iter().map(str::to_owned));
-        reported
     }
 }
 

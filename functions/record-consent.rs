@@ -23,7 +23,7 @@
 //! | error type | when |
 //! |---|---|
 //! | `ValidationFailed` | the input is invalid; the message is JSON with `message` and, for invalid fields, `errors` |
-//! | `ContactNotFound` | `contact_id` names no contact of the tenant; or the event occurred before its contact was deleted: from SQS and EventBridge this counts as done |
+//! | `ContactNotFound` | `contact_id` names no contact of the tenant. Or the contact was deleted, and the event is an opt-out, which its tombstone now remembers, or occurred before the deletion: from SQS and EventBridge this counts as done |
 //! | `UnknownTenant` | `tenant_id` is not a UUID, or the tenant does not exist or is being deleted |
 //! | `UnknownEvent` | the event is not JSON, or `tenant_id` or `input` is missing |
 //! | `Conflict`, `Throttled`, `Unavailable`, `TimedOut` | temporary; a retry can succeed. After any of them the write may have been applied |
@@ -38,9 +38,11 @@
 //! Of an opt-in and an opt-out in the same second, the opt-out wins. The opt-out of an unknown person
 //! creates the contact, so that a later import cannot reopen consent.
 //!
-//! An event that occurred before its contact was deleted, or in the same second, does not create the contact again. If it is
-//! an opt-out, the deleted contact's tombstone remembers it, and a contact that is created again with the number is opted
-//! out. An opt-in from before the deletion changes nothing.
+//! The opt-out of a person whose contact was deleted does not create the contact again, whenever it occurred: the deleted
+//! contact's tombstone remembers it, and a contact that is created again with the number is opted out. An opt-in creates the
+//! contact again, unless it occurred before the deletion, or in the same second: then it changes nothing. Opt-ins are
+//! forgotten with the contact, so an opt-out from before the deletion that is delivered again counts, even if the person had
+//! opted in since.
 //!
 //! # Cost
 //! 1 GetItem, and 1 PutItem if something changes. If the contact has tags and opts out, or in again, the
@@ -84,7 +86,7 @@ impl Action for RecordConsent {
         let id = self.contact.id(&call.tenant)?;
         let applied = table.apply(&call.tenant, id, "consent", &[], |stored, _| self.apply(stored, id));
         let (stored, outcome) = applied.await?;
-        let contact = stored.into_contact().ok_or(Error::Outdated)?;
+        let contact = stored.into_contact().ok_or(Error::Deleted)?;
         let answer = Answer {
             id: contact.id,
             phone: contact.phone,
@@ -100,18 +102,16 @@ impl RecordConsent {
     fn apply(&self, stored: Option<Stored>, id: ContactId) -> Result<Stored, Error> {
         let is_outdated = stored.as_ref().is_some_and(|stored| stored.is_deleted_since(self.consent.occurred_at));
         let mut contact = match stored {
-            // The person does not want to be written to, whether or not the contact still existed when they said so.
-            Some(Stored::Deleted(mut tombstone)) if is_outdated && self.consent.status == ConsentStatus::OptedOut => {
+            // The person does not want to be written to. Remembering that does not take a new contact with their number.
+            Some(Stored::Deleted(mut tombstone)) if self.consent.status == ConsentStatus::OptedOut => {
                 tombstone.opt_out(self.consent.occurred_at);
                 return Ok(Stored::Deleted(tombstone));
             }
-            Some(Stored::Deleted(_)) if is_outdated => return Err(Error::Outdated),
-            // The tombstone has remembered an opt-out that is delivered again.
-            Some(Stored::Contact(contact))
-                if is_outdated
-                    && (self.consent.status == ConsentStatus::OptedIn
-                        || contact.opted_out_at >= Some(self.consent.occurred_at)) =>
-            {
+            Some(Stored::Deleted(_)) if is_outdated => return Err(Error::Deleted),
+            Some(Stored::Contact(contact)) if is_outdated && self.consent.status == ConsentStatus::OptedIn => {
+                return Ok(Stored::Contact(contact));
+            }
+            Some(Stored::Contact(contact)) if self.is_from_tombstone(&contact, is_outdated) => {
                 return Ok(Stored::Contact(contact));
             }
             Some(Stored::Contact(contact)) => contact,
@@ -122,6 +122,16 @@ impl RecordConsent {
         };
         self.consent.apply(&mut contact);
         Ok(Stored::Contact(contact))
+    }
+
+    /// Whether this opt-out is delivered again, and the contact has it from the tombstone of its predecessor, which keeps
+    /// no method.
+    fn is_from_tombstone(&self, contact: &Contact, is_outdated: bool) -> bool {
+        let remembered = contact.opted_out_at.filter(|_| self.consent.status == ConsentStatus::OptedOut);
+        let is_later = remembered > Some(self.consent.occurred_at);
+        let is_this = remembered == Some(self.consent.occurred_at);
+        is_outdated && (is_later || is_this)
+            || is_this && contact.predecessor_deleted_at.is_some() && contact.consent_method.is_none()
     }
 }
 

@@ -145,7 +145,7 @@ async fn record(messages: &[RecordMessage], table: &ContactsTable, call: &Call) 
         };
         let new: Vec<&RecordMessage> = messages.iter().filter(|message| !is_outdated(message)).collect();
         if new.is_empty() && matches!(stored, Some(Stored::Deleted(_))) {
-            return Err(Error::Outdated);
+            return Err(Error::Deleted);
         }
         let new_contact = || new.iter().find_map(|message| message.new_contact(id));
         let contact = stored.and_then(Stored::into_contact).or_else(new_contact);

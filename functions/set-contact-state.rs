@@ -108,7 +108,7 @@ impl Action for SetContactState {
             let stored = stored.ok_or(Error::NotFound { digits: None })?;
             let is_outdated = stored.is_deleted_since(self.change.occurred_at);
             match stored {
-                Stored::Deleted(_) if is_outdated => Err(Error::Outdated),
+                Stored::Deleted(_) if is_outdated => Err(Error::Deleted),
                 Stored::Deleted(_) => Err(Error::NotFound { digits: None }),
                 Stored::Contact(contact) if is_outdated => Ok(Stored::Contact(contact)),
                 Stored::Contact(mut contact) => {
@@ -118,7 +118,7 @@ impl Action for SetContactState {
             }
         });
         let (stored, outcome) = applied.await?;
-        let contact = stored.into_contact().ok_or(Error::Outdated)?;
+        let contact = stored.into_contact().ok_or(Error::Deleted)?;
         let answer = Answer {
             id: contact.id,
             phone: contact.phone,

@@ -107,7 +107,7 @@ def imports(events):
         ("a file of UTF-16", f"uploads/{tenant}/b.csv", "N\0o\0m\0e\0,\0P\0h\0o\0n\0e\0\nA\0n\0a\0,\0\n", "ValidationFailed", "UTF-8"),
         ("a file of semicolons", f"uploads/{tenant}/c.csv", "Nome;Phone\nAna;+27821234567\n", "ValidationFailed", "commas"),
         ("an empty file", f"uploads/{tenant}/d.csv", HEADER, "EmptyFile", header_only),
-        ("a file of nobody", f"uploads/{uuid.uuid4()}/e.csv", "Phone\n+27821234567\n", "UnknownTenant", "unknown tenant"),
+        ("a file of an unknown tenant", f"uploads/{uuid.uuid4()}/e.csv", "Phone\n+27821234567\n", "UnknownTenant", "unknown tenant"),
         ("a file outside a folder", "uploads/f.csv", "Phone\n+27821234567\n", "UnknownTenant", "unknown tenant"),
         ("a country", f"uploads/{tenant}/XX/g.csv", "Phone\n+27821234567\n", "ValidationFailed", "country"),
     ):
@@ -115,7 +115,7 @@ def imports(events):
         report.expect(f"{name}: refused", [execution["status"], execution.get("error")], ["FAILED", error])
         report.expect(f"{name}: the cause", execution.get("cause"), lambda text, cause=cause: cause in str(text))
 
-    # What waits under manual/ is imported when somebody says how.
+    # A file under manual/ is imported by an execution that an operator starts, with options.
     key = f"manual/{tenant}/{uuid.uuid4()}.csv"
     imported.s3.put_object(Bucket=imported.bucket, Key=key, Body=b"Fone,Cidade\n+27829999999,Recife\n")
     for dry_run, exists in ((True, False), (False, True)):

@@ -80,7 +80,7 @@ def api_problems(template, root):
 
 
 def caller_problems(template, documented, functions):
-    """API Gateway has a permission to invoke the function of each route, and there is no other for HTTP."""
+    """API Gateway may invoke the function of each route and no other one; besides it, only EventBridge rules may invoke functions."""
     found = {
         str(permission)
         for permission in of_type(template, "AWS::Lambda::Permission").values()

@@ -8,14 +8,13 @@ mod local;
 mod redrive;
 mod source;
 
-use std::path::PathBuf;
-
 use carnet_local::BoxError;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::Value;
 
 use crate::output::{print, print_json, table};
 use crate::show::second;
+use crate::target::StackArgs;
 use letter::Letter;
 use source::{Done, Queue, Source};
 
@@ -120,24 +119,6 @@ struct ChangeArgs {
     json: bool,
     #[command(flatten)]
     stack: StackArgs,
-}
-
-/// Which deployment a command works on.
-#[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Deployment")]
-struct StackArgs {
-    /// The running `carnet dev`; this is the default
-    #[arg(long, group = "dead_letters_of")]
-    local: bool,
-    /// Data directory of the running `carnet dev` [default: .carnet beside template.yaml]
-    #[arg(long, value_name = "DIR", conflicts_with = "stack")]
-    data: Option<PathBuf>,
-    /// The deployed CloudFormation stack of this name
-    ///
-    /// Credentials and region are those of the AWS CLI; AWS_ENDPOINT_URL names an emulator. Needs a build with
-    /// `--features cloud`.
-    #[arg(long, value_name = "NAME", group = "dead_letters_of")]
-    stack: Option<String>,
 }
 
 /// Runs the command.

@@ -1,8 +1,7 @@
 //! `carnet erase`: erases a person's contact.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use carnet_local::BoxError;
 use clap::Args as ClapArgs;
@@ -10,7 +9,7 @@ use contacts::model::{ContactId, Email, Phone, Tenant, Violation};
 use contacts::store::{self, ContactsTable, Deletion};
 use serde_json::{Value, json};
 
-use crate::output::{confirm, print, print_json, table};
+use crate::output::{Receipt, confirm, print, print_json, table};
 use crate::show;
 use crate::target::{ContactsTargetArgs, Target, explain_store};
 
@@ -32,7 +31,8 @@ or the address to have it read from standard input.
 The receipt says which ids were erased, when, and how many items were removed. It contains no
 personal data: an id is a keyed hash of the number. Keep it, because after a table is restored
 from a backup, the contacts have to be erased again: --id takes the id of a receipt. With --json,
-standard output is the receipt as one JSON document; --receipt writes the same into a new file.
+standard output is the receipt as one JSON document; --receipt writes the same into a file that
+does not exist, or is empty.
 
 Examples:
   carnet erase --tenant acme --phone +5511987654321
@@ -41,7 +41,7 @@ Examples:
 
 Exit status: 0 if all were erased; 1 if there is no such contact, if that failed, or if it was not
 confirmed; 2 if the arguments are wrong. If it fails between two contacts, the receipt has those
-that were erased.";
+that were erased; the command that is repeated needs another file for the others.";
 
 /// Options of `carnet erase`.
 #[derive(Debug, ClapArgs)]
@@ -57,7 +57,7 @@ pub(crate) struct Args {
     /// Print the receipt as JSON
     #[arg(long)]
     json: bool,
-    /// Write the receipt as JSON into this file, which must not exist
+    /// Write the receipt as JSON into this file, which must not exist, or be empty
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
     #[command(flatten)]
@@ -133,13 +133,13 @@ pub(crate) async fn run(args: Args) -> Result<(), BoxError> {
         }
     };
     confirm(&question, args.yes)?;
-    let file = args.receipt.as_deref().map(create).transpose()?;
+    let file = args.receipt.as_deref().map(Receipt::open).transpose()?;
     let mut erased = Vec::new();
     let mut failed = None;
     for id in ids {
         match contacts.delete(&tenant, id).await {
             Ok(deletion) => erased.push(Erased { id, deletion }),
-            // Somebody else was faster.
+            // Another call has deleted it since it was found.
             Err(store::Error::NotFound) => eprintln!("The contact {id} has been deleted meanwhile."),
             Err(error) => {
                 failed = Some(error);
@@ -148,13 +148,8 @@ pub(crate) async fn run(args: Args) -> Result<(), BoxError> {
         }
     }
     let receipt = receipt(&tenant, &erased);
-    if let Some((mut file, path)) = file.zip(args.receipt.as_ref()) {
-        let written = writeln!(file, "{receipt:#}").and_then(|()| file.sync_all());
-        if let Err(error) = written {
-            eprintln!("{receipt:#}");
-            return Err(format!("the receipt above could not be written to {}: {error}", path.display()).into());
-        }
-    }
+    // If nothing was erased, the file stays empty, so that the same command can be repeated.
+    let written = file.filter(|_| !erased.is_empty()).map_or(Ok(()), |file| file.write(&receipt));
     if args.json {
         print_json(&receipt)?;
     } else {
@@ -162,12 +157,18 @@ pub(crate) async fn run(args: Args) -> Result<(), BoxError> {
     }
     match failed {
         None => {
+            written?;
             eprintln!("Searches may show the erased for another second. docs/operations.md lists what else remains.");
             Ok(())
         }
         Some(error) => {
-            let hint = "repeat the command: what was erased stays erased";
-            Err(format!("{} erased, then it failed: {}; {hint}", erased.len(), explain_store(error)).into())
+            let hint = match &args.receipt {
+                Some(_) if !erased.is_empty() => "repeat the command with another file for its receipt",
+                _ => "repeat the command",
+            };
+            let unwritten = written.err().map(|error| format!("; {error}")).unwrap_or_default();
+            let error = format!("{} erased, then it failed: {}", erased.len(), explain_store(error));
+            Err(format!("{error}; {hint}: what was erased stays erased{unwritten}").into())
         }
     }
 }
@@ -191,15 +192,6 @@ async fn find(contacts: &ContactsTable, tenant: &Tenant, person: PersonArgs) -> 
         Some(_) => Ok(vec![id]),
         None => Err(format!("tenant {slug} has no contact with this {by}; nothing was erased").into()),
     }
-}
-
-/// Creates the file of the receipt.
-fn create(path: &Path) -> Result<File, BoxError> {
-    let created = File::create_new(path);
-    created.map_err(|error| {
-        format!("the receipt cannot be written to {}: {error}; name a new file. Nothing was erased", path.display())
-            .into()
-    })
 }
 
 /// What was erased, without personal data.

@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use crate::output::{plain, print, table};
 use crate::target::{ContactsTargetArgs, Target, explain_store};
 use error::Error;
-use file::{Record, Rows, Source};
+use file::{Record, Rows, Source, is_stream};
 use report::Report;
 use send::{Job, Sent};
 
@@ -57,7 +57,8 @@ continued by running it again. Failed rows are written to a CSV file with the li
 reason; correct it and import it. A file of that name that exists is replaced.
 
 UTF-8 and UTF-16 are recognised, as are comma, semicolon and tab. The file is checked as a whole
-before the first row is written, unless it is standard input.
+before the first row is written, unless it is standard input or a pipe, which can be read only
+once.
 
 With --json, standard output is {\"created\", \"updated\", \"unchanged\", \"duplicates\", \"failed\"}.
 
@@ -73,7 +74,7 @@ are wrong or the file cannot be read.";
 /// Options of `carnet import`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// The CSV file; `-` for standard input
+    /// The CSV file or a named pipe; `-` for standard input
     file: PathBuf,
     /// The tenant's slug or id
     #[arg(long, value_name = "TENANT")]
@@ -101,7 +102,7 @@ pub(crate) struct Args {
     /// While DynamoDB throttles, the import slows down by itself.
     #[arg(long, value_name = "N")]
     rate: Option<u32>,
-    /// The file for failed rows [default: beside the file, with .failed.csv]
+    /// The file for failed rows [default: beside the file, with .failed.csv; of a pipe or standard input import.failed.csv]
     #[arg(long, value_name = "FILE")]
     failed: Option<PathBuf>,
     /// Write the outcome of each row to this file, as lines of JSON
@@ -166,9 +167,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     describe(&mapping);
     let rate = args.rate.unwrap_or(if args.target.is_deployed() { DEPLOYED_RATE } else { 0 });
     let job = Arc::new(Job::new(contacts, tenant, rate, args.dry_run));
-    let mut report = Report::new(rows.header.clone(), failed, args.outcomes.as_deref())?;
+    let mut report = Report::new(&rows.header, failed, args.outcomes)?;
     let end = import(rows, &mapping, &job, &mut report).await;
-    let (counts, failed) = report.finish()?;
+    let (counts, failed, broken) = report.finish();
     if args.json {
         let summary = serde_json::to_string_pretty(&counts).map_err(|error| Error::Other(error.into()))?;
         print(&(summary + "\n"))?;
@@ -188,19 +189,27 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     if let Some(failed) = &failed {
         eprintln!("The failed rows are in {}; correct and import it.", failed.display());
     }
-    match end? {
-        End::Complete if counts.failed == 0 => Ok(ExitCode::SUCCESS),
-        End::Complete => Ok(ExitCode::FAILURE),
-        End::Stopped => {
+    match (end, broken) {
+        (Err(error), broken) => {
+            if let Some(broken) = broken {
+                eprintln!("error: {broken}");
+            }
+            Err(error)
+        }
+        (Ok(_), Some(error)) => Err(Error::Other(error)),
+        (Ok(End::Complete), None) if counts.failed == 0 => Ok(ExitCode::SUCCESS),
+        (Ok(End::Complete), None) => Ok(ExitCode::FAILURE),
+        (Ok(End::Stopped), None) => {
             eprintln!("Stopped. Run the same command again to go on: rows that are done are not written again.");
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-/// The file for failed rows, beside the imported one.
+/// The file for failed rows, beside the imported one. A stream has no place for it.
 fn failed_path(path: Option<&Path>) -> PathBuf {
-    path.map_or_else(|| PathBuf::from("import.failed.csv"), |path| path.with_extension("failed.csv"))
+    let file = path.filter(|path| !is_stream(path));
+    file.map_or_else(|| PathBuf::from("import.failed.csv"), |path| path.with_extension("failed.csv"))
 }
 
 /// Says what becomes of the columns.
@@ -243,7 +252,7 @@ async fn import(mut rows: Rows, mapping: &Mapping, job: &Arc<Job>, report: &mut 
                 Some(Err(error)) => end = Err(error),
                 Some(Ok(record)) => {
                     let columns = rows.header.len();
-                    if let Some((record, row)) = checked(record, mapping, columns, &job.tenant, &mut seen, report)? {
+                    if let Some((record, row)) = checked(record, mapping, columns, &job.tenant, &mut seen, report) {
                         let job = Arc::clone(job);
                         in_flight.spawn(async move { (record, job.send(&row).await) });
                     }
@@ -251,15 +260,15 @@ async fn import(mut rows: Rows, mapping: &Mapping, job: &Arc<Job>, report: &mut 
             },
         }
         report.show_progress(&rows, job.throttled());
-        if !matches!(end, Ok(End::Complete)) {
+        if report.is_broken() || !matches!(end, Ok(End::Complete)) {
             break;
         }
     }
     // Nothing more is begun. What is being written is not cut off, so that its outcome is known.
     job.stop();
-    while let Some(Ok((record, sent))) = in_flight.join_next().await {
+    while let Some(ended) = in_flight.join_next().await {
         // The first error is the one to report.
-        let _ = note(report, &record, sent);
+        let _ = ended.map(|(record, sent)| note(report, &record, sent));
     }
     end
 }
@@ -272,28 +281,28 @@ fn checked(
     tenant: &Tenant,
     seen: &mut Seen,
     report: &mut Report,
-) -> Result<Option<(Record, contacts::import::Row)>, Error> {
+) -> Option<(Record, contacts::import::Row)> {
     if record.cells.iter().skip(columns).any(|cell| !cell.trim().is_empty()) {
         let reason =
             "The row has more cells than the header; a cell with a delimiter in it must be in quotation marks.";
-        report.failed(&record, &[Problem::new("row", reason)])?;
-        return Ok(None);
+        report.failed(&record, &[Problem::new("row", reason)]);
+        return None;
     }
     match mapping.read(&record.cells) {
-        Err(problems) => report.failed(&record, &problems)?,
+        Err(problems) => report.failed(&record, &problems),
         Ok(row) => match seen.first_line(row.id(tenant), record.line) {
-            Some(first_line) => report.duplicate(record.line, first_line)?,
-            None => return Ok(Some((record, row))),
+            Some(first_line) => report.duplicate(record.line, first_line),
+            None => return Some((record, row)),
         },
     }
-    Ok(None)
+    None
 }
 
 /// Notes what became of a row that was sent.
 fn note(report: &mut Report, record: &Record, sent: Sent) -> Result<(), Error> {
     match sent {
-        Sent::Applied(outcome) => report.applied(record.line, outcome)?,
-        Sent::Invalid(problem) => report.failed(record, &[problem])?,
+        Sent::Applied(outcome) => report.applied(record.line, outcome),
+        Sent::Invalid(problem) => report.failed(record, &[problem]),
         Sent::Stopped => {}
         Sent::Failed(error) => {
             let error = explain_store(error);
@@ -319,5 +328,7 @@ mod tests {
         }
         assert!(encoding("Windows-1252").is_ok() && encoding("utf-7").is_err());
         assert_eq!(failed_path(Some(Path::new("/a/b.csv"))), Path::new("/a/b.failed.csv"));
+        assert_eq!(failed_path(Some(Path::new("/dev/fd/63"))), Path::new("import.failed.csv"));
+        assert_eq!(failed_path(Some(Path::new("/dev/shm/b.csv"))), Path::new("/dev/shm/b.failed.csv"));
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Choices {
     pub(crate) expires: Expiry,
     /// Its own rate limit.
     pub(crate) rate_limit: Option<u32>,
-    /// Who uses it; `None` stands for [`nobody`].
+    /// Who uses it; `None` stands for [`placeholder_user`].
     pub(crate) user: Option<User>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn issue(
 ) -> Result<(Secret, ListedToken), BoxError> {
     let secret = Secret::generate(choices.kind);
     let new = NewToken {
-        user: choices.user.unwrap_or_else(|| nobody(tenant)),
+        user: choices.user.unwrap_or_else(|| placeholder_user(tenant)),
         tenant_id: Some(tenant.id),
         label: choices.label,
         rate_limit: choices.rate_limit,
@@ -43,8 +43,8 @@ pub(crate) async fn issue(
     Ok((secret, token))
 }
 
-/// The user of a token for whom none is named: number 1, with an address that cannot exist (RFC 2606).
-pub(crate) fn nobody(tenant: &TenantRecord) -> User {
+/// The user of a token that is created without one: number 1, with an address that cannot exist (RFC 2606).
+pub(crate) fn placeholder_user(tenant: &TenantRecord) -> User {
     User { id: 1, email: format!("api@{}.invalid", tenant.slug.as_str()), name: None }
 }
 

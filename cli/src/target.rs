@@ -1,6 +1,6 @@
 //! The deployment that a command for operators works on: the local stack, or a deployed one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use carnet_local::{BoxError, RunningStack, aws};
 use clap::Args as ClapArgs;
@@ -16,27 +16,42 @@ const ACCESS_TABLE: &str = "AccessTable";
 /// The logical id of the contacts table in the template.
 const CONTACTS_TABLE: &str = "ContactsTable";
 
-/// Which deployment a command works on.
+/// Which stack a command works on.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Deployment")]
-pub(crate) struct TargetArgs {
+pub(crate) struct StackArgs {
     /// The running `carnet dev`; this is the default
     ///
     /// It is found by its data directory, so it cannot be one with --memory or --dynamodb-url.
     #[arg(long, group = "target")]
     local: bool,
     /// Data directory of the running `carnet dev` [default: .carnet beside template.yaml]
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["stack", "access_table"])]
-    data: Option<PathBuf>,
-    /// The deployed CloudFormation stack of this name, whose outputs name the table and the URL
+    #[arg(long, value_name = "DIR", conflicts_with = "stack")]
+    pub(crate) data: Option<PathBuf>,
+    /// The deployed CloudFormation stack of this name, whose outputs name its resources
     ///
     /// Credentials and region are those of the AWS CLI: environment, profiles, IAM Identity Center. AWS_ENDPOINT_URL
     /// names an emulator. Needs a build with `--features cloud`.
     #[arg(long, value_name = "NAME", group = "target")]
-    stack: Option<String>,
+    pub(crate) stack: Option<String>,
+}
+
+/// Which deployment a command works on.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Deployment")]
+pub(crate) struct TargetArgs {
+    #[command(flatten)]
+    stack: StackArgs,
     /// The access table of this name, without a stack; the rest is as for --stack
-    #[arg(long, value_name = "TABLE", group = "target")]
+    #[arg(long, value_name = "TABLE", group = "target", conflicts_with = "data")]
     access_table: Option<String>,
+}
+
+impl TargetArgs {
+    /// Whether it is on AWS and not the local stack.
+    fn is_deployed(&self) -> bool {
+        self.stack.stack.is_some() || self.access_table.is_some()
+    }
 }
 
 /// Which deployment a command works on that needs the contacts too.
@@ -53,7 +68,7 @@ pub(crate) struct ContactsTargetArgs {
 impl ContactsTargetArgs {
     /// Whether it is a deployed stack and not the local one.
     pub(crate) fn is_deployed(&self) -> bool {
-        self.target.stack.is_some() || self.target.access_table.is_some()
+        self.target.is_deployed()
     }
 }
 
@@ -75,16 +90,10 @@ impl Target {
     /// When the local stack is not running, the deployed one does not exist or is not accessible, or when this command
     /// was built without what talks to AWS.
     pub(crate) async fn open(args: &TargetArgs) -> Result<Self, BoxError> {
-        if args.stack.is_some() || args.access_table.is_some() {
+        if args.is_deployed() {
             return Self::deployed(args).await;
         }
-        let stack = RunningStack::find(&workspace::data_dir(args.data.clone())).map_err(|error| match error {
-            carnet_local::Error::NotRunning { .. } => format!(
-                "{error}; start one with `carnet dev`, name the directory of another with --data, or a deployed stack \
-                 with --stack"
-            ),
-            error => error.to_string(),
-        })?;
+        let stack = running_stack(&workspace::data_dir(args.stack.data.clone()))?;
         let table = stack.tables.get(ACCESS_TABLE).ok_or("the running stack has no access table")?;
         // The embedded engine accepts any credentials.
         let [access_key_id, secret_access_key] = ["local", "local"].map(str::to_owned);
@@ -123,7 +132,7 @@ impl Target {
             return Err("there is no AWS region; set AWS_REGION, or AWS_PROFILE to a profile that has one".into());
         }
         let client = Client::new(&sdk, None);
-        let Some(name) = &args.stack else {
+        let Some(name) = &args.stack.stack else {
             return Ok(Self::new(client, args.access_table.clone().unwrap_or_default(), None, None));
         };
         let stack = crate::cloud::DeployedStack::describe(&sdk, name).await?;
@@ -182,6 +191,21 @@ impl Target {
         tokens.sort_by(|a, b| (a.record.created_at, &a.key).cmp(&(b.record.created_at, &b.key)));
         Ok(tokens)
     }
+}
+
+/// The local stack that runs on a data directory.
+///
+/// # Errors
+/// When none does; the text says what to do.
+pub(crate) fn running_stack(data_dir: &Path) -> Result<RunningStack, BoxError> {
+    RunningStack::find(data_dir).map_err(|error| match error {
+        carnet_local::Error::NotRunning { .. } => format!(
+            "{error}; start one with `carnet dev`, name the directory of another with --data, or a deployed stack with \
+             --stack"
+        )
+        .into(),
+        error => error.into(),
+    })
 }
 
 /// An error of the access table with what to do about it.

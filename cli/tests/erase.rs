@@ -67,7 +67,9 @@ async fn a_person_is_erased_by_number_id_or_address_and_the_receipt_has_no_perso
     );
     assert_eq!(dev.call("get-contact", json!({ "phone": "+5511987654321" })).await.0, 404);
 
+    // An interrupted command has left an empty file.
     let file = dev.path("receipt.json");
+    std::fs::write(&file, "").expect("written");
     let arguments = ["--tenant", "demo", "--id", &by_id, "--yes", "--receipt", &file];
     let output = dev.erase(&arguments, "").await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -124,7 +126,12 @@ async fn nothing_is_erased_without_a_confirmation_or_with_wrong_arguments() {
         (&["--id", "01890a5d-ac96-774b-bcce-b302099a8057", "--yes"], "", 1, "no contact with this id"),
         (&["--email", "nobody@example.com", "--yes"], "", 1, "no contact with this email address"),
         (&["--id", &id], "y\n", 1, "standard input is not a terminal; add --yes"),
-        (&["--id", &id, "--yes", "--receipt", &file], "", 1, "name a new file. Nothing was erased"),
+        (
+            &["--id", &id, "--yes", "--receipt", &file],
+            "",
+            1,
+            "is not empty; name another file with --receipt. Nothing was deleted",
+        ),
         (&["--phone", "-", "--yes"], "4155550123\n", 1, "standard input: The value must be in international format"),
         (&["--yes"], "", 2, "--phone <NUMBER>|--id <ID>|--email <ADDRESS>"),
         (&["--id", &id, "--phone", "+14155550123"], "", 2, "cannot be used with"),

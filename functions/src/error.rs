@@ -7,7 +7,7 @@
 //! | the values are valid but contradict a rule | [`Error::Rule`], with the text that clients read |
 //! | a required parameter is missing (FlowIQ) | [`Error::Missing`] |
 //! | the contact does not exist, or belongs to another tenant | [`Error::NotFound`] |
-//! | the contact was deleted after the event had occurred | [`Error::Outdated`] |
+//! | the contact was deleted, and the event is not applied to a new one | [`Error::Deleted`] |
 //! | the contact exists, and must not | [`Error::AlreadyExists`] |
 //! | `If-Match` or `If-None-Match` is not met | [`Error::PreconditionFailed`], with the text that clients read |
 //! | the store failed | [`Error::Store`] |
@@ -44,10 +44,10 @@ pub enum Error {
         /// The digits of the number that was looked up. Shown to the caller and never logged.
         digits: Option<String>,
     },
-    /// The contact was deleted when the event occurred, or later. The event changes nothing, whenever it is delivered, so
-    /// SQS and EventBridge need not deliver it again.
-    #[error("the contact was deleted after the event occurred")]
-    Outdated,
+    /// The contact was deleted, and the event does not create it again. Delivering it again would change nothing, so SQS
+    /// and EventBridge need not.
+    #[error("the contact was deleted")]
+    Deleted,
     /// The tenant already has a contact with this number.
     #[error("contact already exists")]
     AlreadyExists {

@@ -30,7 +30,7 @@ pub use lambda_http::Error as StartError;
 /// # Errors
 /// When an environment variable is missing or invalid, or the Runtime API fails.
 pub async fn serve<A: Action>() -> Result<(), StartError> {
-    let (access, table) = open(Route::Http).await?;
+    let (access, table) = open(2).await?;
     let http = |request| http::run_action::<A>(&access, &table, request);
     let event =
         async |event: &str, context: &Context| events::run_action::<OneByOne<A>>(&access, &table, event, context).await;
@@ -55,28 +55,20 @@ pub async fn serve_batches<A: BatchAction>() -> Result<(), StartError> {
 }
 
 async fn serve_runner<R: Runner>() -> Result<(), StartError> {
-    let (access, table) = open(Route::None).await?;
+    let (access, table) = open(1).await?;
     let event = async |event: &str, context: &Context| events::run_action::<R>(&access, &table, event, context).await;
     listen(|request| http::not_found(R::Action::NAME, request), event).await
 }
 
-/// How a function is called, beside events.
-#[derive(PartialEq, Eq)]
-enum Route {
-    Http,
-    None,
-}
-
-/// Starts logging, and opens both tables and the connections to them.
-async fn open(route: Route) -> Result<(Access, ContactsTable), StartError> {
+/// Starts logging, and opens both tables and the connections to them. If calls are counted, a function with a route uses two
+/// connections at once, one for the action and one for the rate-limit check.
+async fn open(connections: usize) -> Result<(Access, ContactsTable), StartError> {
     telemetry::init();
     let config = Config::from_env()?;
     let client = client(&sdk_config(&config.aws), &config);
     let access = Access::new(AccessTable::new(client.clone(), config.access_table), config.rate_limit);
     let table = ContactsTable::new(client, config.contacts_table);
-    // Two connections are used at once if calls are counted: one for the action, one for the rate-limit check.
-    let connections = if route == Route::Http && config.rate_limit > 0 { 2 } else { 1 };
-    connect(&access, connections).await;
+    connect(&access, if config.rate_limit > 0 { connections } else { 1 }).await;
     Ok((access, table))
 }
 
@@ -88,11 +80,7 @@ pub async fn serve_caller<T: Serialize>(
     name: &'static str,
     describe: impl Fn(&Caller) -> T + Send + Sync,
 ) -> Result<(), StartError> {
-    telemetry::init();
-    let config = Config::from_env()?;
-    let client = client(&sdk_config(&config.aws), &config);
-    let access = Access::new(AccessTable::new(client, config.access_table), config.rate_limit);
-    connect(&access, 1).await;
+    let (access, _) = open(1).await?;
     listen(|request| http::describe_caller(name, &access, &describe, request), no_events).await
 }
 

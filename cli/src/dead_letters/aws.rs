@@ -66,7 +66,7 @@ impl Queues {
         Ok(queues)
     }
 
-    /// About how many messages a queue has: those that can be received, and those that somebody reads.
+    /// About how many messages a queue has: those that can be received, and those in flight.
     ///
     /// # Errors
     /// When SQS does not answer or refuses.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use carnet_local::{BoxError, RunningStack};
+use carnet_local::BoxError;
 use contacts::model::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,6 +12,7 @@ use serde_json::{Value, from_str};
 
 use super::letter::Letter;
 use super::source::{Queue, Source};
+use crate::target::running_stack;
 use crate::workspace;
 
 /// Why nothing can be sent again or deleted.
@@ -58,13 +59,7 @@ pub(super) fn letters(data: Option<PathBuf>, sources: &[Source], limit: usize) -
 
 fn all(data: Option<PathBuf>) -> Result<Vec<Letter>, BoxError> {
     let dir = workspace::data_dir(data);
-    RunningStack::find(&dir).map_err(|error| match error {
-        carnet_local::Error::NotRunning { .. } => format!(
-            "{error}; start one with `carnet dev`, name the directory of another with --data, or a deployed stack with \
-             --stack"
-        ),
-        error => error.to_string(),
-    })?;
+    running_stack(&dir)?;
     let path = dir.join(FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,

@@ -37,7 +37,7 @@ pub(super) async fn delete(queues: &Queues, source: Source) -> Result<Done, BoxE
     each(queues, source, Step::Delete).await
 }
 
-/// After so many messages in succession that have been received before, there are no others.
+/// The end of a queue is assumed after this many messages in a row that have been received before.
 const MAX_REPEATED: u32 = 20;
 
 /// Lets SQS move the messages back to the queue that they come from, and waits until it has.

@@ -35,7 +35,7 @@ pub(super) struct Queue {
     pub(super) source: Source,
     /// About how many messages can be received.
     pub(super) waiting: u64,
-    /// About how many are invisible, because somebody reads them.
+    /// About how many are in flight: received, and invisible to other receivers until they are deleted or time out.
     pub(super) in_flight: u64,
     /// When the oldest message that was seen was sent, as Unix time in seconds.
     pub(super) oldest: Option<i64>,

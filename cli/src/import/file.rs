@@ -44,18 +44,18 @@ pub(super) struct Rows {
     pub(super) records: mpsc::Receiver<Result<Record, Error>>,
     /// How many bytes of the file have been read.
     pub(super) bytes: Arc<AtomicU64>,
-    /// The size of the file, where it is known.
+    /// The size of the file; `None` for a stream.
     pub(super) size: Option<u64>,
 }
 
 impl Source {
-    /// Checks the whole file, unless it is standard input, so that a file in another encoding or with an open quotation
-    /// mark changes nothing. Then starts to read its rows.
+    /// Checks the whole file, unless it is a stream, so that a file in another encoding or with an open quotation mark
+    /// changes nothing. Then starts to read its rows.
     ///
     /// # Errors
     /// [`Error::File`]: it cannot be read, is not in its encoding, or has no header.
     pub(super) fn open(&self) -> Result<Rows, Error> {
-        let size = match &self.path {
+        let size = match self.path.as_ref().filter(|path| !is_stream(path)) {
             None => None,
             Some(path) => {
                 let mut parsed = Parsed::new(open(path)?, self, Arc::default())?;
@@ -93,7 +93,17 @@ impl Source {
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    File::open(path).map_err(|error| Error::File(format!("{}: {error}", path.display())))
+    File::open(path).map_err(|error| {
+        let hint = if is_stream(path) { "; - stands for standard input" } else { "" };
+        Error::File(format!("{}: {error}{hint}", path.display()))
+    })
+}
+
+/// Whether a path can be read only once: a named pipe, a device, or a descriptor of this process, such as
+/// `/dev/stdin` and what shells put in the place of `<(…)`.
+pub(super) fn is_stream(path: &Path) -> bool {
+    let is_descriptor = ["/dev/stdin", "/dev/fd", "/proc"].iter().any(|place| path.starts_with(place));
+    is_descriptor || path.metadata().is_ok_and(|file| !file.is_file() && !file.is_dir())
 }
 
 type Text = io::Chain<Cursor<Vec<u8>>, Decoded<BufReader<Counted<Box<dyn Read>>>>>;
@@ -209,7 +219,7 @@ fn unreadable(error: &impl std::fmt::Display, line: u64, is_guessed: bool) -> St
 }
 
 impl Rows {
-    /// The part of the file that has been read, from 0 to 1; `None` for standard input.
+    /// The part of the file that has been read, from 0 to 1; `None` for a stream.
     pub(super) fn progress(&self) -> Option<f64> {
         let size = self.size.filter(|size| *size > 0)?;
         Some((self.bytes.load(Ordering::Relaxed) as f64 / size as f64).min(1.0))

@@ -1,12 +1,12 @@
 //! What an import reports: the file of failed rows, an outcome for each row, and the progress.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use carnet_local::BoxError;
-use contacts::import::{Counts, Problem, REPORT, protect, unprotect};
+use contacts::import::{Counts, FailedRows, Problem, reasons};
 use serde_json::{Value, json};
 
 use super::file::{Record, Rows};
@@ -17,17 +17,64 @@ const SHOWN: u64 = 10;
 /// How often the progress is shown.
 const REFRESH: Duration = Duration::from_millis(200);
 
+/// A file that each row is written into at once, so that it has what is known of the rows, however the import ends.
+struct Lines {
+    path: PathBuf,
+    /// The option that names another file.
+    option: &'static str,
+    /// The file, as soon as it has been created.
+    file: Option<File>,
+    /// How many bytes it has.
+    size: u64,
+    /// Why it could not be created or written. Nothing more is written then.
+    error: Option<BoxError>,
+}
+
+impl Lines {
+    fn new(path: PathBuf, option: &'static str) -> Self {
+        Lines { path, option, file: None, size: 0, error: None }
+    }
+
+    /// Creates the file, if it has not been.
+    fn file(&mut self) -> Result<&mut File, BoxError> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => Ok(none.insert(private_file(&self.path)?)),
+        }
+    }
+
+    /// Appends a line, or all lines of a row. Returns whether the file has them.
+    fn append(&mut self, text: &[u8]) -> bool {
+        if self.error.is_none() {
+            self.error = self.write(text).err();
+        }
+        self.error.is_none()
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<(), BoxError> {
+        let size = self.size;
+        let file = self.file()?;
+        if let Err(error) = file.write_all(text) {
+            // A part of a line would look like a row.
+            let _ = file.set_len(size);
+            return Err(format!("{}: {error}", self.path.display()).into());
+        }
+        self.size += text.len() as u64;
+        Ok(())
+    }
+}
+
 /// Collects the outcomes of rows.
+///
+/// A row that one of its files cannot take any more is shown on standard error instead, and [`is_broken`](Report::is_broken)
+/// says so: the import has to stop, and [`finish`](Report::finish) has the error.
 pub(super) struct Report {
     /// How many rows had which outcome.
     pub(super) counts: Counts,
-    /// The file of failed rows, as soon as there is one.
-    failed: Option<csv::Writer<File>>,
-    failed_path: PathBuf,
-    header: Vec<String>,
-    /// The places of the columns that are copied: not those of an earlier report.
-    copied: Vec<usize>,
-    outcomes: Option<BufWriter<File>>,
+    /// The file of failed rows, which exists as soon as there is one.
+    failed: Lines,
+    format: FailedRows,
+    outcomes: Option<Lines>,
     is_terminal: bool,
     begun: Instant,
     shown: Instant,
@@ -36,17 +83,15 @@ pub(super) struct Report {
 impl Report {
     /// # Errors
     /// When the file of outcomes cannot be created.
-    pub(super) fn new(header: Vec<String>, failed_path: PathBuf, outcomes: Option<&Path>) -> Result<Self, BoxError> {
-        let copied = (0..header.len()).filter(|place| !REPORT.contains(&&*header[*place])).collect();
-        let outcomes = outcomes.map(private_file).transpose()?.map(BufWriter::new);
+    pub(super) fn new(header: &[String], failed_path: PathBuf, outcomes: Option<PathBuf>) -> Result<Self, BoxError> {
+        let mut outcomes = outcomes.map(|path| Lines::new(path, "--outcomes"));
+        outcomes.as_mut().map(Lines::file).transpose()?;
         let begun = Instant::now();
         let is_terminal = io::stderr().is_terminal();
         Ok(Report {
             counts: Counts::default(),
-            failed: None,
-            failed_path,
-            header,
-            copied,
+            failed: Lines::new(failed_path, "--failed"),
+            format: FailedRows::new(header),
             outcomes,
             is_terminal,
             begun,
@@ -55,58 +100,64 @@ impl Report {
     }
 
     /// Notes the outcome of a row that was applied: `created`, `updated` or `unchanged`.
-    pub(super) fn applied(&mut self, line: u64, outcome: contacts::store::Outcome) -> Result<(), BoxError> {
+    pub(super) fn applied(&mut self, line: u64, outcome: contacts::store::Outcome) {
         self.counts.applied(outcome);
-        self.outcome(|| json!({ "line": line, "outcome": format!("{outcome:?}").to_lowercase() }))
+        self.outcome(|| json!({ "line": line, "outcome": format!("{outcome:?}").to_lowercase() }));
     }
 
     /// Notes a row whose phone number an earlier row has.
-    pub(super) fn duplicate(&mut self, line: u64, first_line: u64) -> Result<(), BoxError> {
+    pub(super) fn duplicate(&mut self, line: u64, first_line: u64) {
         self.counts.duplicates += 1;
-        self.outcome(|| json!({ "line": line, "outcome": "duplicate", "first_line": first_line }))
+        self.outcome(|| json!({ "line": line, "outcome": "duplicate", "first_line": first_line }));
     }
 
     /// Notes a row that failed, and writes it into the file of failed rows.
-    pub(super) fn failed(&mut self, row: &Record, problems: &[Problem]) -> Result<(), BoxError> {
+    pub(super) fn failed(&mut self, row: &Record, problems: &[Problem]) {
         self.counts.failed += 1;
-        let joined = |part: fn(&Problem) -> &str, between| problems.iter().map(part).collect::<Vec<_>>().join(between);
-        let (fields, reasons) = (joined(|problem| &problem.field, ", "), joined(|problem| &problem.reason, " "));
-        if self.counts.failed <= SHOWN {
+        let mut text = Vec::new();
+        if self.failed.size == 0 {
+            text = csv_line(self.format.columns());
+        }
+        text.extend(csv_line(&self.format.row(row.line, problems, &row.cells)));
+        if !self.failed.append(&text) || self.counts.failed <= SHOWN {
             self.clear();
-            eprintln!("line {}: {reasons}", row.line);
+            eprintln!("line {}: {}", row.line, reasons(problems));
         }
-        let writer = match &mut self.failed {
-            Some(writer) => writer,
-            None => {
-                let mut writer = csv::Writer::from_writer(private_file(&self.failed_path)?);
-                let header = self.copied.iter().map(|place| &*self.header[*place]);
-                writer.write_record(REPORT.into_iter().chain(header))?;
-                self.failed.insert(writer)
-            }
-        };
-        // Cells that were protected are protected again, once.
-        let cell = |place: &usize| row.cells.get(*place).map(|cell| protect(unprotect(cell)).into_owned());
-        let cells = self.copied.iter().map(|place| cell(place).unwrap_or_default());
-        writer.write_record([row.line.to_string(), fields, reasons].into_iter().chain(cells))?;
-        self.outcome(|| json!({ "line": row.line, "outcome": "failed", "problems": problems }))
+        self.outcome(|| json!({ "line": row.line, "outcome": "failed", "problems": problems }));
     }
 
-    fn outcome(&mut self, outcome: impl FnOnce() -> Value) -> Result<(), BoxError> {
-        if let Some(outcomes) = &mut self.outcomes {
-            writeln!(outcomes, "{}", outcome())?;
+    fn outcome(&mut self, outcome: impl FnOnce() -> Value) {
+        let Some(outcomes) = &mut self.outcomes else { return };
+        let line = format!("{}\n", outcome());
+        if !outcomes.append(line.as_bytes()) {
+            self.clear();
+            eprint!("{line}");
         }
-        Ok(())
     }
 
-    /// Writes what is left of the files. Returns the file of failed rows, if there is one.
-    pub(super) fn finish(mut self) -> Result<(Counts, Option<PathBuf>), BoxError> {
+    /// Whether a file cannot be written any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.files().any(|file| file.error.is_some())
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Lines> {
+        std::iter::once(&self.failed).chain(&self.outcomes)
+    }
+
+    /// The numbers of rows, and the file of failed rows, if there is one. If a file could not be written, the reason, with
+    /// what to do.
+    pub(super) fn finish(self) -> (Counts, Option<PathBuf>, Option<BoxError>) {
         self.clear();
-        if let Some(outcomes) = &mut self.outcomes {
-            outcomes.flush()?;
-        }
-        let Some(mut failed) = self.failed.take() else { return Ok((self.counts, None)) };
-        failed.flush()?;
-        Ok((self.counts, Some(self.failed_path)))
+        let broken = self.files().find_map(|file| {
+            let error = file.error.as_ref()?;
+            let option = file.option;
+            Some(BoxError::from(format!(
+                "{error}; the import stopped, and the rows that this file does not have are above. Make room or name \
+                 another file with {option}, and run the same command again: rows that are done are not written again"
+            )))
+        });
+        let failed = (self.failed.size > 0).then_some(self.failed.path);
+        (self.counts, failed, broken)
     }
 
     /// Removes the progress from the line.
@@ -125,6 +176,14 @@ impl Report {
             eprint!("\r{line}\x1b[K");
         }
     }
+}
+
+/// Cells as a line of CSV.
+fn csv_line(cells: &[String]) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Writing into memory does not fail.
+    let _ = writer.write_record(cells);
+    writer.into_inner().unwrap_or_default()
 }
 
 /// A line with the progress: a bar, the rate since the beginning, and the time that is left at that rate.

@@ -28,7 +28,7 @@ pub(super) enum Sent {
     Applied(Outcome),
     /// It does not fit what is stored.
     Invalid(Problem),
-    /// The import was stopped before DynamoDB accepted it.
+    /// The import was stopped before the row was sent, or while DynamoDB throttled it.
     Stopped,
     /// DynamoDB refuses, or has not been reached for long.
     Failed(Error),
@@ -39,7 +39,7 @@ impl Job {
         Job { table, tenant, pace: Pace::new(rate), is_dry_run, is_stopping: AtomicBool::new(false) }
     }
 
-    /// Rows that wait for their turn are not sent any more.
+    /// Rows that wait for their turn are not sent any more, unless one may have been written already.
     pub(super) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
@@ -56,7 +56,8 @@ impl Job {
         let mut unavailable = 0;
         loop {
             self.pace.turn().await;
-            if self.is_stopping.load(Ordering::Relaxed) {
+            // A row whose response was lost may have been written: it is sent again, so that its outcome is known.
+            if unavailable == 0 && self.is_stopping.load(Ordering::Relaxed) {
                 return Sent::Stopped;
             }
             let applied = if self.is_dry_run {

@@ -28,11 +28,11 @@ const QUEUES: [&str; 6] = [
 /// The output of stacks that have one dead-letter queue.
 const SHARED: &str = "DeadLetters";
 
-/// How long a message of somebody else is invisible after it was received here, in seconds.
+/// How long a message that is not of this run is invisible to other receivers after it was received here, in seconds.
 const HIDDEN: i32 = 10;
 /// How long a receive waits for a message, in seconds.
 const WAIT: i32 = 2;
-/// A queue that could not be read so many times in succession is not tried again.
+/// A queue is not read again after this many failures in a row.
 const FAILURES: u32 = 3;
 
 /// A message that cannot be processed.
@@ -88,7 +88,7 @@ struct Queue<'a> {
     /// The output that names it.
     output: &'static str,
     url: &'a str,
-    /// How many times in succession it could not be read.
+    /// How many times in a row it could not be read.
     failures: u32,
     /// Why it could not be read the last time.
     error: Option<String>,

@@ -16,7 +16,7 @@ const ATTEMPTS: u32 = 3;
 pub(super) enum Bearer {
     /// The side's own.
     Own,
-    /// One that nobody has.
+    /// One that was never issued.
     Unknown,
     /// No header.
     None,

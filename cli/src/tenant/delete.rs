@@ -1,8 +1,6 @@
 //! `carnet tenant delete`.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use carnet_local::BoxError;
@@ -14,7 +12,7 @@ use contacts::store::ContactsTable;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::output::{print, print_json, table};
+use crate::output::{Receipt, print, print_json, prompt, table};
 use crate::show;
 use crate::target::{ContactsTargetArgs, Target, explain, explain_store};
 use crate::values::duration;
@@ -64,7 +62,7 @@ pub(super) struct Args {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
-    /// File that a receipt is written to; it must not exist
+    /// File that a receipt is written to; it must not exist, or be empty
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
     /// Items that are deleted per second, at most; one takes up to four write units
@@ -86,22 +84,19 @@ pub(super) async fn run(args: Args) -> Result<(), BoxError> {
     let slug = tenant.slug.as_str().to_owned();
     eprint!("{}", show::tenants_table(std::slice::from_ref(&tenant)));
     if !args.yes {
-        confirm(&slug)?;
+        let question = "This deletes the tenant with all its contacts for good. Type its slug to confirm:";
+        if prompt(question)? != slug {
+            return Err(format!("nothing was deleted, because this is not `{slug}`").into());
+        }
     }
-    // Before anything is deleted, because a receipt cannot be made afterwards.
-    let receipt = args.receipt.as_deref().map(|path| Ok::<_, BoxError>((path, new_file(path)?))).transpose()?;
+    let receipt = args.receipt.as_deref().map(Receipt::open).transpose()?;
     let deletion = delete(&target, &contacts, &tenant, args.rate, args.wait.unwrap_or(QUIET)).await;
     let deletion = deletion.map_err(|error| -> BoxError {
         format!("{error}. The deletion of {slug} is not complete; the same command continues it").into()
     })?;
     let document = document(&deletion);
-    if let Some((path, mut file)) = receipt {
-        let written = file.write_all(format!("{document:#}\n").as_bytes()).and_then(|()| file.sync_all());
-        if let Err(error) = written {
-            eprintln!("error: the receipt {} cannot be written: {error}; this is it:", path.display());
-            print_json(&document)?;
-            return Err(format!("{slug} is deleted, but the receipt was not written").into());
-        }
+    if let Some(receipt) = receipt {
+        receipt.write(&document)?;
     }
     eprintln!("{slug} is deleted.");
     if args.json {
@@ -160,32 +155,6 @@ fn explain_deletion(error: DeletionError) -> BoxError {
     }
 }
 
-/// Asks for the slug.
-fn confirm(slug: &str) -> Result<(), BoxError> {
-    if !io::stdin().is_terminal() {
-        return Err("this has to be confirmed, and standard input is not a terminal; add --yes".into());
-    }
-    eprint!("This deletes the tenant with all its contacts for good. Type its slug to confirm: ");
-    io::stderr().flush()?;
-    is_confirmed(slug, &mut io::stdin().lock())
-}
-
-fn is_confirmed(slug: &str, answer: &mut impl BufRead) -> Result<(), BoxError> {
-    let mut typed = String::new();
-    answer.read_line(&mut typed)?;
-    if typed.trim() == slug { Ok(()) } else { Err(format!("nothing was deleted, because this is not `{slug}`").into()) }
-}
-
-/// A new file for the receipt, or an empty one that an interrupted deletion has left.
-fn new_file(path: &Path) -> Result<File, BoxError> {
-    let file = OpenOptions::new().append(true).create(true).open(path);
-    let file = file.map_err(|error| format!("the receipt {} cannot be written: {error}", path.display()))?;
-    match file.metadata()?.len() {
-        0 => Ok(file),
-        _ => Err(format!("{} exists already; name another file with --receipt", path.display()).into()),
-    }
-}
-
 /// The receipt. It has no name, because that can be a person's.
 fn document(deletion: &TenantDeletion) -> Value {
     let removed = &deletion.removed;
@@ -211,32 +180,5 @@ fn described(kind: &str) -> &str {
         "tenant" => "tenants",
         "token" => "tokens",
         other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_slug_confirms() {
-        for answer in ["acme\n", "acme", " acme \n"] {
-            assert!(is_confirmed("acme", &mut answer.as_bytes()).is_ok(), "{answer:?}");
-        }
-        for answer in ["", "\n", "y\n", "yes\n", "Acme\n", "acme-2\n", "demo\nacme\n"] {
-            assert!(is_confirmed("acme", &mut answer.as_bytes()).is_err(), "{answer:?}");
-        }
-    }
-
-    #[test]
-    fn a_receipt_replaces_no_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("receipt.json");
-        new_file(&path).unwrap();
-        new_file(&path).unwrap().write_all(b"{}").unwrap();
-        let error = new_file(&path).unwrap_err().to_string();
-        assert!(error.contains("exists already"), "{error}");
-        let error = new_file(&directory.path().join("none").join("receipt.json")).unwrap_err().to_string();
-        assert!(error.contains("cannot be written"), "{error}");
     }
 }

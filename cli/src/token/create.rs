@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 use contacts::access::{SecretKind, User};
 use contacts::model::{Email, Name};
 
-use crate::issue::{Choices, issue, nobody};
+use crate::issue::{Choices, issue, placeholder_user};
 use crate::output::{print, print_json};
 use crate::show;
 use crate::target::{Target, TargetArgs};
@@ -71,7 +71,7 @@ pub(super) async fn run(args: Args) -> Result<(), BoxError> {
     let tenant = target.tenant(&args.tenant).await?;
     let user = User {
         id: args.user_id,
-        email: args.user_email.map_or_else(|| nobody(&tenant).email, String::from),
+        email: args.user_email.map_or_else(|| placeholder_user(&tenant).email, String::from),
         name: args.user_name.map(String::from),
     };
     let choices = Choices {

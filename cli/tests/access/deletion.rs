@@ -139,7 +139,7 @@ async fn a_killed_deletion_is_continued_by_the_same_command() {
     // Another tenant can have the slug; a receipt is not overwritten.
     dev.succeed(&["tenant", "create", "large"]).await;
     let error = dev.fail(&["tenant", "delete", "large", "--yes", "--wait", "0s", "--receipt", receipt], 1).await;
-    assert!(error.contains("exists already"), "{error}");
+    assert!(error.contains("is not empty; name another file with --receipt"), "{error}");
     for (option, value) in [("--rate", "0"), ("--wait", "1")] {
         dev.fail(&["tenant", "delete", "large", "--yes", option, value], 2).await;
     }

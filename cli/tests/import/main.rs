@@ -3,6 +3,7 @@
 mod dev;
 mod outcomes;
 mod round_trip;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod throttled;

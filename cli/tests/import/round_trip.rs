@@ -1,12 +1,14 @@
 //! An export, imported into an empty tenant, gives the same export.
 
+use std::time::{Duration, Instant};
+
 use contacts::import::{EXPORT, protect};
 
 use crate::counts;
 use crate::support::Dev;
 
 /// Texts that spreadsheets, CSV and the apostrophe of [`protect`] could change.
-const HOSTILE: [&str; 16] = [
+const HOSTILE: [&str; 19] = [
     "=cmd|' /C calc'!A0",
     "+1-2",
     "-2+3",
@@ -21,6 +23,9 @@ const HOSTILE: [&str; 16] = [
     "'＋1",
     "日本 語 😀",
     "a ::: b",
+    ":::",
+    "* vip",
+    "* myContacts",
     "\u{202e}rtl",
     "null",
 ];
@@ -36,7 +41,7 @@ fn row(random: &mut fastrand::Rng, n: usize) -> Vec<String> {
     };
     let (name, method, key, value) = (text(true), text(false), text(false), text(false));
     let summary = format!("{}\r\n\t{}\n{}", text(false), text(false), text(false)).trim().to_owned();
-    let mut tags: Vec<String> = (0..n % 4).map(|_| text(false).replace([',', ':'], ";")).collect();
+    let mut tags: Vec<String> = (0..n % 4).map(|_| text(false).replace(',', ";")).collect();
     tags.dedup();
     let tags = if tags.len() == 3 && tags[0] == tags[2] { tags[..2].join(",") } else { tags.join(",") };
     let at = |day: usize| format!("2026-0{}-{:02}T0{}:00:00+00:00", 1 + day % 9, 1 + n % 28, n % 10);
@@ -120,4 +125,21 @@ async fn an_export_restores_another_tenant_whatever_the_texts_are() {
     let (status, summary, errors) = dev.import(&output, &["--tenant", "demo"]).await;
     assert_eq!((status, summary), (Some(0), counts(0, 0, 400, 0, 0)), "seed {seed}: {errors}");
     assert_eq!(dev.export("demo").await, exported, "seed {seed}");
+}
+
+#[tokio::test]
+async fn an_export_waits_until_the_read_units_of_a_page_fit_its_rate() {
+    let dev = Dev::start().await;
+    // 40 contacts of 60 KB are three pages, of which the first two take 256 units each.
+    let metadata = format!("\"{{\"\"text\"\":\"\"{}\"\"}}\"", "x".repeat(60_000));
+    let rows: String = (0..40).map(|n| format!("+55119{},{metadata}\n", 80_000_000 + n)).collect();
+    let file = dev.file("contacts.csv", format!("phone,metadata\n{rows}"));
+    let (status, _, errors) = dev.import(&file, &["--tenant", "demo"]).await;
+    assert_eq!(status, Some(0), "{errors}");
+    let unlimited = dev.export("demo").await;
+    let begun = Instant::now();
+    let (status, paced, errors) = dev.run(&["export", "--tenant", "demo", "--rate", "128"], "").await;
+    assert_eq!(status, Some(0), "{errors}");
+    assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(paced == unlimited && paced.len() > 2_400_000, "{} and {} bytes", paced.len(), unlimited.len());
 }

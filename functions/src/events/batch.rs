@@ -113,7 +113,7 @@ impl BatchContext<'_> {
 /// Whether an error means that the event was delivered again after its work had been done, or that it is about a contact
 /// that was deleted since. To deliver it once more would change nothing.
 pub(super) fn is_redelivery<A: Action>(error: &EventError) -> bool {
-    matches!(error, EventError::Action(error) if A::is_redelivery(error) || matches!(error, Error::Outdated))
+    matches!(error, EventError::Action(error) if A::is_redelivery(error) || matches!(error, Error::Deleted))
 }
 
 fn call(tenant: &Tenant) -> Call {

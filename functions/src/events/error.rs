@@ -73,7 +73,7 @@ impl EventError {
             EventError::OutOfTurn => "OutOfTurn",
             EventError::Action(error) => match error {
                 Error::Invalid(_) | Error::Malformed | Error::Rule(_) | Error::Missing { .. } => "ValidationFailed",
-                Error::NotFound { .. } | Error::Outdated => "ContactNotFound",
+                Error::NotFound { .. } | Error::Deleted => "ContactNotFound",
                 Error::AlreadyExists { .. } => "ContactExists",
                 Error::Store(store::Error::Conflict) => "Conflict",
                 Error::Store(store::Error::Throttled) => "Throttled",

@@ -52,7 +52,7 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
                 (StatusCode::UNPROCESSABLE_ENTITY, ErrorBody { errors, ..message("The given data was invalid.") })
             }
             Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
-            Error::NotFound { .. } | Error::Outdated => (StatusCode::NOT_FOUND, rule("Contact not found")),
+            Error::NotFound { .. } | Error::Deleted => (StatusCode::NOT_FOUND, rule("Contact not found")),
             Error::AlreadyExists { .. } => (StatusCode::CONFLICT, rule("Contact already exists")),
             Error::PreconditionFailed(text) => {
                 let body = ErrorBody { error: Some("Precondition Failed"), ..message(text) };

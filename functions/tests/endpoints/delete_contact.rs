@@ -229,28 +229,36 @@ async fn events_from_before_the_deletion_change_nothing() {
     assert_eq!(bundle.flowiq_get("phone_number=5511987654321").await.json()["contact"]["contact_summary"], json!(null));
 }
 
-/// The person said it before the contact was deleted, and its delivery was slow.
+/// The person said it before the contact was deleted, and its delivery was slow, or they said it afterwards.
 #[tokio::test]
-async fn a_late_opt_out_is_remembered_without_creating_the_contact() {
-    let bundle = Bundle::start().await;
-    create(&bundle).await;
-    delete(&bundle).await;
-    let out = at(-30);
-    let envelope = bundle.envelope(json!({ "phone": PHONE, "consent": "opt_out", "occurred_at": out })).await;
-    for _ in 0..2 {
-        let record = sqs_record("1", &envelope.to_string(), None);
-        let outcome = bundle.invoke("record-consent", json!({ "Records": [record] })).await;
-        assert_eq!(failed_records(&outcome), [""; 0]);
+async fn the_opt_out_of_a_deleted_contact_is_remembered_without_creating_the_contact() {
+    for (seconds, by_id) in [(-30, false), (-30, true), (60, false), (60, true)] {
+        let bundle = Bundle::start().await;
+        let id = create(&bundle).await;
+        delete(&bundle).await;
+        let out = at(seconds);
+        let (target, value) = if by_id { ("contact_id", id.as_str()) } else { ("phone", PHONE) };
+        let input = json!({ target: value, "consent": "opt_out", "occurred_at": out, "method": "keyword" });
+        let deliver = async || {
+            let envelope = bundle.envelope(input.clone()).await;
+            let record = sqs_record("1", &envelope.to_string(), None);
+            let outcome = bundle.invoke("record-consent", json!({ "Records": [record] })).await;
+            assert_eq!(failed_records(&outcome), [""; 0]);
+        };
+        deliver().await;
+        deliver().await;
+        bundle.call("get-contact", json!({ "phone": PHONE })).await.is(404, NOT_FOUND);
+        let tombstone = &items(&bundle, "contact#").await[0];
+        assert_eq!((stored::text(tombstone, "opted_out_at"), version(tombstone)), (out.as_str(), 3), "written once");
+        bundle.call("create-contact", json!({ "phone": PHONE })).await.has("x-contact-outcome", "created");
+        assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["opted_out_at"], out);
+        deliver().await;
+        assert_eq!(version(&items(&bundle, "contact#").await[0]), 4, "the contact has it already");
+        bundle.caught_up().await;
+        let types: Vec<Value> = bundle.events().iter().map(|event| event["detail-type"].clone()).collect();
+        let expected = ["created", "tagged", "deleted", "created", "opted_out"].map(|kind| format!("contact.{kind}"));
+        assert_eq!(types, expected);
     }
-    bundle.call("get-contact", json!({ "phone": PHONE })).await.is(404, NOT_FOUND);
-    let tombstone = &items(&bundle, "contact#").await[0];
-    assert_eq!((stored::text(tombstone, "opted_out_at"), version(tombstone)), (out.as_str(), 3), "written once");
-    bundle.call("create-contact", json!({ "phone": PHONE })).await.has("x-contact-outcome", "created");
-    assert_eq!(bundle.call("get-contact", json!({ "phone": PHONE })).await.json()["opted_out_at"], out);
-    bundle.caught_up().await;
-    let types: Vec<Value> = bundle.events().iter().map(|event| event["detail-type"].clone()).collect();
-    let expected = ["created", "tagged", "deleted", "created", "opted_out"].map(|kind| format!("contact.{kind}"));
-    assert_eq!(types, expected);
 }
 
 #[tokio::test]

@@ -157,14 +157,14 @@ impl Operation {
         }
     }
 
-    /// Whether it is an event about a contact that was deleted since.
+    /// Whether it is an event about a deleted contact, which does not create the contact again.
     pub fn is_outdated(&self, stored: Option<&State>) -> bool {
+        let Some(stored) = stored else { return false };
         match self {
+            Operation::Consent { opts_in: false, .. } if !stored.is_contact() => true,
             Operation::Message { occurred_at, .. }
             | Operation::Consent { occurred_at, .. }
-            | Operation::SetState { occurred_at, .. } => {
-                stored.is_some_and(|stored| stored.is_deleted_since(occurred_at))
-            }
+            | Operation::SetState { occurred_at, .. } => stored.is_deleted_since(occurred_at),
             _ => false,
         }
     }
@@ -245,6 +245,16 @@ impl Operation {
                 state.total_messages += 1;
                 state.last_message_at = state.last_message_at.max(Some(occurred_at.clone()));
                 Some(state)
+            }
+            // The contact has the opt-out from its predecessor's tombstone, which keeps no method.
+            Operation::Consent { opts_in: false, occurred_at, .. }
+                if stored.is_some_and(|state| {
+                    state.predecessor_deleted_at.is_some()
+                        && state.consent_method.is_none()
+                        && state.opted_out_at.as_ref() == Some(occurred_at)
+                }) =>
+            {
+                existing()
             }
             Operation::Consent { target, opts_in, occurred_at, method, source } => {
                 let mut state = or_new(target, *source)?;

@@ -1,5 +1,6 @@
 //! Columns: the fields they can become, and the names by which they are recognised.
 
+use super::cell::unprotect;
 use crate::model::fold;
 
 /// What a column becomes.
@@ -171,18 +172,24 @@ const ALIASES: [(&str, &[&str]); 14] = [
     ("metadata.accepts_email_marketing", &["accepts_email_marketing", "accepts_marketing"]),
 ];
 
+/// The name of a column without what a program may put before it: a byte order mark, and the apostrophe that protects a
+/// cell.
+pub(super) fn name(header: &str) -> &str {
+    unprotect(header.trim_start_matches('\u{feff}'))
+}
+
 /// The name of a column in lower case, without accents, and with `_` for everything but letters and digits.
 pub(super) fn normalized(header: &str) -> String {
-    let mut name = String::with_capacity(header.len());
-    for c in fold(header.trim_start_matches('\u{feff}')).chars() {
+    let mut normal = String::with_capacity(header.len());
+    for c in fold(name(header)).chars() {
         if c.is_alphanumeric() {
-            name.push(c);
-        } else if !name.is_empty() && !name.ends_with('_') {
-            name.push('_');
+            normal.push(c);
+        } else if !normal.is_empty() && !normal.ends_with('_') {
+            normal.push('_');
         }
     }
-    name.truncate(name.trim_end_matches('_').len());
-    name
+    normal.truncate(normal.trim_end_matches('_').len());
+    normal
 }
 
 /// The field of this name, as an operator writes it: `phone`, `metadata.city`.
@@ -200,7 +207,7 @@ pub(super) fn field_names() -> impl Iterator<Item = &'static str> {
 
 /// The field that a column is recognised as.
 pub(super) fn recognized(header: &str) -> Option<Field> {
-    let header = header.trim().trim_start_matches('\u{feff}');
+    let header = name(header.trim());
     if header.starts_with("metadata.") {
         return field(header);
     }

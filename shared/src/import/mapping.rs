@@ -74,6 +74,8 @@ pub(super) struct Column {
     pub(super) rank: u8,
     /// The place of the column that says what kind of phone this one is.
     pub(super) label: Option<usize>,
+    /// An export of Carnet has written it: its cells are taken literally, and not as lists of Google Contacts.
+    pub(super) is_exported: bool,
 }
 
 impl Mapping {
@@ -82,7 +84,7 @@ impl Mapping {
     /// # Errors
     /// [`MappingError`].
     pub fn new<S: AsRef<str>>(header: &[S], options: &Options) -> Result<Self, MappingError> {
-        let header: Vec<&str> = header.iter().map(AsRef::as_ref).collect();
+        let header: Vec<&str> = header.iter().map(|name| column::name(name.as_ref())).collect();
         let names = || header.join(", ");
         let mut fields: Vec<Option<Field>> = Vec::new();
         // The columns of an export, with whatever a person has added, restore what only new contacts can take.
@@ -91,7 +93,7 @@ impl Mapping {
             let field = column::recognized(name).filter(|field| is_export || !matches!(field, Field::History(_)));
             let is_left_out = column::REPORT.contains(name) || *name == "id";
             let unknown = options.unknown_to_metadata && !is_left_out && !name.trim().is_empty();
-            let key = || Field::MetadataKey(name.trim().trim_start_matches('\u{feff}').to_owned());
+            let key = || Field::MetadataKey(name.trim().to_owned());
             fields.push(field.or_else(|| (unknown && column::phone_label(name).is_none()).then(key)));
         }
         let mut mapped = Vec::new();
@@ -125,7 +127,8 @@ impl Mapping {
         let columns = fields.iter().enumerate().filter_map(|(index, field)| {
             let name = header[index];
             let rank = if matches!(field, Some(Field::Phone { .. })) { column::phone_rank(name) } else { 0 };
-            Some(Column { index, field: field.clone()?, rank, label: label(name) })
+            let is_exported = is_export && EXPORT.contains(&name);
+            Some(Column { index, field: field.clone()?, rank, label: label(name), is_exported })
         });
         let mut columns: Vec<Column> = columns.collect();
         columns.sort_by_key(|column| (column.rank, column.index));

@@ -9,7 +9,7 @@
 //! stored; a repeated import changes nothing and writes nothing; no [`Problem`] quotes a cell.
 //!
 //! ```text
-//! header ──► Mapping::new ──► Mapping::read(cells) ──► Seen::first_line(id, line) ──► apply / predict ──► Counts
+//! header ──► Mapping::new ──► Mapping::read(cells) ──► Seen::first_line(id, line) ──► apply / predict ──► Counts, FailedRows
 //! ```
 //!
 //! Start reading at [`Mapping`].
@@ -22,6 +22,7 @@ mod history;
 mod mapping;
 mod outcome;
 mod read;
+mod report;
 mod row;
 mod seen;
 
@@ -32,5 +33,6 @@ pub use country::{Country, UnknownCountry};
 pub use history::EXPORT;
 pub use mapping::{ColumnUse, Mapping, MappingError, Options};
 pub use outcome::{Counts, Problem};
+pub use report::{FailedRows, reasons};
 pub use row::Row;
 pub use seen::Seen;

@@ -36,7 +36,7 @@ impl<'a> Reader<'a> {
         let phone = self.phone();
         let phone = self.checked("phone", phone);
         let name = self.name();
-        let email = self.value("email", &Field::Email, |text| cell::list(text).next().unwrap_or(text).parse::<Email>());
+        let email = self.value("email", &Field::Email, email);
         let tags = self.tags();
         let source = self.word::<Source>("source", &Field::Source);
         let locale = self.word::<Locale>("locale", &Field::Locale);
@@ -142,16 +142,17 @@ impl<'a> Reader<'a> {
     /// The tags of all columns.
     fn tags(&mut self) -> Option<Tags> {
         let mut tags = Tags::default();
-        let cells: Vec<&str> = self.filled(&Field::Tags).collect();
-        let lists = cells.into_iter().flat_map(cell::list).filter(|list| !GOOGLE_GROUPS.contains(list));
-        for list in lists {
-            let list = list.strip_prefix("* ").unwrap_or(list);
-            let added = list.parse::<Tags>().and_then(|list| list.iter().try_for_each(|tag| tags.add(tag)));
-            if let Err(violation) = added {
-                self.problems.push(Problem::of("tags", violation));
-                return None;
+        let mut add = |list: &str| list.parse::<Tags>().and_then(|list| list.iter().try_for_each(|tag| tags.add(tag)));
+        let mut columns = self.mapping.columns.iter().filter(|column| column.field == Field::Tags);
+        let added = columns.try_for_each(|column| {
+            let cell = self.cell(column.index);
+            if column.is_exported {
+                return add(cell);
             }
-        }
+            let mut lists = cell::list(cell).filter(|list| !GOOGLE_GROUPS.contains(list));
+            lists.try_for_each(|list| add(list.strip_prefix("* ").unwrap_or(list)))
+        });
+        self.checked("tags", added.map_err(|violation| Problem::of("tags", violation)))?;
         Some(tags)
     }
 
@@ -191,6 +192,11 @@ impl<'a> Reader<'a> {
         };
         (opted_in_at, opted_out)
     }
+}
+
+/// An address, or the first of a list. The whole text comes first, because `":::"@example.com` is an address.
+fn email(text: &str) -> Result<Email, Violation> {
+    text.parse().or_else(|_| cell::list(text).next().unwrap_or(text).parse())
 }
 
 /// Why a text is not a phone number, and what to do.

@@ -125,8 +125,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::import::{EXPORT, Mapping, Options};
-    use crate::model::{StoredTenant, Tombstone};
+    use crate::import::{EXPORT, Mapping, Options, protect};
+    use crate::model::{StoredTenant, Tag, Tombstone};
 
     const HEADER: [&str; 10] = [
         "phone",
@@ -269,7 +269,37 @@ mod tests {
         assert!(row.apply_to(tombstone(None), &tenant, now).unwrap().opted_in_at.is_some());
     }
 
+    /// A row of an export with an address and tags.
+    fn exported(email: &str, tags: &str) -> Row {
+        let cell = |name: &str| match name {
+            "phone" => "'+14155550123".to_owned(),
+            "email" => protect(email).into_owned(),
+            "tags" => protect(tags).into_owned(),
+            _ => String::new(),
+        };
+        Mapping::new(&EXPORT, &Options::default()).unwrap().read(&EXPORT.map(cell)).unwrap()
+    }
+
+    #[test]
+    fn an_export_is_read_literally_and_other_files_as_google_writes_them() {
+        let (email, tags) = (r#"":::"@example.com"#, "* vip,* myContacts,a ::: b,:::");
+        let contact = after(&[exported(email, tags)]);
+        assert_eq!(contact.email.as_ref().map(Email::as_str), Some(email));
+        assert_eq!(contact.tags.iter().map(Tag::as_str).collect::<Vec<_>>(), tags.split(',').collect::<Vec<_>>());
+        let other = row(&["+14155550123", "", "", "* vip ::: * myContacts ::: a"]);
+        assert_eq!(after(&[other]).tags, "vip,a".parse().unwrap());
+    }
+
     proptest! {
+        #[test]
+        fn an_export_keeps_all_tags(texts in prop::collection::vec("[*:' =+@'\u{a0}\u{feff}＝aé;\"|-]{0,6}.{0,3}", 0..12)) {
+            let given: Vec<Tag> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+            let tags = Tags::try_from(given).unwrap();
+            let cell = tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",");
+            let contact = exported("", &cell).apply_to(None, &tenant(), Timestamp::now()).unwrap();
+            prop_assert_eq!(contact.tags, tags);
+        }
+
         #[test]
         fn no_file_reopens_consent(
             stored in 1i64..9,

@@ -59,7 +59,7 @@ pub fn attribute(
         match found {
             Ok(found) => {
                 for call in found {
-                    if made.contains(&call) {
+                    if made.contains(&call) && !counts_again(&calls[call], old.as_ref()) {
                         let sentence = format!("version {number} applies call {} once more", calls[call].id);
                         chain.violate("a call is applied at most once", sentence, &[&calls[call]]);
                     }
@@ -123,7 +123,7 @@ fn by_effect(
 ) -> Result<usize, String> {
     let explains = |index: &&usize| {
         let call = &calls[**index];
-        under_way(call, version)
+        (under_way(call, version) || counts_again(call, old) && call.began <= version.answered)
             && call.if_match.is_none_or(|named| version.image.version == named + 1)
             && call.operation.apply(old).is_some_and(|state| Some(&state) != old && is_state(state, version))
     };
@@ -161,6 +161,12 @@ fn is_state(mut state: State, version: &Version) -> bool {
 /// Whether a call may have written a version: it had begun, and its caller had no answer yet.
 fn under_way(call: &Call, version: &Version) -> bool {
     call.began <= version.answered && (!call.succeeded() || version.sent <= call.ended)
+}
+
+/// Whether the call is an opt-out that may be applied once more when it is delivered again: opt-ins are forgotten with the
+/// contact, so nothing tells that the person has opted in since.
+fn counts_again(call: &Call, old: Option<&State>) -> bool {
+    matches!(call.operation, Operation::Consent { opts_in: false, .. }) && call.operation.is_outdated(old)
 }
 
 /// Checks that the messages of each group of a FIFO queue were applied in the order of the queue.

@@ -1,12 +1,13 @@
-//! How fast a verification reads.
+//! How fast a command of an operator reads.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Bounds the read units per second of a verification, and adds them up.
+/// Bounds the read units per second of a verification or an export, and adds them up.
 ///
-/// It is an average: a page of a Query takes up to 128 units at once, and the next request waits until they fit.
+/// It is an average: a page of a Query takes up to 128 units at once, or 256 with strongly consistent reads, and the next
+/// request waits until they fit.
 #[derive(Debug)]
 pub struct Pace {
     /// Read units per second; `None` for as fast as the table answers.
@@ -28,7 +29,7 @@ impl Pace {
     }
 
     /// Adds what a request has consumed.
-    pub(super) fn add(&mut self, units: f64) {
+    pub fn add(&mut self, units: f64) {
         self.units += units;
         if let Some(rate) = self.rate {
             self.next = self.next.max(Instant::now()) + Duration::from_secs_f64(units / rate);
@@ -36,7 +37,7 @@ impl Pace {
     }
 
     /// Waits until the next request may be sent.
-    pub(super) async fn wait(&self) {
+    pub async fn wait(&self) {
         sleep_until(self.next).await;
     }
 }
