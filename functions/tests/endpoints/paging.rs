@@ -7,7 +7,32 @@ use contacts::store::{Search, Window};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Reply, invalid, output_of};
+use crate::support::{Bundle, InvocationOutcome, Reply, invalid, output_of};
+
+/// How often a call is made that fails because a busy machine is too slow for it.
+const ATTEMPTS: usize = 10;
+
+/// Calls an action until it does not answer 503, as a client does.
+async fn call(bundle: &Bundle, action: &str, body: Value) -> Reply {
+    for _ in 1..ATTEMPTS {
+        let reply = bundle.call(action, body.clone()).await;
+        if reply.status != 503 {
+            return reply;
+        }
+    }
+    bundle.call(action, body).await
+}
+
+/// Records a message, which is delivered again until it is recorded.
+async fn record(bundle: &Bundle, message: Value) {
+    let event = bundle.envelope(message).await;
+    for _ in 1..ATTEMPTS {
+        if matches!(bundle.invoke("record-message", event.clone()).await, InvocationOutcome::Answered(_)) {
+            return;
+        }
+    }
+    output_of(&bundle.invoke("record-message", event).await);
+}
 
 /// Follows `X-Next-Cursor` to the end. Returns the pages.
 async fn pages(bundle: &Bundle, action: &str, filters: &Value, limit: usize) -> Vec<Reply> {
@@ -15,7 +40,7 @@ async fn pages(bundle: &Bundle, action: &str, filters: &Value, limit: usize) -> 
     body["limit"] = json!(limit);
     let mut pages = Vec::new();
     loop {
-        let page = bundle.call(action, body.clone()).await;
+        let page = call(bundle, action, body.clone()).await;
         assert_eq!(page.status, 200, "{body}: {}", page.body);
         let next = next_cursor(&page);
         let length = page.json().as_array().unwrap().len();
@@ -60,7 +85,7 @@ async fn create(
         let contact = bundle.put(tenant, &format!("+1415{n:07}"), write).await;
         ((contact.last_message_at, contact.created_at, contact.id), contact)
     };
-    let mut written: BTreeMap<_, _> = stream::iter(0..count).map(write).buffer_unordered(16).collect().await;
+    let mut written: BTreeMap<_, _> = stream::iter(0..count).map(write).buffer_unordered(4).collect().await;
     std::iter::from_fn(|| written.pop_last()).map(|(_, contact)| contact.id.to_string()).collect()
 }
 
@@ -166,17 +191,19 @@ async fn three_thousand_contacts_are_met_once_each_while_others_are_written() {
             let n = others.next().unwrap();
             let phone = format!("+1415{n:07}");
             let created =
-                bundle.call("create-contact", json!({ "phone": phone, "name": "Other", "tags": "all" })).await;
+                call(&bundle, "create-contact", json!({ "phone": phone, "name": "Other", "tags": "all" })).await;
             assert_eq!(created.status, 201, "{}", created.body);
             let message = json!({
                 "phone": phone, "message_id": format!("{n} {written}"), "direction": "in",
                 "occurred_at": contacts::model::Timestamp::now().to_string()
             });
-            output_of(&bundle.invoke("record-message", bundle.envelope(message).await).await);
-            let tagged = bundle.call("add-tag", json!({ "phone": phone, "tag": format!("t{}", n % 5) })).await;
+            record(&bundle, message).await;
+            let tagged = call(&bundle, "add-tag", json!({ "phone": phone, "tag": format!("t{}", n % 5) })).await;
             assert_eq!(tagged.status, 200, "{}", tagged.body);
             if n % 11 == 0 {
-                assert_eq!(bundle.call("delete-contact", json!({ "phone": phone })).await.status, 200);
+                let deleted = call(&bundle, "delete-contact", json!({ "phone": phone })).await;
+                // 404 if an attempt without an answer has deleted it.
+                assert!(matches!(deleted.status, 200 | 404), "{}", deleted.body);
             }
             written += 1;
         }
