@@ -19,11 +19,11 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
 @contextlib.contextmanager
-def stack():
-    """Starts a local stack with an in-memory database; yields its URL."""
+def stack(*options, log=None):
+    """Starts a local stack with an in-memory database, whose log goes to the file `log`; yields its URL."""
     # `cargo run` replaces itself with the stack, so this process id is the stack's.
-    command = ["cargo", "run", "--quiet", "--locked", "--", "--memory", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = ["cargo", "run", "--quiet", "--locked", "--", "--memory", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
         try:
             ready, _, url = process.stdout.readline().strip().partition(" ")
             assert ready == "ready", "the local stack did not start"

@@ -25,7 +25,7 @@
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
-//! | 422 | `{"error":"A contact can have at most 45 tags."}` | the contact has 45 other tags |
+//! | 422 | `{"message":"A contact can have at most 45 tags.","error":"A contact can have at most 45 tags."}` | the contact has 45 other tags |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
 //! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |

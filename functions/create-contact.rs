@@ -12,7 +12,8 @@
 //! | `tags` | | comma-separated, at most 45 of 1–100 characters; replaces the list, `""` clears it |
 //! | `metadata` | | JSON object, at most 65,536 bytes; replaces the stored object, `""` clears it |
 //!
-//! An omitted field keeps its stored value. `null` and `""` are equivalent; unknown fields are ignored.
+//! An omitted field keeps its stored value. `null` counts as omitted, and so does `metadata` that is `{}` or `[]`. Unknown
+//! fields are ignored, except with `Prefer: handling=strict`.
 //!
 //! # Answer
 //! 201, also if the contact existed; `X-Contact-Outcome` is `created`, `updated` or `unchanged`, and `ETag` the contact's
@@ -90,10 +91,11 @@ impl Action for CreateContact {
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
         let phone = input.required("phone");
-        let name = input.patch("name");
-        let email = input.patch("email");
-        let tags = input.patch("tags");
-        let metadata = input.metadata("metadata");
+        // Clients send `null` and an empty object for what they do not know, which must not erase what is stored.
+        let name = input.patch_unless_null("name");
+        let email = input.patch_unless_null("email");
+        let tags = input.patch_unless_null("tags");
+        let metadata = input.metadata_unless_empty("metadata");
         Ok(CreateContact { phone: phone?, name: name?, email: email?, tags: tags?, metadata: metadata? })
     }
 

@@ -8,11 +8,11 @@
 //! # Input
 //! | parameter | required | type and limits |
 //! |---|---|---|
-//! | `tenantId` | yes, in the query string | slug of the tenant that the key belongs to |
+//! | `tenantId`, in the query string | | slug of the tenant that the key belongs to; if it is left out, the key's tenant is meant |
 //!
 //! | field | required | type and limits |
 //! |---|---|---|
-//! | `phone_number` | yes | 10–15 digits with the country code, with or without `+` |
+//! | `phone_number` | yes | 10–15 digits with the country code. Everything but digits is dropped, and so are a leading `00` and a `(0)` after the country code |
 //! | `name` | | display name, at most 255 characters |
 //! | `email` | | email address, at most 255 characters |
 //! | `tags` | | comma-separated, at most 45 of 1–100 characters |
@@ -28,7 +28,6 @@
 //! |---|---|---|
 //! | 401 | `{"success":false,"error":"Authorization required","message":"Please provide Authorization bearer token"}` | the token is missing |
 //! | 401 | `{"success":false,"error":"Invalid API key","message":"The API key is invalid or expired"}` | the key is unknown, expired, revoked, or does not begin with `fiq_` |
-//! | 400 | `{"success":false,"error":"Tenant ID is required","message":"Please provide tenantId query parameter"}` | `tenantId` is missing |
 //! | 401 | `{"success":false,"error":"Authentication mismatch","message":"Bearer token does not match the provided tenantId"}` | the key belongs to another tenant, or to none |
 //! | 400 | `{"success":false,"error":"Malformed JSON","message":"The body must be a JSON object"}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 400 | `{"success":false,"error":"Phone number is required","message":"<messages>"}` | `phone_number` is missing |
@@ -69,7 +68,7 @@ struct CreateContact {
     tags: Option<Tags>,
 }
 
-/// A phone number of at least ten digits; the `+` may be missing.
+/// A phone number of at least ten digits, in any text.
 struct FullNumber(Phone);
 
 #[derive(Serialize)]
@@ -95,10 +94,9 @@ impl FromStr for FullNumber {
     type Err = Violation;
 
     fn from_str(text: &str) -> Result<Self, Violation> {
-        match Phone::from_whatsapp(text) {
+        match Phone::from_digits_of(text) {
             Ok(phone) if phone.digits().len() >= 10 => Ok(FullNumber(phone)),
-            Ok(_) | Err(Violation::NotPhone) => Err(Violation::NotFullNumber),
-            Err(violation) => Err(violation),
+            _ => Err(Violation::NotFullNumber),
         }
     }
 }

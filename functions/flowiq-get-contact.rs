@@ -12,7 +12,8 @@
 //! | `whatsapp_id` | this or `phone_number` | phone number; takes precedence if both are given |
 //! | `phone_number` | this or `whatsapp_id` | phone number |
 //!
-//! Both take a number in any spelling, with or without `+`.
+//! Both take a number in any spelling: everything but digits is dropped, and so are a leading `00` and a `(0)` after the
+//! country code.
 //!
 //! # Answer
 //! 200. `allow_broadcast` is true unless the person opted out; `location` is always `{}`.
@@ -110,7 +111,7 @@ impl FromStr for Number {
     type Err = Violation;
 
     fn from_str(text: &str) -> Result<Self, Violation> {
-        let phone = Phone::from_whatsapp(text).ok();
+        let phone = Phone::from_digits_of(text).ok();
         let typed = || text.chars().filter(char::is_ascii_digit).collect();
         let digits = phone.as_ref().map_or_else(typed, |phone| phone.digits().to_owned());
         Ok(Number { phone, digits })

@@ -6,9 +6,12 @@
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
-//! | `contact_id` | exactly one of the three | UUID |
-//! | `phone` | exactly one of the three | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored |
-//! | `email` | exactly one of the three | email address, ignoring case |
+//! | `contact_id` | at least one of the three | UUID |
+//! | `phone` | at least one of the three | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored |
+//! | `email` | at least one of the three | email address, ignoring case |
+//!
+//! The contact is found by the first that is given, in this order. The others have to be its own: any spelling of its phone
+//! number, its email address in any case.
 //!
 //! # Answer
 //! 200.
@@ -27,8 +30,8 @@
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 422 | `{"error":"None of contact_id, phone, email provided"}` | all are missing |
-//! | 422 | `{"error":"Provide exactly one of contact_id, phone, email"}` | more than one is given |
-//! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
+//! | 404 | `{"error":"Contact not found"}` | the tenant has no contact with the first that is given |
+//! | 422 | `{"message":"contact_id, phone and email name different contacts","error":"contact_id, phone and email name different contacts"}` | another one that is given is not that contact's |
 //! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` is not met |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, or the call takes 9.5 s; `Retry-After: 1` |
@@ -42,7 +45,7 @@
 //! contacts have the address, the oldest is returned.
 //!
 //! # Cost
-//! 1 GetItem (1 read unit per 4 KB); by email address 1 Query (0.5 read units) and 1 GetItem, however many
+//! 1 GetItem (1 read unit per 4 KB); by email address alone 1 Query (0.5 read units) and 1 GetItem, however many
 //! contacts have the address.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
@@ -89,14 +92,18 @@ impl Action for GetContact {
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
         let conditions = call.preconditions.parse()?;
         let tenant = &call.tenant;
-        let contact = match (self.contact_id, self.phone, self.email) {
-            (Some(id), None, None) => table.get(tenant, id).await?,
-            (None, Some(phone), None) => table.get(tenant, tenant.contact_id(&phone)).await?,
-            (None, None, Some(email)) => table.oldest_with_email(tenant, &email).await?,
-            (None, None, None) => return Err(Error::Rule("None of contact_id, phone, email provided")),
-            _ => return Err(Error::Rule("Provide exactly one of contact_id, phone, email")),
+        let contact = match (self.contact_id, &self.phone, &self.email) {
+            (Some(id), ..) => table.get(tenant, id).await?,
+            (None, Some(phone), _) => table.get(tenant, tenant.contact_id(phone)).await?,
+            (None, None, Some(email)) => table.oldest_with_email(tenant, email).await?,
+            (None, None, None) => return Err(Error::NoKey("None of contact_id, phone, email provided")),
         };
         let contact = contact.ok_or(Error::NotFound { digits: None })?;
+        let is_its_phone = |phone: &Phone| phone.canonical() == contact.phone.canonical();
+        let is_its_email = |email: &Email| contact.email.as_ref().is_some_and(|stored| stored.same_as(email));
+        if !self.phone.as_ref().is_none_or(is_its_phone) || !self.email.as_ref().is_none_or(is_its_email) {
+            return Err(Error::Rule("contact_id, phone and email name different contacts"));
+        }
         let answer = Answer {
             id: contact.id,
             phone: contact.phone,

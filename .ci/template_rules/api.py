@@ -13,9 +13,14 @@ ORIGINS = ["https://app.example.com", "https://www.example.com"]
 # Answers requests that match no route, and serves the documents.
 DEFAULT = "openapi"
 
-# The headers that callers send, and those of the answers that they may read (CORS).
-REQUEST_HEADERS = ["authorization", "content-type", "x-request-id"]
-ANSWER_HEADERS = ["retry-after", "x-contact-outcome", "x-ratelimit-limit", "x-ratelimit-remaining", "x-request-id"]
+# The headers that pages may send and read (CORS) are those of the OpenAPI document, which the tests hold against every
+# answer, and these: the document states tokens and media types in other ways, MCP and tracing libraries send headers of
+# their own, and conditional, repeated and paged requests have standard names.
+ALSO_SENT = {
+    *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id"),
+    *("mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id", "traceparent", "tracestate"),
+}
+ALSO_ANSWERED = {"etag", "idempotency-replayed", "link", "www-authenticate", "x-next-cursor"}
 # The variables of an access log line. Those that contain addresses, queries or headers are personal data.
 LOGGED = [
     *("requestId", "requestTimeEpoch", "routeKey", "status", "error.responseType", "responseLatency"),
@@ -35,6 +40,42 @@ def documented_routes(root):
         for method, operation in item.items():
             if method in ("get", "post", "put", "patch", "delete"):
                 yield method, path, operation["x-function"]
+
+
+@cache
+def documented_headers(root):
+    """The headers of requests and those of answers in the OpenAPI document, in lower case."""
+    document = yaml.safe_load((root / "functions/src/http/openapi.yaml").read_text())
+
+    def resolve(node):
+        while "$ref" in node:
+            _, _, kind, name = node["$ref"].split("/")
+            node = document["components"][kind][name]
+        return node
+
+    sent, answered = set(), set()
+    for item in document["paths"].values():
+        operations = [each for method, each in item.items() if method != "parameters"]
+        for operation in operations:
+            parameters = map(resolve, [*item.get("parameters", []), *operation.get("parameters", [])])
+            sent |= {each["name"].lower() for each in parameters if each["in"] == "header"}
+            for response in map(resolve, operation["responses"].values()):
+                answered |= {name.lower() for name in response.get("headers", {})}
+    return frozenset(sent), frozenset(answered)
+
+
+def cors_problems(settings, root):
+    """Pages of the allowed origins may send every header that the API reads, and read every one that it sends."""
+    sent, answered = documented_headers(root)
+    for name, headers in (("allowHeaders", sent | ALSO_SENT), ("exposeHeaders", answered | ALSO_ANSWERED)):
+        found = settings.get(name, [])
+        for header in sorted(headers ^ set(found)):
+            yield f"Api: CORS: {name}: {header} is {'not needed' if header in found else 'missing'}"
+        if sorted(set(found)) != sorted(found):
+            yield f"Api: CORS: {name} names a header twice: {found}"
+    rest = {"allowOrigins": ORIGINS, "allowMethods": ["GET", "POST"], "maxAge": 7200}
+    lists = {name: settings.get(name) for name in ("allowHeaders", "exposeHeaders")}
+    yield from only("Api: CORS", settings, {**rest, **lists})
 
 
 def api_problems(template, root):
@@ -69,14 +110,7 @@ def api_problems(template, root):
             yield f"Api: {method} {path} must not have an authorizer"
     yield from caller_problems(template, documented, functions)
     yield from stage_problems(template)
-    cors = {
-        "allowOrigins": ORIGINS,
-        "allowMethods": ["GET", "POST"],
-        "allowHeaders": REQUEST_HEADERS,
-        "exposeHeaders": ANSWER_HEADERS,
-        "maxAge": 7200,
-    }
-    yield from only("Api: CORS", apis["Api"]["Body"].get("x-amazon-apigateway-cors", {}), cors)
+    yield from cors_problems(apis["Api"]["Body"].get("x-amazon-apigateway-cors", {}), root)
 
 
 def caller_problems(template, documented, functions):

@@ -3,6 +3,7 @@
 mod demo;
 mod page;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -40,6 +41,10 @@ pub(crate) struct Args {
     /// How many calls a token may make in any 60 seconds, at most 1000; 0 means unlimited
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
     rate_limit: u32,
+    /// Origins of the web pages that may call the API from a browser, separated by commas [default: * (all), as in the
+    /// template]
+    #[arg(long, value_name = "ORIGINS")]
+    allowed_origins: Option<String>,
     /// Format of the log lines on standard error
     ///
     /// Every HTTP call is a line with its method, path, status, duration and function. As text, of the functions' own
@@ -121,9 +126,11 @@ async fn start(args: Args) -> Result<Stack, Error> {
         _ if args.empty => Demo::Identities,
         _ => Demo::Contacts,
     };
+    let mut parameters = BTreeMap::from([("RateLimit".to_owned(), args.rate_limit.to_string())]);
+    parameters.extend(args.allowed_origins.map(|origins| ("AllowedOrigins".to_owned(), origins)));
     let options = Options {
         store,
-        parameters: [("RateLimit".to_owned(), args.rate_limit.to_string())].into(),
+        parameters,
         port: args.port,
         dynamodb_port: args.dynamodb_port,
         seed: demo::seed(demo),

@@ -26,12 +26,12 @@ impl ContactRef {
     /// The id of the contact. The contact need not exist.
     ///
     /// # Errors
-    /// [`Error::Rule`] if neither field was given.
+    /// [`Error::NoKey`] if neither field was given.
     pub fn id(&self, tenant: &Tenant) -> Result<ContactId, Error> {
         match (self.contact_id, &self.phone) {
             (Some(id), _) => Ok(id),
             (None, Some(phone)) => Ok(tenant.contact_id(phone)),
-            (None, None) => Err(Error::Rule("Neither contact_id nor phone provided")),
+            (None, None) => Err(Error::NoKey("Neither contact_id nor phone provided")),
         }
     }
 

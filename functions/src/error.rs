@@ -5,6 +5,7 @@
 //! | the input is not a JSON object | [`Error::Malformed`] |
 //! | values are wrong | [`Error::Invalid`], with the path of every field |
 //! | the values are valid but contradict a rule | [`Error::Rule`], with the text that clients read |
+//! | the values are valid but name no contact | [`Error::NoKey`], with the text that clients read |
 //! | a required parameter is missing (FlowIQ) | [`Error::Missing`] |
 //! | the contact does not exist, or belongs to another tenant | [`Error::NotFound`] |
 //! | the contact was deleted, and the event is not applied to a new one | [`Error::Deleted`] |
@@ -30,6 +31,9 @@ pub enum Error {
     /// The values are valid but contradict a rule. The text is shown to the caller.
     #[error("{0}")]
     Rule(&'static str),
+    /// The input names no contact. The text is shown to the caller.
+    #[error("{0}")]
+    NoKey(&'static str),
     /// A required parameter is missing. Both texts are shown to the caller.
     #[error("{what}")]
     Missing {

@@ -9,8 +9,8 @@
 //!   as a POST of plain text, without asking the server first, and say in `Origin` and `Sec-Fetch-Site` where they come
 //!   from. AWS SDKs and curl send neither header.
 //!
-//! The HTTP API has only the first check. The CORS settings of the template do not apply to it, so a browser refuses to send a bearer token from a
-//! page of another origin, and without a token every action answers 401.
+//! The HTTP API has only the first check: which pages may call it is what the CORS settings of the template say, as in the
+//! cloud.
 
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};

@@ -143,7 +143,8 @@ mod tests {
         let own_origin = "HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: https://example.com\r\n\
                           Access-Control-Allow-Methods: POST\r\nAccess-Control-Allow-Headers: authorization,content-type\
                           \r\n\r\n";
-        for answer in [complete, own_origin] {
+        let without_settings = "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 2\r\n\r\n{}";
+        for answer in [complete, own_origin, without_settings] {
             let report = verdict(name, answer).await;
             assert_eq!(report.verdict, Verdict::KnownDifference, "{:?}", report.differences);
         }

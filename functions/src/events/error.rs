@@ -72,7 +72,9 @@ impl EventError {
             EventError::TimedOut => "TimedOut",
             EventError::OutOfTurn => "OutOfTurn",
             EventError::Action(error) => match error {
-                Error::Invalid(_) | Error::Malformed | Error::Rule(_) | Error::Missing { .. } => "ValidationFailed",
+                Error::Invalid(_) | Error::Malformed | Error::Rule(_) | Error::NoKey(_) | Error::Missing { .. } => {
+                    "ValidationFailed"
+                }
                 Error::NotFound { .. } | Error::Deleted => "ContactNotFound",
                 Error::AlreadyExists { .. } => "ContactExists",
                 Error::Store(store::Error::Conflict) => "Conflict",

@@ -1,27 +1,37 @@
 //! FlowIQ's own rules: the key prefix, the tenant in the query, and the error statuses and bodies.
 
 use contacts::access::SecretKind;
-use contacts::model::{Tenant, Violation};
-use lambda_http::http::StatusCode;
+use contacts::model::{Tenant, Violation, trim};
+use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
 
 use super::error::HttpError;
 use super::qyvo;
 use crate::error::{Error, FieldViolation, messages};
 
+/// The query parameter that names the tenant.
+pub(super) const TENANT: &str = "tenantId";
+
 /// Rejects tokens without FlowIQ's prefix.
 pub(super) fn check_key(token: &str) -> Result<(), HttpError> {
     if SecretKind::of(token) == SecretKind::FlowIq { Ok(()) } else { Err(HttpError::Unauthenticated) }
 }
 
-/// The token's tenant, if the query parameter `tenantId` equals its slug: 400 if the parameter is missing,
-/// 401 if it differs or the token has no tenant.
-pub(super) fn named_tenant<'a>(own: Option<&'a Tenant>, slug: Option<&str>) -> Result<&'a Tenant, HttpError> {
-    let Some(slug) = slug.map(str::trim).filter(|slug| !slug.is_empty()) else {
-        let what = "Tenant ID is required";
-        return Err(Error::Missing { what, hint: "Please provide tenantId query parameter" }.into());
-    };
-    own.filter(|own| own.slug() == slug).ok_or(HttpError::OtherTenant)
+/// The token's tenant, if the query parameter [`TENANT`] equals its slug: 401 if it differs or the token has no tenant.
+/// Only a GET has to have the parameter, and gets 400 without it.
+pub(super) fn named_tenant<'a>(
+    own: Option<&'a Tenant>,
+    method: &Method,
+    slug: Option<&str>,
+) -> Result<&'a Tenant, HttpError> {
+    match slug.map(trim).filter(|slug| !slug.is_empty()) {
+        Some(slug) => own.filter(|own| own.slug() == slug).ok_or(HttpError::OtherTenant),
+        None if method == Method::GET => {
+            let what = "Tenant ID is required";
+            Err(Error::Missing { what, hint: "Please provide tenantId query parameter" }.into())
+        }
+        None => own.ok_or(HttpError::NoTenant),
+    }
 }
 
 /// The body of an error.
@@ -57,7 +67,7 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
             text = messages(violations);
             (StatusCode::BAD_REQUEST, failure(title(violations), &text))
         }
-        HttpError::Action(Error::Rule(rule)) => (StatusCode::BAD_REQUEST, failure(rule, rule)),
+        HttpError::Action(Error::Rule(rule) | Error::NoKey(rule)) => (StatusCode::BAD_REQUEST, failure(rule, rule)),
         HttpError::Action(Error::NotFound { digits }) => {
             text = match digits {
                 Some(digits) => format!("No contact found with phone number {digits}"),

@@ -6,6 +6,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `request.rs` | the parts of a request: token, tenant, input, preconditions, request id |
+//! | `prefer.rs` | the preference for strict handling |
 //! | `response.rs` | statuses and headers of the answer |
 //! | `error.rs` | what can go wrong with a request |
 //! | `qyvo.rs`, `flowiq.rs` | the dialects' error bodies and rules of their own |
@@ -15,6 +16,7 @@
 mod error;
 mod flowiq;
 pub mod openapi;
+mod prefer;
 mod qyvo;
 mod request;
 mod response;
@@ -100,10 +102,21 @@ async fn run<A: Action>(
 ) -> Result<Response<Body>, HttpError> {
     let tenant = request::tenant(A::DIALECT, caller, request)?;
     tracing::Span::current().record("tenant_id", tenant.id().to_string());
-    let action = request::input::<A>(request)?.parse(A::parse)?;
-    let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request) };
-    // Boxed: the SDK's futures are large, and every layer around this one would copy them.
-    Ok(response::success(Box::pin(action.run(table, &call)).await?)?)
+    let input = request::input::<A>(request)?;
+    let is_strict = prefer::is_strict(request.headers());
+    let answer = async {
+        let action = if is_strict { input.strict() } else { input }.parse(A::parse)?;
+        let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request) };
+        // Boxed: the SDK's futures are large, and every layer around this one would copy them.
+        Ok(response::success(Box::pin(action.run(table, &call)).await?)?)
+    };
+    let answer = answer.await;
+    if !is_strict {
+        return answer;
+    }
+    let mut response = answer.unwrap_or_else(|error| response::failure(A::DIALECT, &error));
+    prefer::add_applied(response.headers_mut());
+    Ok(response)
 }
 
 /// Counts the call. It passes if the token is unlimited, or if the call could not be counted within 1 s.

@@ -35,6 +35,7 @@ impl<'a> ErrorBody<'a> {
 /// The status and body of an error.
 pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
     let message = |text| ErrorBody { message: Some(text), ..ErrorBody::default() };
+    // Without `message`, as Qyvo's pages print these errors.
     let rule = |text| ErrorBody { error: Some(text), ..ErrorBody::default() };
     let both = ErrorBody::both;
     let (status, body) = match error {
@@ -51,9 +52,10 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
                 let errors = errors.collect();
                 (StatusCode::UNPROCESSABLE_ENTITY, ErrorBody { errors, ..message("The given data was invalid.") })
             }
-            Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
+            Error::NoKey(text) => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
+            Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, both(text)),
             Error::NotFound { .. } | Error::Deleted => (StatusCode::NOT_FOUND, rule("Contact not found")),
-            Error::AlreadyExists { .. } => (StatusCode::CONFLICT, rule("Contact already exists")),
+            Error::AlreadyExists { .. } => (StatusCode::CONFLICT, both("Contact already exists")),
             Error::PreconditionFailed(text) => {
                 let body = ErrorBody { error: Some("Precondition Failed"), ..message(text) };
                 (StatusCode::PRECONDITION_FAILED, body)

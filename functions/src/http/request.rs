@@ -1,4 +1,5 @@
 //! What a request contains: the caller, the tenant, the input, the preconditions and the request id.
+//! Preferences are in `prefer.rs`.
 
 use contacts::access::{Access, Caller};
 use contacts::model::Tenant;
@@ -37,7 +38,8 @@ pub(super) fn tenant<'a>(dialect: Dialect, caller: &'a Caller, request: &Request
     match dialect {
         Dialect::Qyvo => caller.tenant.as_ref().ok_or(HttpError::NoTenant),
         Dialect::FlowIq => {
-            flowiq::named_tenant(caller.tenant.as_ref(), request.query_string_parameters().first("tenantId"))
+            let slug = request.query_string_parameters();
+            flowiq::named_tenant(caller.tenant.as_ref(), request.method(), slug.first(flowiq::TENANT))
         }
     }
 }
@@ -53,7 +55,12 @@ pub(super) fn input<A: Action>(request: &Request) -> Result<Input, Error> {
             }
             Ok(input)
         }
-        InputSource::Query => Input::from_query(request.query_string_parameters().iter()),
+        InputSource::Query => {
+            let mut input = Input::from_query(request.query_string_parameters().iter())?;
+            // Read by `tenant`.
+            input.know(flowiq::TENANT);
+            Ok(input)
+        }
     }
 }
 

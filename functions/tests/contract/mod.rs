@@ -9,6 +9,7 @@
 //! | `invalid_input.rs` | every limit of every field, and the message when it is exceeded |
 //! | `preconditions.rs` | `ETag`, `If-Match`, `If-None-Match` |
 //! | `rate_limit.rs` | the rate limit, its headers and 429 |
+//! | `strict.rs` | `Prefer: handling=strict` |
 //! | `openapi.rs` | the OpenAPI document: its routes, its examples, how it is served |
 
 mod all_endpoints;
@@ -19,3 +20,4 @@ mod openapi;
 mod preconditions;
 mod qyvo;
 mod rate_limit;
+mod strict;

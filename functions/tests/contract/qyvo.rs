@@ -43,6 +43,23 @@ async fn create_contact() {
             ),
         ])
         .await;
+    // Clients such as n8n's node send what they do not know as null or {}, and must not erase it.
+    let known = r#"{"phone":"+14155550124","name":"Jane","email":"jane@example.com","tags":"vip","metadata":{"a":1}}"#;
+    bundle.ask("create-contact", known).await;
+    let before = bundle.call("get-contact", json!({ "phone": "+14155550124" })).await;
+    for fields in [
+        r#""name":null,"email":null,"tags":null,"metadata":null"#,
+        r#""metadata":{}"#,
+        r#""metadata":[]"#,
+        r#""name":"Jane","metadata": { } "#,
+    ] {
+        let reply = bundle.ask("create-contact", &format!(r#"{{"phone":"+14155550124",{fields}}}"#)).await;
+        reply.has("x-contact-outcome", "unchanged");
+        assert_eq!(bundle.call("get-contact", json!({ "phone": "+14155550124" })).await.body, before.body, "{fields}");
+    }
+    bundle.call("create-contact", json!({ "phone": "+14155550124", "metadata": "" })).await;
+    let cleared = bundle.call("get-contact", json!({ "phone": "+14155550124" })).await.json();
+    assert_eq!((&cleared["metadata"], &cleared["name"]), (&json!({}), &json!("Jane")));
     for (body, outcome) in [
         (json!({ "phone": "+14155550999", "name": "New" }), "created"),
         (json!({ "phone": "+14155550999", "name": "Newer" }), "updated"),
@@ -85,7 +102,11 @@ async fn get_contact() {
     bundle.call("create-contact", json!({ "phone": "+14155550123", "email": "jane@example.com" })).await;
     let jane = r#"{"id":"<id>","phone":"+14155550123","name":null,"email":"jane@example.com","source":"api","locale":null,"metadata":{},"tags":[],"opted_in_at":null,"opted_out_at":null,"last_message_at":null,"total_messages":0,"created_at":"<time>"}"#;
     let none = r#"{"error":"None of contact_id, phone, email provided"}"#;
-    let several = r#"{"error":"Provide exactly one of contact_id, phone, email"}"#;
+    let different = r#"{"message":"contact_id, phone and email name different contacts","error":"contact_id, phone and email name different contacts"}"#;
+    bundle.call("create-contact", json!({ "phone": "+5511987654321" })).await;
+    let id = bundle.call("get-contact", json!({ "email": "jane@example.com" })).await.id();
+    let by_id = |rest: &str| format!(r#"{{"contact_id":"{id}",{rest}}}"#);
+    let unknown_id = format!(r#"{{"contact_id":"{UNKNOWN_ID}","phone":"+14155550123","email":"jane@example.com"}}"#);
     bundle
         .check_cases(&[
             ("by phone", "get-contact", r#"{"phone":"+14155550123"}"#, 200, jane),
@@ -95,7 +116,47 @@ async fn get_contact() {
             ("none", "get-contact", "[]", 422, none),
             ("none", "get-contact", r#"{"name":"Jane"}"#, 422, none),
             ("none: \"\" and null count as omitted", "get-contact", r#"{"phone":"","email":null}"#, 422, none),
-            ("more than one", "get-contact", r#"{"phone":"+14155550123","email":"jane@example.com"}"#, 422, several),
+            (
+                "several of one contact",
+                "get-contact",
+                r#"{"phone":"+1 (415) 555-0123","email":"Jane@Example.com"}"#,
+                200,
+                jane,
+            ),
+            ("several of one contact", "get-contact", &by_id(r#""phone":"+14155550123","email":"""#), 200, jane),
+            ("several of one contact", "get-contact", &by_id(r#""email":"jane@example.com""#), 200, jane),
+            (
+                "several of one contact",
+                "get-contact",
+                &by_id(r#""phone":"001 415 555 0123","email":"jane@example.com""#),
+                200,
+                jane,
+            ),
+            ("another contact's phone", "get-contact", &by_id(r#""phone":"+5511987654321""#), 422, different),
+            ("nobody's phone", "get-contact", &by_id(r#""phone":"+14155550999""#), 422, different),
+            ("nobody's address", "get-contact", &by_id(r#""email":"nobody@example.com""#), 422, different),
+            (
+                "one of three is another contact's",
+                "get-contact",
+                &by_id(r#""phone":"+5511987654321","email":"jane@example.com""#),
+                422,
+                different,
+            ),
+            (
+                "the contact has no address",
+                "get-contact",
+                r#"{"phone":"+551187654321","email":"jane@example.com"}"#,
+                422,
+                different,
+            ),
+            ("the first decides whether there is one", "get-contact", &unknown_id, 404, NOT_FOUND),
+            (
+                "the first decides whether there is one",
+                "get-contact",
+                r#"{"phone":"+14155550999","email":"jane@example.com"}"#,
+                404,
+                NOT_FOUND,
+            ),
             ("unknown", "get-contact", r#"{"phone":"+14155550999"}"#, 404, NOT_FOUND),
             ("unknown", "get-contact", r#"{"email":"nobody@example.com"}"#, 404, NOT_FOUND),
             ("unknown", "get-contact", &format!(r#"{{"contact_id":"{UNKNOWN_ID}"}}"#), 404, NOT_FOUND),

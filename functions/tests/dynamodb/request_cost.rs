@@ -147,6 +147,9 @@ async fn get_contact_is_one_read_by_phone_and_two_by_email() {
     assert_eq!((requests.as_slice(), reads), (["GetItem".to_owned()].as_slice(), 1.0));
     let by_email = cost(&[jane()], "get-contact", json!({ "email": "jane@example.com" })).await;
     assert_eq!(by_email, (operations(["Query", "GetItem"]), 1.5, 0.0));
+    // The other keys are compared with what was read.
+    let both = json!({ "phone": "+14155550123", "email": "jane@example.com" });
+    assert_eq!(cost(&[jane()], "get-contact", both).await, (operations(["GetItem"]), 1.0, 0.0));
 }
 
 #[tokio::test]
@@ -155,9 +158,12 @@ async fn get_contact_by_id_is_one_read() {
     let id = bundle.call(jane().0, jane().1).await.id();
     bundle.call("get-contact", json!({})).await;
     proxy.clear();
-    assert_eq!(bundle.call("get-contact", json!({ "contact_id": id })).await.status, 200);
-    let seen = proxy.take_requests();
-    assert_eq!((seen.len(), seen[0].operation.as_str(), seen[0].units), (1, "GetItem", 1.0));
+    for (phone, status) in [("", 200), ("+14155550123", 200), ("+14155550124", 422)] {
+        let body = json!({ "contact_id": id, "phone": phone, "email": "jane@example.com" });
+        assert_eq!(bundle.call("get-contact", body).await.status, status);
+        let seen = proxy.take_requests();
+        assert_eq!((seen.len(), seen[0].operation.as_str(), seen[0].units), (1, "GetItem", 1.0), "{phone}");
+    }
 }
 
 #[tokio::test]

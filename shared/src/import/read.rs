@@ -202,10 +202,9 @@ fn email(text: &str) -> Result<Email, Violation> {
 /// Why a text is not a phone number, and what to do.
 fn not_phone(number: &str, violation: Violation, has_country: bool) -> Problem {
     let reason = match violation {
-        Violation::NotPhone if is_rounded(number) => {
+        Violation::NotPhone | Violation::NotPhoneLength if is_rounded(number) => {
             "A spreadsheet program has rounded the phone; take it from the original file, as text."
         }
-        Violation::NotPhone if number.starts_with('+') => "The phone must have 7 to 15 digits, without an extension.",
         Violation::NotPhone if has_country => {
             "The phone must be a complete number of the country, with its area code, or start with +."
         }

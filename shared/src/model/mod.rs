@@ -59,4 +59,4 @@ pub(crate) use tenant::StoredTenant;
 pub use tenant::{Tenant, TenantId, TenantRecord};
 pub use time::{Timestamp, Zulu};
 pub use tombstone::{Stored, Tombstone};
-pub use violation::Violation;
+pub use violation::{Violation, trim};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::time::Timestamp;
-use super::violation::{Violation, plain, text_value};
+use super::violation::{Violation, plain, text_value, trim};
 
 /// A tag: 1 to 100 code points without commas and control characters. Tags are case-sensitive: `VIP`
 /// and `vip` are two tags.
@@ -108,7 +108,7 @@ impl FromStr for Tags {
 
     fn from_str(text: &str) -> Result<Self, Violation> {
         let tags: Result<Vec<Tag>, Violation> =
-            text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::parse).collect();
+            text.split(',').map(trim).filter(|tag| !tag.is_empty()).map(str::parse).collect();
         match tags {
             Ok(tags) => tags.try_into(),
             Err(Violation::TooLong(max)) => Err(Violation::TagTooLong(max)),
@@ -132,6 +132,7 @@ mod tests {
         assert_eq!(list("vip, beta-testers, fr-FR"), ["vip", "beta-testers", "fr-FR"]);
         assert_eq!(list(" ,vip,,VIP , vip,"), ["vip", "VIP"]);
         assert_eq!(list(" , "), Vec::<String>::new());
+        assert_eq!(list("\u{200b}vip\u{200b}, \u{feff},fr\u{200b}FR"), ["vip", "fr\u{200b}FR"]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Violation {
     NotEmail,
     /// Not a phone number in international format.
     NotPhone,
+    /// Begins with `+` as a phone number does, but has too few digits, too many, or other characters.
+    NotPhoneLength,
     /// Not a language tag.
     NotLocale,
     /// Not a JSON boolean.
@@ -51,20 +53,24 @@ pub enum Violation {
     NotRows(usize),
     /// Not a country whose phone numbers are known.
     NotCountry,
+    /// Not a field of the input, although the caller has asked for strict handling.
+    Unknown {
+        /// The name of a field of the input that is the most similar to it.
+        nearest: &'static str,
+    },
     /// Not a tenant's slug. Operators choose slugs; no endpoint sets one.
     NotSlug,
 }
 
 impl Violation {
-    /// The message that clients read, about the field at the path `field`. Underscores are shown as
-    /// spaces.
+    /// The message that clients read, about the field at this path. Underscores are shown as spaces.
     ///
     /// ```
     /// use contacts::model::Violation;
     /// assert_eq!(Violation::NotUuid.message("contact_id"), "The contact id must be a valid UUID.");
     /// ```
-    pub fn message(self, field: &str) -> String {
-        let field = field.replace('_', " ");
+    pub fn message(self, path: &str) -> String {
+        let field = path.replace('_', " ");
         match self {
             Violation::Required => format!("The {field} field is required."),
             Violation::NotString => format!("The {field} must be a string."),
@@ -72,6 +78,7 @@ impl Violation {
             Violation::NotUuid => format!("The {field} must be a valid UUID."),
             Violation::NotEmail => format!("The {field} must be a valid email address."),
             Violation::NotPhone => format!("The {field} must be in international format, starting with +."),
+            Violation::NotPhoneLength => format!("The {field} must have 7 to 15 digits, without an extension."),
             Violation::NotLocale => format!("The {field} must be a language, such as fr or pt-BR."),
             Violation::NotBoolean => format!("The {field} must be true or false."),
             Violation::NotEntityTags => {
@@ -101,6 +108,10 @@ impl Violation {
             Violation::NotCountry => {
                 format!("The {field} must be the two letters of a country whose numbers are known, such as BR.")
             }
+            // With the name as the caller has sent it.
+            Violation::Unknown { nearest } => {
+                format!("The {path} field is unknown; the nearest known name is {nearest}.")
+            }
             Violation::NotSlug => {
                 format!("The {field} must be 1 to 63 lower-case letters, digits and inner hyphens.")
             }
@@ -115,6 +126,21 @@ impl fmt::Display for Violation {
 }
 
 impl std::error::Error for Violation {}
+
+/// A text without white space and invisible characters (U+200B–U+200F, U+2060, U+FEFF) at its ends, which come with
+/// pasted values.
+///
+/// Inputs are trimmed with this function before they are parsed. Value types themselves trim white space only, because
+/// values stored earlier are parsed again and must not change.
+///
+/// ```
+/// use contacts::model::trim;
+/// assert_eq!(trim("\u{feff} Jane\u{200b}"), "Jane");
+/// ```
+pub fn trim(text: &str) -> &str {
+    let is_trimmed = |c: char| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    text.trim_matches(is_trimmed)
+}
 
 /// The text that value types parse: trimmed, without control characters, at most `max` code points.
 ///

@@ -1,4 +1,4 @@
-//! The HTTP API: finds the route of a request, invokes its function and converts the answer.
+//! The HTTP API: answers preflight requests, finds the route of any other, invokes its function and converts the answer.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::cors::Cors;
 use super::event;
 use super::routes::{RouteMatch, Routes};
 use crate::body::{self, FUNCTION_LIMIT, Unread};
@@ -27,22 +28,33 @@ const BODY_LIMIT: usize = 10 * 1024 * 1024;
 /// The HTTP API of a stack.
 pub(crate) struct Gateway {
     routes: Routes,
+    cors: Option<Cors>,
     functions: Arc<Functions>,
     logs: Logs,
 }
 
 impl Gateway {
-    /// The routes of a template, with their functions. Each request is a line in `logs`.
+    /// The routes and CORS settings of a template, with its functions. Each request is a line in `logs`.
     pub(crate) fn new(template: &Template, functions: Arc<Functions>, logs: Logs) -> Self {
-        Self { routes: Routes::new(template), functions, logs }
+        Self { routes: Routes::new(template), cors: template.cors.as_ref().map(Cors::new), functions, logs }
     }
 
     /// Answers a request.
     pub(crate) async fn answer(&self, request: Request) -> Response {
         let begun = Instant::now();
         let (request, body) = request.into_parts();
-        let route = self.routes.find(&request.method, request.uri.path());
-        let response = self.invoke(&request, body, route.as_ref()).await;
+        let preflight = self.cors.as_ref().and_then(|cors| cors.preflight(&request));
+        let (response, route) = match preflight {
+            Some(response) => (response, None),
+            None => {
+                let route = self.routes.find(&request.method, request.uri.path());
+                let mut response = self.invoke(&request, body, route.as_ref()).await;
+                if let Some(cors) = &self.cors {
+                    cors.apply(&request, &mut response);
+                }
+                (response, route)
+            }
+        };
         self.logs.http_call(&HttpCall {
             method: request.method.to_string(),
             path: request.uri.path().to_owned(),

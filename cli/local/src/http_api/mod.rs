@@ -4,6 +4,7 @@
 //! EventBridge's own APIs. Its invariant: every request gets the response that API Gateway would send, its own errors
 //! included. Start reading at `gateway`.
 
+mod cors;
 mod event;
 pub(crate) mod gateway;
 mod routes;

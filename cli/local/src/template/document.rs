@@ -1,4 +1,4 @@
-//! Reading a template: parameters, conditions, tables, functions, buses, rules.
+//! Reading a template: parameters, conditions, tables, functions, buses, rules, the HTTP API.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::condition::Conditions;
+use super::cors::Cors;
 use super::event_source::EventSource;
 use super::function::{Function, FunctionProperties};
 use super::resolve::{Names, ResourceKind, attribute};
@@ -27,6 +28,8 @@ pub struct Template {
     pub buses: Vec<String>,
     /// Every `AWS::Events::Rule` that is enabled.
     pub queue_rules: Vec<QueueRule>,
+    /// `CorsConfiguration` of the `AWS::Serverless::HttpApi`, if it has one.
+    pub cors: Option<Cors>,
 }
 
 /// The template as written: the sections that are read.
@@ -51,6 +54,7 @@ struct Globals {
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 const TABLE: &str = "AWS::DynamoDB::Table";
+const HTTP_API: &str = "AWS::Serverless::HttpApi";
 const RULE: &str = "AWS::Events::Rule";
 const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 const STATE_MACHINE: &str = "AWS::StepFunctions::StateMachine";
@@ -113,8 +117,17 @@ impl Template {
             let rule = QueueRule::from_resource(id, &resource.properties, &names, &polled);
             queue_rules.extend(rule.map_err(at(id))?);
         }
+        let mut apis = document.of_type(HTTP_API);
+        let cors = match apis.next() {
+            Some((id, api)) => Cors::from_resource(api, &names).map_err(at(id))?,
+            None => None,
+        };
+        if let Some((id, _)) = apis.next() {
+            return Err(at(id)("the local stack serves one HTTP API, and there is another one already".into()));
+        }
+        drop(apis);
         let buses = names.of(ResourceKind::Bus).map(str::to_owned).collect();
-        Ok(Self { tables, functions, buses, queue_rules })
+        Ok(Self { tables, functions, buses, queue_rules, cors })
     }
 }
 
@@ -127,7 +140,7 @@ impl TemplateDocument {
         let mut resources = BTreeMap::new();
         for (id, mut resource) in std::mem::take(&mut self.resources) {
             let kind = resource.r#type.as_str();
-            let known = [FUNCTION, RULE, MAPPING].contains(&kind) || ResourceKind::of(kind).is_some();
+            let known = [FUNCTION, HTTP_API, RULE, MAPPING].contains(&kind) || ResourceKind::of(kind).is_some();
             let holds = |name: &String| conditions.holds(name).map_err(at(&id));
             if known && resource.condition.as_ref().map_or(Ok(true), holds)? {
                 resource.properties = conditions.decided(&resource.properties).map_err(at(&id))?.unwrap_or_default();

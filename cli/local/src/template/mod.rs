@@ -1,4 +1,4 @@
-//! What `template.yaml` says: tables, functions, and the event sources that invoke them.
+//! What `template.yaml` says: tables, functions, the event sources that invoke them, and the CORS settings.
 //!
 //! The template is the one description of the system: AWS deploys it and the local stack reads it, so that a wrong
 //! index or route fails on the developer's machine and not after a deployment. This module owns the reading and knows
@@ -6,6 +6,7 @@
 //! passed over. Start reading at [`Template::parse`].
 
 mod condition;
+mod cors;
 mod document;
 mod event_source;
 mod function;
@@ -16,6 +17,7 @@ mod rule;
 mod table;
 mod yaml;
 
+pub use cors::Cors;
 pub use document::Template;
 pub use event_source::{StartingPosition, StreamMapping};
 pub use function::{Function, Route};

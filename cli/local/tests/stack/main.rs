@@ -1,5 +1,6 @@
 //! The stack with a real function process, `examples/echo.rs`. Each test starts a stack of its own.
 
+mod cors;
 mod dynamodb;
 mod event_buses;
 mod http_api;
