@@ -52,6 +52,8 @@ FIELDS = [
     (QYVO + "remove-tag", "TagRequest", "tag", PHONE, ["a", "é" * 100, "é" * 101, "a,b", "", "a\tb", "\ufeff"]),
     (QYVO + "search-contacts", "SearchContactsRequest", "query", {}, ["a" * 300, "%_\\", "a\nb", ""]),
     (QYVO + "search-contacts", "SearchContactsRequest", "tag", {}, ["a" * 300, "a,b", "a\nb", ""]),
+    (QYVO + "search-contacts", "SearchContactsRequest", "limit", {}, [1, 100, 7.0, 1e1, 0, 101, -1, 1.5, "50", "", None]),
+    (QYVO + "list-tags", "ListTagsRequest", "limit", {}, [1, 1000, 0, 1001, "50", "", None]),
     (QYVO + "list-tags", "ListTagsRequest", "name", {}, ["a" * 300, "a,b", "a\nb", ""]),
     (FLOWIQ, "FlowiqCreateContactRequest", "phone_number", {}, [
         "27123456789", "+27 (12) 345-6789", "0027123456789", "271234567", "2712345678", "271234567890123",

@@ -21,9 +21,10 @@
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked, or its tenant does not exist or is being deleted |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
-//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact, or it was deleted before |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts or for 8 s, or the call takes 9.5 s; in each case the contact may have been deleted; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -32,6 +33,7 @@
 //! `Conflict`, `Throttled`, `Unavailable`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
+//! With `If-Match: "7"`, the contact is deleted only if its version is 7.
 //! The contact and its memberships are deleted in one transaction, and every endpoint answers as if the contact had never
 //! existed; searches, which read an eventually consistent index, within a moment. A tombstone without personal data
 //! remains under the contact's id. It remembers an opt-out, so that a contact that is created again with the same number
@@ -72,8 +74,9 @@ impl Action for DeleteContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let conditions = call.preconditions.parse()?;
         let id = self.contact.id(&call.tenant)?;
-        let deletion = table.delete(&call.tenant, id).await?;
+        let deletion = table.delete_if(&call.tenant, id, |contact| conditions.check(Some(contact.version))).await?;
         Ok(Reply::read(Answer { id: deletion.id, deleted: true }))
     }
 

@@ -15,6 +15,9 @@
 //!
 //! # Answer
 //! 200.
+//!
+//! `ETag` is the contact's version in quotes, `"7"`. With `If-None-Match: "7"`, the answer is 304 without a body while the version
+//! is 7.
 //! ```json
 //! {"id":"d6f0d85e-ad08-59b1-a837-e0bfdcd1a434","phone":"+5511987654321","name":"José","email":null,"source":"api","locale":null,"metadata":{"lifetime_value":8742.00},"tags":["vip"],"opted_in_at":null,"opted_out_at":null,"last_message_at":null,"total_messages":0,"created_at":"2026-11-20T10:58:35+00:00"}
 //! ```
@@ -25,10 +28,11 @@
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked, or its tenant does not exist or is being deleted |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
-//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 422 | `{"error":"None of contact_id, phone, email provided"}` | all are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no contact with the first that is given |
 //! | 422 | `{"message":"contact_id, phone and email name different contacts","error":"contact_id, phone and email name different contacts"}` | another one that is given is not that contact's |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` is not met |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, or the call takes 9.5 s; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -84,6 +88,7 @@ impl Action for GetContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let conditions = call.preconditions.parse()?;
         let contact = self.0.find(table, &call.tenant, ERRORS).await?;
         let answer = Answer {
             id: contact.id,
@@ -100,7 +105,7 @@ impl Action for GetContact {
             total_messages: contact.total_messages,
             created_at: contact.created_at,
         };
-        Ok(Reply::read(answer).with_version(contact.version))
+        Reply::read(answer).with_version(contact.version).checked(&conditions)
     }
 }
 

@@ -14,7 +14,7 @@
 //! | `metadata` | | JSON object; its keys replace the stored keys with their whole values (shallow merge); a key cannot be removed; `""`, `null` and `{}` change nothing; at most 65,536 bytes after the merge |
 //!
 //! # Answer
-//! 200, with `X-Contact-Outcome: updated` or `unchanged`.
+//! 200, with `X-Contact-Outcome: updated` or `unchanged`. `ETag` is the contact's version in quotes, `"7"`.
 //! ```json
 //! {"id":"d6f0d85e-ad08-59b1-a837-e0bfdcd1a434","phone":"+5511987654321","name":"José","email":null,"tags":["vip"],"updated_at":"2026-11-20T10:58:35+00:00"}
 //! ```
@@ -25,9 +25,10 @@
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked, or its tenant does not exist or is being deleted |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
-//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts or for 8 s, or the call takes 9.5 s; in each case the write may have been applied; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -38,6 +39,10 @@
 //! # Guarantees
 //! Idempotent. Concurrent updates of different fields are all kept (optimistic locking). A call that
 //! changes nothing leaves `updated_at` alone.
+//!
+//! With `If-Match: "7"`, the contact is changed only if its version is 7: of several simultaneous calls with one version, only
+//! the first that changes something succeeds. A call whose own write was applied, but whose response DynamoDB's client lost,
+//! recognises it and succeeds. A client that gets 503 cannot know whether the write was applied: it has to get the contact again.
 //!
 //! # Cost
 //! 1 GetItem (BatchGetItem if `tags` is not empty). Then, if something changes, 1 PutItem, or 1
@@ -83,6 +88,7 @@ impl Action for UpdateContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let conditions = call.preconditions.parse()?;
         let id = self.contact.id(&call.tenant)?;
         let updated = table.update(&call.tenant, id, self.tags.value(), |mut contact| {
             self.name.apply(&mut contact.name);
@@ -92,6 +98,7 @@ impl Action for UpdateContact {
                 let merged = contact.metadata.merged(given);
                 contact.metadata = merged.map_err(|violation| Error::invalid("metadata", violation))?;
             }
+            conditions.check(Some(contact.version))?;
             Ok::<_, Error>(contact)
         });
         let (contact, outcome) = updated.await?;

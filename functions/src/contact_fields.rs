@@ -5,6 +5,7 @@ use contacts::model::{
 };
 use contacts::store::{ContactsTable, Outcome};
 
+use crate::conditions::Conditions;
 use crate::error::Error;
 use crate::input::{Input, Invalid};
 
@@ -66,16 +67,24 @@ impl ContactFields {
         tenant.contact_id(&self.phone)
     }
 
-    /// Creates or changes the contact. Idempotent.
+    /// Creates or changes the contact, if the conditions are met. Idempotent.
     ///
     /// Cost: that of [`ContactsTable::upsert`].
     ///
     /// # Errors
-    /// [`Error::Store`].
-    pub async fn upsert(&self, table: &ContactsTable, tenant: &Tenant) -> Result<(Contact, Outcome), Error> {
+    /// [`Error::PreconditionFailed`], [`Error::Store`].
+    pub async fn upsert(
+        &self,
+        table: &ContactsTable,
+        tenant: &Tenant,
+        conditions: &Conditions,
+    ) -> Result<(Contact, Outcome), Error> {
         let id = self.id(tenant);
         let now = Timestamp::now();
-        let rule = |stored| Ok::<_, Error>(self.applied_to(stored, id, now));
+        let rule = |stored: Option<Contact>| {
+            conditions.check(stored.as_ref().map(|stored| stored.version))?;
+            Ok::<_, Error>(self.applied_to(stored, id, now))
+        };
         table.upsert(tenant, id, self.tags.value(), rule).await
     }
 

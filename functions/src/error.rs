@@ -10,6 +10,7 @@
 //! | the contact does not exist, or belongs to another tenant | [`Error::NotFound`] |
 //! | the contact was deleted, and the event is not applied to a new one | [`Error::Deleted`] |
 //! | the contact exists, and must not | [`Error::AlreadyExists`] |
+//! | `If-Match` or `If-None-Match` is not met | [`Error::PreconditionFailed`], with the text that clients read |
 //! | the store failed | [`Error::Store`] |
 //! | a fault that the caller cannot fix | [`Error::Internal`], which is logged and not shown |
 //!
@@ -57,6 +58,9 @@ pub enum Error {
         /// The digits of the number. Shown to the caller and never logged.
         digits: String,
     },
+    /// `If-Match` or `If-None-Match` is not met. The text is shown to the caller. Events have no conditions.
+    #[error("{0}")]
+    PreconditionFailed(&'static str),
     /// The store failed.
     #[error(transparent)]
     Store(store::Error),

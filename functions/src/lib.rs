@@ -11,7 +11,7 @@
 //! events  mcp                            direct invocation, SQS, EventBridge; tools for agents
 //! action  contact_fields  contact_lookup  contact_ref  tag_filter
 //!                                        Action, BatchAction, Call, Reply; what requests say about contacts
-//! input  json                            typed fields of a request; serialization of answers
+//! conditions  input  json                If-Match and If-None-Match; typed fields of a request; serialization of answers
 //! error
 //! config  deadline  telemetry
 //! crate contacts: access, store, model
@@ -25,12 +25,14 @@
 //! | `mcp` | the Model Context Protocol: messages, revisions, and the tools |
 //! | `stream` | records of the table's stream, published as change events on EventBridge |
 //! | [`action`](Action) | the interface between event sources and functions |
+//! | [`conditions`](Conditions) | the conditional headers of a request, against the version of a contact |
 //! | `input` | the fields of a request, as typed values, with all violations |
 
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod action;
+mod conditions;
 mod config;
 mod contact_fields;
 mod contact_lookup;
@@ -47,7 +49,8 @@ mod stream;
 mod tag_filter;
 mod telemetry;
 
-pub use action::{Action, BatchAction, Call, Dialect, InputSource, Preconditions, Reply};
+pub use action::{Action, BatchAction, Call, Dialect, InputSource, Reply};
+pub use conditions::{Conditions, Preconditions};
 pub use config::{ChangeFeedConfig, Config, ConfigError, EventDetail};
 pub use contact_fields::ContactFields;
 pub use contact_lookup::{ContactLookup, LookupErrors};

@@ -32,7 +32,7 @@ const CRATES: [Layers; 4] = [
             &["http", "stream"],
             &["events", "mcp"],
             &["action", "contact_fields", "contact_lookup", "contact_ref", "tag_filter"],
-            &["input", "json"],
+            &["conditions", "input", "json"],
             &["error"],
             &["config", "deadline", "telemetry"],
         ],

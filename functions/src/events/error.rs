@@ -86,6 +86,7 @@ impl EventError {
                     | store::Error::Unreadable(_)
                     | store::Error::Internal(_),
                 )
+                | Error::PreconditionFailed(_)
                 | Error::Internal(_) => "InternalError",
             },
         }

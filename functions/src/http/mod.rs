@@ -36,7 +36,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::action::{Action, Call, Dialect, Preconditions, Reply};
+use crate::action::{Action, Call, Dialect, Reply};
+use crate::conditions::Preconditions;
 use crate::deadline::time_left;
 use crate::mcp;
 use error::HttpError;

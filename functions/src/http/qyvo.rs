@@ -56,6 +56,10 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
             Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, both(text)),
             Error::NotFound { .. } | Error::Deleted => (StatusCode::NOT_FOUND, rule("Contact not found")),
             Error::AlreadyExists { .. } => (StatusCode::CONFLICT, both("Contact already exists")),
+            Error::PreconditionFailed(text) => {
+                let body = ErrorBody { error: Some("Precondition Failed"), ..message(text) };
+                (StatusCode::PRECONDITION_FAILED, body)
+            }
             Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
             }

@@ -8,6 +8,7 @@
 //! | `flowiq.rs` | FlowIQ's endpoints |
 //! | `invalid_input.rs` | every limit of every field, and the message when it is exceeded |
 //! | `n8n_node.rs` | the requests of Qyvo's node for n8n |
+//! | `preconditions.rs` | `ETag`, `If-Match`, `If-None-Match` |
 //! | `rate_limit.rs` | the rate limit, its headers and 429 |
 //! | `strict.rs` | `Prefer: handling=strict` |
 //! | `openapi.rs` | the OpenAPI document: its routes, its examples, how it is served |
@@ -18,6 +19,7 @@ mod flowiq;
 mod invalid_input;
 mod n8n_node;
 mod openapi;
+mod preconditions;
 mod qyvo;
 mod rate_limit;
 mod strict;

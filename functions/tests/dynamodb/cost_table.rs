@@ -239,6 +239,9 @@ async fn searches(c: &mut Counter) {
         join_all((0..20).map(|n| contact(batch * 20 + n))).await;
     }
     c.action("search-contacts", "the newest 50, or those with a tag", json!({})).await;
+    let first = c.bundle.call("search-contacts", json!({})).await;
+    let cursor = first.headers["x-next-cursor"].to_str().unwrap();
+    c.action("search-contacts", "the next 50, from a cursor", json!({ "cursor": cursor })).await;
     c.action("search-contacts", "by email address", json!({ "email": "maria.santos.7@example.com" })).await;
     c.action("search-contacts", "by complete number", json!({ "query": "+1 (415) 555-0007" })).await;
     c.action("search-contacts", "text that most contacts have", json!({ "query": "santos" })).await;

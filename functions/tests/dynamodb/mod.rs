@@ -11,6 +11,7 @@
 //! | `change_phone.rs` | a contact gets another number, with writers and other contacts at the same time |
 //! | `concurrency.rs` | simultaneous writes by several processes |
 //! | `faults.rs` | throttling, conflicts, lost requests and responses, stale indexes, timeouts |
+//! | `paging.rs` | what a page of a list costs, and a search that runs out of time |
 //! | `shared_address.rs` | requests and memory with thousands of contacts of one email address |
 //! | `random_histories.rs` | random interleaved writes under random faults |
 //! | `slow_repair.rs` | a repair at a low rate |
@@ -24,6 +25,7 @@ mod concurrency;
 mod cost_table;
 mod erasure;
 mod faults;
+mod paging;
 mod random_histories;
 mod request_cost;
 mod shared_address;

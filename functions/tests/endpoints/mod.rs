@@ -4,6 +4,7 @@
 mod create_contact;
 mod delete_contact;
 mod get_contact;
+mod paging;
 mod search_contacts;
 mod tags;
 mod update_contact;

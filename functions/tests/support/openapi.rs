@@ -124,6 +124,14 @@ fn check_body(answered: &str, place: &str, response: &Value, reply: &Reply) -> R
         return Ok(());
     }
     let content_type = reply.headers.get("content-type").map_or("", |value| value.to_str().unwrap());
+    if response["content"].is_null() {
+        let is_empty = reply.body.is_empty() && content_type.is_empty();
+        return if is_empty {
+            Ok(())
+        } else {
+            Err(format!("{answered} with a body, and {place} of {FILE} has no content"))
+        };
+    }
     if !response["content"][content_type].is_object() {
         let add = format!("add the content type under {place}/content");
         return Err(format!(

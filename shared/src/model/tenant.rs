@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::cursor::CursorKey;
 use super::event::EventId;
 use super::id::ContactId;
 use super::phone::Phone;
@@ -106,6 +107,11 @@ impl Tenant {
     pub fn tag_id(&self, tag: &Tag) -> Uuid {
         // Contact ids are derived from digits; the prefix keeps the two kinds of id distinct.
         Uuid::new_v5(&self.0.namespace, format!("tag#{}", tag.as_str()).as_bytes())
+    }
+
+    /// The key of the cursors of a list of this tenant: see [`CursorKey::derive`].
+    pub(crate) fn cursor_key(&self, list: &str, filters: &[Option<&str>]) -> CursorKey {
+        CursorKey::derive(&self.0.namespace, list, filters)
     }
 
     /// What stands for an event id where events are recorded: a hash that cannot be computed without the namespace.

@@ -8,7 +8,7 @@ use super::error::{Error, map_sdk_error};
 use super::items::labels;
 use super::keys::ID;
 use super::snapshot::{Consistency, Target};
-use crate::model::{ContactId, ContactKey, Email, Stored, Tenant, Timestamp, Tombstone};
+use crate::model::{Contact, ContactId, ContactKey, Email, Stored, Tenant, Timestamp, Tombstone};
 
 /// What a deletion has removed. It contains no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,14 +43,27 @@ impl ContactsTable {
     /// [`Error::NotFound`] if the contact does not exist or was deleted before; [`Error::Conflict`],
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`].
     pub async fn delete(&self, tenant: &Tenant, key: impl Into<ContactKey>) -> Result<Deletion, Error> {
+        self.delete_if(tenant, key, |_| Ok::<_, Error>(())).await
+    }
+
+    /// As [`delete`](ContactsTable::delete), if `check` allows to delete the contact in the state that it has.
+    ///
+    /// # Errors
+    /// The errors of `check`; otherwise as [`delete`](ContactsTable::delete).
+    pub async fn delete_if<C, E>(&self, tenant: &Tenant, key: impl Into<ContactKey>, check: C) -> Result<Deletion, E>
+    where
+        C: Fn(&Contact) -> Result<(), E> + Send + Sync,
+        E: From<Error>,
+    {
         let target = Target::new(tenant, key, None);
         let delete = |stored: Option<Stored>, _: &_| {
             let contact = stored.and_then(Stored::into_contact).ok_or(Error::NotFound)?;
-            Ok::<_, Error>(Stored::Deleted(Tombstone::of(&contact, Timestamp::now())))
+            check(&contact)?;
+            Ok::<_, E>(Stored::Deleted(Tombstone::of(&contact, Timestamp::now())))
         };
         let written = self.write(target, Consistency::Strong, delete).await?;
         let (Some(Stored::Contact(contact)), Stored::Deleted(tombstone)) = (written.old, written.new) else {
-            return Err(Error::Internal("a deletion stored a contact".to_owned()));
+            return Err(Error::Internal("a deletion stored a contact".to_owned()).into());
         };
         let memberships = labels(&contact).len();
         let Tombstone { deleted_at, opted_out_at, version, moved_to: _ } = tombstone;

@@ -143,5 +143,5 @@ fn looks_like_number(contact: &Contact) -> bool {
 
 /// The attributes that the tag index sorts and searches by.
 fn order_and_text(row: &SearchRow) -> [(String, AttributeValue); 2] {
-    [(ACTIVE_AT.to_owned(), s(row.active_at())), (SEARCH_TEXT.to_owned(), s(search_text(row)))]
+    [(ACTIVE_AT.to_owned(), s(row.position().active_at())), (SEARCH_TEXT.to_owned(), s(search_text(row)))]
 }

@@ -5,6 +5,7 @@ use contacts::store::ContactsTable;
 use super::arguments::new_contact;
 use super::contact::ContactView;
 use crate::action::{Action, Call, Reply};
+use crate::conditions::Conditions;
 use crate::contact_fields::ContactFields;
 use crate::error::Error;
 use crate::input::{Input, Invalid};
@@ -20,6 +21,6 @@ impl Action for CreateContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<ContactView>, Error> {
-        Ok(Reply::read(ContactView::written(self.0.upsert(table, &call.tenant).await?)))
+        Ok(Reply::read(ContactView::written(self.0.upsert(table, &call.tenant, &Conditions::default()).await?)))
     }
 }

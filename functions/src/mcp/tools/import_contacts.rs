@@ -12,6 +12,7 @@ use super::arguments::new_contact;
 use super::contact::name;
 use super::outcome::explanation;
 use crate::action::{Action, Call, Reply};
+use crate::conditions::Conditions;
 use crate::contact_fields::ContactFields;
 use crate::error::Error;
 use crate::input::{Input, Invalid};
@@ -97,7 +98,7 @@ impl ImportContacts {
             let mut done = Vec::new();
             while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
                 for (index, contact) in group {
-                    let imported = match contact.upsert(table, tenant).await {
+                    let imported = match contact.upsert(table, tenant, &Conditions::default()).await {
                         Ok((contact, outcome)) => Imported {
                             outcome: name(outcome),
                             id: Some(contact.id),
