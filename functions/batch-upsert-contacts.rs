@@ -59,47 +59,17 @@
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-use contacts::model::{Contact, ContactId, Tags, Tenant, Violation};
-use contacts::store::{self, Basis, ContactsTable, Outcome};
-use functions::{Action, Call, ContactFields, CreatedContact, Error, Input, Invalid, ItemAnswer, Reply};
+use contacts::store::ContactsTable;
+use functions::{
+    Action, Call, ContactBatch, ContactFields, CreatedContact, Error, Input, Invalid, ItemAnswer, Reply, Upserted,
+};
 use serde::Serialize;
-use serde_json::value::RawValue;
-use tokio::time::{Instant, timeout_at};
 
-/// The maximum number of contacts of a call. Their keys fit into one BatchGetItem.
-const MAX: usize = 100;
-/// What is left of the call's time when contacts that are not finished are given up, so that the others are answered.
-const RESERVE: Duration = Duration::from_millis(500);
-
-struct BatchUpsertContacts {
-    /// Each contact, or why it cannot be one.
-    contacts: Vec<Result<ContactFields, Error>>,
-}
+struct BatchUpsertContacts(ContactBatch);
 
 #[derive(Serialize)]
 struct Answer {
     results: Vec<ItemAnswer<CreatedContact>>,
-}
-
-/// What was done with a contact.
-type Upserted = Result<(Contact, Outcome), Error>;
-
-/// The contacts with one number, with their places in the call.
-struct Group<'a> {
-    id: ContactId,
-    contacts: Vec<(usize, &'a ContactFields)>,
-}
-
-impl<'a> Group<'a> {
-    /// The tags that the first contact is given.
-    fn first_tags(&self) -> Option<&'a Tags> {
-        self.contacts.first().and_then(|(_, contact)| contact.tags.value())
-    }
 }
 
 impl Action for BatchUpsertContacts {
@@ -108,113 +78,23 @@ impl Action for BatchUpsertContacts {
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
-        let contacts = input.json::<Vec<Box<RawValue>>>("contacts", Violation::NotContacts(MAX))?;
-        let contacts = contacts.ok_or_else(|| input.refuse("contacts", Violation::Required))?;
-        if !(1..=MAX).contains(&contacts.len()) {
-            return Err(input.refuse("contacts", Violation::NotContacts(MAX)));
-        }
-        let read = |(index, contact): (usize, Box<RawValue>)| match Input::element("contacts", index, &contact) {
-            Ok(element) => element.strict_as(input).parse(ContactFields::parse),
-            Err(_) => Err(Error::invalid(&format!("contacts.{index}"), Violation::NotObject)),
-        };
-        Ok(BatchUpsertContacts { contacts: contacts.into_iter().enumerate().map(read).collect() })
+        ContactBatch::parse(input, ContactFields::parse).map(BatchUpsertContacts)
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
-        let upserted = self.upsert(table, call).await?;
         let answer = |upserted: Upserted| {
             ItemAnswer::new(upserted.map(|(contact, outcome)| (CreatedContact::from(contact), outcome)))
         };
-        Ok(Reply::read(Answer { results: upserted.into_iter().map(answer).collect() }))
+        let results = self.0.upsert(table, call).await?.into_iter().map(answer).collect();
+        Ok(Reply::read(Answer { results }))
     }
 
     async fn deliver(self, table: &ContactsTable, call: &Call) -> Result<(), Error> {
         // An invalid contact stays invalid however often the event is delivered, and each delivery would write the others
         // again, over what has been written since.
-        for contact in &self.contacts {
-            contact.as_ref().map_err(Error::clone)?;
-        }
-        self.upsert(table, call).await?.into_iter().try_for_each(|upserted| upserted.map(drop))
+        self.0.check()?;
+        self.0.upsert(table, call).await?.into_iter().try_for_each(|upserted| upserted.map(drop))
     }
-}
-
-impl BatchUpsertContacts {
-    /// Applies the contacts: those with one number one after the other, in their order, and others four at once, as imports
-    /// do. More would not make a batch much faster, and would leave less of the table's capacity to other calls.
-    ///
-    /// # Errors
-    /// The errors of the read that precedes all writes. The result of each contact has its own error.
-    async fn upsert(&self, table: &ContactsTable, call: &Call) -> Result<Vec<Upserted>, Error> {
-        let until = call.deadline.checked_sub(RESERVE).unwrap_or(call.deadline);
-        let groups = self.groups(&call.tenant);
-        let table = &Box::pin(table.begin(&call.tenant)).await?;
-        // With an idempotency key, each contact is read together with its recorded result.
-        let bases = if table.is_once() { HashMap::new() } else { self.prefetch(table, &call.tenant, &groups).await? };
-        let bases = Mutex::new(bases);
-        let next = AtomicUsize::new(0);
-        let worker = || async {
-            let mut done = Vec::new();
-            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let mut basis = bases.lock().ok().and_then(|mut bases| bases.remove(&group.id));
-                for (index, contact) in &group.contacts {
-                    let part = table.part(*index);
-                    done.push((*index, upsert_until(until, contact, &part, &call.tenant, basis.take()).await));
-                }
-            }
-            done
-        };
-        let (one, two, three, four) = tokio::join!(worker(), worker(), worker(), worker());
-        let mut done: HashMap<usize, Upserted> = [one, two, three, four].into_iter().flatten().collect();
-        let result = |(index, contact): (usize, &Result<ContactFields, Error>)| match contact {
-            Ok(_) => done.remove(&index).unwrap_or_else(|| Err(Error::Internal("a contact was left out".to_owned()))),
-            Err(error) => Err(error.clone()),
-        };
-        Ok(self.contacts.iter().enumerate().map(result).collect())
-    }
-
-    /// The valid contacts by number, in the order in which the numbers occur.
-    fn groups(&self, tenant: &Tenant) -> Vec<Group<'_>> {
-        let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut known: HashMap<ContactId, usize> = HashMap::new();
-        for (index, contact) in self.contacts.iter().enumerate() {
-            let Ok(contact) = contact else { continue };
-            let id = contact.id(tenant);
-            let group = *known.entry(id).or_insert(groups.len());
-            if group == groups.len() {
-                groups.push(Group { id, contacts: Vec::new() });
-            }
-            groups[group].contacts.push((index, contact));
-        }
-        groups
-    }
-
-    /// What the first write of each contact is based on.
-    async fn prefetch(
-        &self,
-        table: &ContactsTable,
-        tenant: &Tenant,
-        groups: &[Group<'_>],
-    ) -> Result<HashMap<ContactId, Basis>, Error> {
-        let wanted = groups.iter().map(|group| (group.id, group.first_tags())).collect();
-        // Boxed: the SDK's futures are large, and every layer around this one would copy them.
-        Ok(Box::pin(table.prefetch(tenant, &wanted)).await?)
-    }
-}
-
-/// Creates or changes one contact, unless the time is over before.
-async fn upsert_until(
-    until: Instant,
-    contact: &ContactFields,
-    table: &ContactsTable,
-    tenant: &Tenant,
-    basis: Option<Basis>,
-) -> Upserted {
-    let too_late = || Error::Store(store::Error::Unavailable("the time limit of the call was reached".to_owned()));
-    if Instant::now() >= until {
-        return Err(too_late());
-    }
-    let upserted = timeout_at(until, Box::pin(contact.upsert_on(table, tenant, basis))).await;
-    upserted.unwrap_or_else(|_| Err(too_late()))
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -16,7 +16,8 @@
 //! fields are ignored, except with `Prefer: handling=strict`.
 //!
 //! # Answer
-//! 201, also if the contact existed; `X-Contact-Outcome` is `created`, `updated` or `unchanged`.
+//! 201, also if the contact existed; `X-Contact-Outcome` is `created`, `updated` or `unchanged`, and `ETag` the contact's
+//! version in quotes, `"7"`.
 //! ```json
 //! {"id":"d6f0d85e-ad08-59b1-a837-e0bfdcd1a434","phone":"+5511987654321","name":"José","email":null,"tags":["vip","pt-BR"],"created_at":"2026-11-20T10:58:35+00:00"}
 //! ```
@@ -27,7 +28,8 @@
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked, or its tenant does not exist or is being deleted |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
-//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
 //! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
 //! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
@@ -41,6 +43,9 @@
 //! Idempotent. Two calls with one phone number never create two contacts, not even concurrently; numbers that
 //! WhatsApp writes in two ways (such as Brazilian ones with and without the ninth digit) count as one. `id`,
 //! `phone`, `created_at`, `source`, consent and message counters of an existing contact never change.
+//!
+//! With `If-None-Match: *`, the contact is only created: 412 if it exists. With `If-Match: "7"`, it is only changed, and only if
+//! its version is 7. A deleted contact does not exist.
 //!
 //! With the header `Idempotency-Key`, a repetition with the same token, key and body within 24 h has no effect and gets the
 //! first answer with `Idempotency-Replayed: true`, even if the contact has changed since. Only successes are remembered.
@@ -79,7 +84,8 @@ impl Action for CreateContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<CreatedContact>, Error> {
-        let (contact, outcome) = self.0.upsert(table, &call.tenant).await?;
+        let conditions = call.preconditions.parse()?;
+        let (contact, outcome) = self.0.upsert(table, &call.tenant, &conditions).await?;
         let version = contact.version;
         Ok(Reply::upserted(CreatedContact::from(contact), outcome).with_version(version))
     }

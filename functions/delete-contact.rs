@@ -21,9 +21,10 @@
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked, or its tenant does not exist or is being deleted |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
-//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact, or it was deleted before |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
 //! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
 //! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
@@ -34,6 +35,7 @@
 //! `Conflict`, `Throttled`, `Unavailable`, `TimedOut` or `InternalError`. The rate limit does not apply to events.
 //!
 //! # Guarantees
+//! With `If-Match: "7"`, the contact is deleted only if its version is 7.
 //! The contact and its memberships are deleted in one transaction, and every endpoint answers as if the contact had never
 //! existed; searches, which read an eventually consistent index, within a moment. A tombstone without personal data
 //! remains under the contact's id. It remembers an opt-out, so that a contact that is created again with the same number
@@ -80,9 +82,10 @@ impl Action for DeleteContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let conditions = call.preconditions.parse()?;
         let id = self.contact.id(&call.tenant)?;
-        table.delete(&call.tenant, id).await?;
-        Ok(Reply::read(Answer { id, deleted: true }))
+        let deletion = table.delete_if(&call.tenant, id, |contact| conditions.check(Some(contact.version))).await?;
+        Ok(Reply::read(Answer { id: deletion.id, deleted: true }))
     }
 
     fn is_redelivery(error: &Error) -> bool {

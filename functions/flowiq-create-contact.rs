@@ -18,7 +18,7 @@
 //! | `tags` | | comma-separated, at most 45 of 1–100 characters |
 //!
 //! # Answer
-//! 201, with `X-Contact-Outcome: created`.
+//! 201, with `X-Contact-Outcome: created` and the contact's version in quotes as `ETag`, `"1"`.
 //! ```json
 //! {"success":true,"message":"Contact created successfully","contact":{"id":"0b0e9c5e-…","full_name":"John Doe","whatsapp_id":"27123456789","phone_number":"+27123456789","email":null,"tags":["customer"],"organization_id":"6c1f8a57-…","created_at":"2025-12-11T10:30:00Z"}}
 //! ```
@@ -34,6 +34,8 @@
 //! | 400 | `{"success":false,"error":"Invalid phone number","message":"<messages>"}` | `phone_number` is invalid |
 //! | 400 | `{"success":false,"error":"Validation failed","message":"<messages>"}` | other fields are invalid |
 //! | 409 | `{"error":"Contact already exists","message":"A contact with phone number 27123456789 already exists"}` | the number exists in any spelling; nothing is changed |
+//! | 400 | `{"success":false,"error":"Validation failed","message":"The If-Match must be …"}` | `If-Match` or `If-None-Match` is neither `*` nor a list of entity tags |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed. With `If-None-Match: *`, it takes the place of 409 |
 //! | 400 | `{"success":false,"error":"Invalid Idempotency-Key","message":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters |
 //! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` was used with another body |
 //! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
@@ -122,6 +124,7 @@ impl Action for CreateContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let conditions = call.preconditions.parse()?;
         let FullNumber(phone) = self.phone_number;
         let id = call.tenant.contact_id(&phone);
         let mut new = Contact::new(id, phone, Source::Api, Timestamp::now());
@@ -129,8 +132,11 @@ impl Action for CreateContact {
         new.email = self.email;
         new.tags = self.tags.unwrap_or_default();
         let upserted = table.upsert(&call.tenant, id, Some(&new.tags), |stored| match stored {
-            None => Ok(new.clone()),
-            Some(_) => Err(Error::AlreadyExists { digits: new.phone.digits().to_owned() }),
+            None => conditions.check(None).map(|()| new.clone()),
+            Some(stored) => {
+                conditions.check_none_match(Some(stored.version))?;
+                Err(Error::AlreadyExists { digits: new.phone.digits().to_owned() })
+            }
         });
         let (contact, outcome) = upserted.await?;
         let created = CreatedContact {

@@ -17,6 +17,9 @@
 //!
 //! # Answer
 //! 200. `allow_broadcast` is true unless the person opted out; `location` is always `{}`.
+//!
+//! `ETag` is the contact's version in quotes, `"7"`. With `If-None-Match: "7"`, the answer is 304 without a body while the version
+//! is 7.
 //! ```json
 //! {"success":true,"contact":{"id":"0b0e9c5e-…","full_name":"John Doe","whatsapp_id":"27123456789","phone_number":"+27123456789","email":null,"tags":[],"organization_id":"6c1f8a57-…","bot_status":"active","allow_broadcast":true,"archived":false,"blocked":false,"active_status":false,"has_unread_messages":false,"source":{"type":"api","location":{},"created_at":"2025-12-11T10:30:00Z"},"contact_summary":null,"contact_summary_updated_at":null,"created_at":"2025-12-11T10:30:00Z","updated_at":"2025-12-11T10:30:00Z"}}
 //! ```
@@ -30,6 +33,8 @@
 //! | 401 | `{"success":false,"error":"Authentication mismatch","message":"Bearer token does not match the provided tenantId"}` | the key belongs to another tenant, or to none |
 //! | 400 | `{"success":false,"error":"Phone number is required","message":"Please provide phone_number or whatsapp_id"}` | both are missing |
 //! | 404 | `{"error":"Contact not found","message":"No contact found with phone number 27123456789"}` | no contact has the number, or it is not a phone number |
+//! | 400 | `{"success":false,"error":"Validation failed","message":"The If-Match must be …"}` | `If-Match` or `If-None-Match` is neither `*` nor a list of entity tags |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` is not met |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, or the call takes 9.5 s; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -47,7 +52,9 @@
 
 use std::str::FromStr;
 
-use contacts::model::{BotStatus, ContactId, Email, Name, Phone, Source, Summary, Tags, TenantId, Violation, Zulu};
+use contacts::model::{
+    BotStatus, ContactId, ContactKey, Email, Name, Phone, Source, Summary, Tags, TenantId, Violation, Zulu,
+};
 use contacts::store::ContactsTable;
 use functions::{Action, Call, Dialect, Error, Input, InputSource, Invalid, Reply};
 use serde::Serialize;
@@ -126,6 +133,7 @@ impl Action for GetContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let conditions = call.preconditions.parse()?;
         let Some(number) = self.whatsapp_id.or(self.phone_number) else {
             return Err(Error::Missing {
                 what: "Phone number is required",
@@ -134,7 +142,7 @@ impl Action for GetContact {
         };
         let tenant = &call.tenant;
         let contact = match number.phone {
-            Some(phone) => table.get(tenant, tenant.contact_id(&phone)).await?,
+            Some(phone) => table.get(tenant, ContactKey::Number(tenant.contact_id(&phone))).await?,
             None => None,
         };
         let contact = contact.ok_or(Error::NotFound { digits: Some(number.digits) })?;
@@ -159,7 +167,7 @@ impl Action for GetContact {
             created_at: Zulu(contact.created_at),
             updated_at: Zulu(contact.updated_at),
         };
-        Ok(Reply::read(Answer { success: true, contact: found }).with_version(contact.version))
+        Reply::read(Answer { success: true, contact: found }).with_version(contact.version).checked(&conditions)
     }
 }
 

@@ -11,7 +11,8 @@
 //! | `tag` | yes | 1–100 characters without a comma, case-sensitive |
 //!
 //! # Answer
-//! 200, with `X-Contact-Outcome: updated` or `unchanged`. `tags` is the complete list after the change.
+//! 200, with `X-Contact-Outcome: updated` or `unchanged`. `tags` is the complete list after the change, `ETag` the contact's
+//! version in quotes, `"7"`.
 //! ```json
 //! {"id":"d6f0d85e-ad08-59b1-a837-e0bfdcd1a434","phone":"+5511987654321","tag_removed":"vip","tags":["pt-BR"]}
 //! ```
@@ -22,9 +23,10 @@
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked, or its tenant does not exist or is being deleted |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
-//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
 //! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
 //! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
@@ -79,8 +81,10 @@ impl Action for RemoveTag {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let conditions = call.preconditions.parse()?;
         let id = self.contact.id(&call.tenant)?;
         let updated = table.update(&call.tenant, id, None, |mut contact| {
+            conditions.check(Some(contact.version))?;
             contact.tags.remove(&self.tag);
             Ok::<_, Error>(contact)
         });

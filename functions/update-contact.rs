@@ -14,7 +14,7 @@
 //! | `metadata` | | JSON object; its keys replace the stored keys with their whole values (shallow merge); a key cannot be removed; `""`, `null` and `{}` change nothing; at most 65,536 bytes after the merge |
 //!
 //! # Answer
-//! 200, with `X-Contact-Outcome: updated` or `unchanged`.
+//! 200, with `X-Contact-Outcome: updated` or `unchanged`. `ETag` is the contact's version in quotes, `"7"`.
 //! ```json
 //! {"id":"d6f0d85e-ad08-59b1-a837-e0bfdcd1a434","phone":"+5511987654321","name":"José","email":null,"tags":["vip"],"updated_at":"2026-11-20T10:58:35+00:00"}
 //! ```
@@ -25,9 +25,10 @@
 //! | 401 | `{"message":"Unauthenticated."}` | the token is missing, unknown, expired or revoked, or its tenant does not exist or is being deleted |
 //! | 422 | `{"error":"No workspace configured for this account."}` | the token's user has no tenant |
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
-//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed |
+//! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
+//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
 //! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
 //! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
@@ -41,8 +42,14 @@
 //! Idempotent. Concurrent updates of different fields are all kept (optimistic locking). A call that
 //! changes nothing leaves `updated_at` alone.
 //!
+//! With `If-Match: "7"`, the contact is changed only if its version is 7: of several simultaneous calls with one version, only
+//! the first that changes something succeeds. A call whose own write was applied, but whose response DynamoDB's client lost,
+//! recognises it and succeeds. A client that gets 503 cannot know whether the write was applied: it has to get the contact
+//! again, or to repeat the call with the same `Idempotency-Key`.
+//!
 //! With the header `Idempotency-Key`, a repetition with the same token, key and body within 24 h has no effect and gets the
-//! first answer with `Idempotency-Replayed: true`, even if the contact has changed since. Only successes are remembered.
+//! first answer with `Idempotency-Replayed: true`, even if the contact has changed since, and whatever the repetition's `If-Match`
+//! says. Only successes are remembered.
 //!
 //! # Cost
 //! 1 GetItem (BatchGetItem if `tags` is not empty). Then, if something changes, 1 PutItem, or 1
@@ -91,6 +98,7 @@ impl Action for UpdateContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let conditions = call.preconditions.parse()?;
         let id = self.contact.id(&call.tenant)?;
         let updated = table.update(&call.tenant, id, self.tags.value(), |mut contact| {
             self.name.apply(&mut contact.name);
@@ -100,6 +108,7 @@ impl Action for UpdateContact {
                 let merged = contact.metadata.merged(given);
                 contact.metadata = merged.map_err(|violation| Error::invalid("metadata", violation))?;
             }
+            conditions.check(Some(contact.version))?;
             Ok::<_, Error>(contact)
         });
         let (contact, outcome) = updated.await?;

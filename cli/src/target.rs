@@ -228,9 +228,11 @@ pub(crate) fn explain_store(error: store::Error) -> BoxError {
         }
         store::Error::Internal(_) => "check the name of the table, the region, and what the credentials permit",
         // Commands have no idempotency keys.
-        store::Error::NotFound | store::Error::Unreadable(_) | store::Error::KeyReused | store::Error::AnswerGone => {
-            return error.into();
-        }
+        store::Error::NotFound
+        | store::Error::NumberTaken
+        | store::Error::Unreadable(_)
+        | store::Error::KeyReused
+        | store::Error::AnswerGone => return error.into(),
     };
     format!("{error}; {hint}").into()
 }

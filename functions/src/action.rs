@@ -5,11 +5,12 @@
 
 use std::future::Future;
 
-use contacts::model::{ContactId, Tenant};
+use contacts::model::{ContactId, Cursor, Tenant};
 use contacts::store::{ContactsTable, Outcome};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::conditions::{Conditions, Preconditions};
 use crate::error::Error;
 use crate::input::{Input, Invalid};
 
@@ -82,6 +83,9 @@ pub enum Dialect {
 pub enum InputSource {
     /// The JSON object in the body.
     Body,
+    /// The same, for lists in pages: a `cursor` in the query string takes the place of the one in the body. So the target
+    /// of the answer's `Link` header can be called with the same body.
+    BodyAndCursor,
     /// The parameters of the query string, all of them strings.
     Query,
 }
@@ -91,19 +95,10 @@ pub enum InputSource {
 pub struct Call {
     /// The tenant on whose behalf the action runs.
     pub tenant: Tenant,
-    /// The conditional headers of the request. Empty for events.
+    /// The conditional headers of the request. Empty for events. An action about one contact parses and checks them.
     pub preconditions: Preconditions,
     /// When the event source cancels the call. What is not finished then gets no answer.
     pub deadline: Instant,
-}
-
-/// The conditional headers of a request, verbatim. No action evaluates them yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Preconditions {
-    /// `If-Match`.
-    pub if_match: Option<String>,
-    /// `If-None-Match`.
-    pub if_none_match: Option<String>,
 }
 
 /// The answer of an action.
@@ -113,10 +108,10 @@ pub struct Reply<T> {
     pub body: T,
     /// What the action did to the contact, if it can change one.
     pub outcome: Option<Outcome>,
-    /// The version of the contact that the body shows, if it shows one contact. Not sent to clients yet.
+    /// The version of the contact that the body shows, if it shows one contact.
     pub version: Option<u64>,
-    /// The cursor of the next page, if there is one. Not sent to clients yet.
-    pub next_cursor: Option<String>,
+    /// The cursor of the next page, if there is one. Events do not show it.
+    pub next_cursor: Option<Cursor>,
     pub(crate) kind: ReplyKind,
 }
 
@@ -127,6 +122,8 @@ pub(crate) enum ReplyKind {
     Done,
     /// The contact exists now. The outcome says whether it was created.
     Upserted,
+    /// The contact was read, and the caller has this version of it. The body is not sent.
+    NotModified,
 }
 
 impl<T> Reply<T> {
@@ -151,9 +148,20 @@ impl<T> Reply<T> {
         Reply { version: Some(version), ..self }
     }
 
+    /// Checks the conditions of an action that reads the contact, whose version has been added.
+    ///
+    /// # Errors
+    /// [`Error::PreconditionFailed`] if `If-Match` is not met.
+    pub fn checked(self, conditions: &Conditions) -> Result<Self, Error> {
+        match self.version {
+            Some(version) if conditions.check_read(version)? => Ok(Reply { kind: ReplyKind::NotModified, ..self }),
+            _ => Ok(self),
+        }
+    }
+
     /// Adds the cursor of the next page.
     #[must_use]
-    pub fn with_next_cursor(self, cursor: Option<String>) -> Self {
+    pub fn with_next_cursor(self, cursor: Option<Cursor>) -> Self {
         Reply { next_cursor: cursor, ..self }
     }
 }

@@ -6,6 +6,7 @@ use contacts::model::{
 use contacts::store::{Basis, ContactsTable, Outcome};
 use serde::Serialize;
 
+use crate::conditions::Conditions;
 use crate::error::Error;
 use crate::input::{Input, Invalid};
 
@@ -91,29 +92,38 @@ impl ContactFields {
         tenant.contact_id(&self.phone)
     }
 
-    /// Creates or changes the contact. Idempotent.
+    /// Creates or changes the contact, if the conditions are met. Idempotent.
     ///
     /// Cost: that of [`ContactsTable::upsert`].
     ///
     /// # Errors
-    /// [`Error::Store`].
-    pub async fn upsert(&self, table: &ContactsTable, tenant: &Tenant) -> Result<(Contact, Outcome), Error> {
-        self.upsert_on(table, tenant, None).await
+    /// [`Error::PreconditionFailed`], [`Error::Store`].
+    pub async fn upsert(
+        &self,
+        table: &ContactsTable,
+        tenant: &Tenant,
+        conditions: &Conditions,
+    ) -> Result<(Contact, Outcome), Error> {
+        self.upsert_on(table, tenant, conditions, None).await
     }
 
     /// As [`upsert`](ContactFields::upsert), based on what was read before, if it was.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// As [`upsert`](ContactFields::upsert).
     pub async fn upsert_on(
         &self,
         table: &ContactsTable,
         tenant: &Tenant,
+        conditions: &Conditions,
         basis: Option<Basis>,
     ) -> Result<(Contact, Outcome), Error> {
         let id = self.id(tenant);
         let now = Timestamp::now();
-        let rule = |stored| Ok::<_, Error>(self.applied_to(stored, id, now));
+        let rule = |stored: Option<Contact>| {
+            conditions.check(stored.as_ref().map(|stored| stored.version))?;
+            Ok::<_, Error>(self.applied_to(stored, id, now))
+        };
         match basis {
             Some(basis) => table.upsert_on(tenant, id, self.tags.value(), basis, rule).await,
             None => table.upsert(tenant, id, self.tags.value(), rule).await,

@@ -10,6 +10,7 @@
 //! | the contact does not exist, or belongs to another tenant | [`Error::NotFound`] |
 //! | the contact was deleted, and the event is not applied to a new one | [`Error::Deleted`] |
 //! | the contact exists, and must not | [`Error::AlreadyExists`] |
+//! | `If-Match` or `If-None-Match` is not met | [`Error::PreconditionFailed`], with the text that clients read |
 //! | the store failed | [`Error::Store`] |
 //! | a fault that the caller cannot fix | [`Error::Internal`], which is logged and not shown |
 //!
@@ -57,6 +58,9 @@ pub enum Error {
         /// The digits of the number. Shown to the caller and never logged.
         digits: String,
     },
+    /// `If-Match` or `If-None-Match` is not met. The text is shown to the caller. Events have no conditions.
+    #[error("{0}")]
+    PreconditionFailed(&'static str),
     /// The store failed.
     #[error(transparent)]
     Store(store::Error),
@@ -82,6 +86,9 @@ impl FieldViolation {
 }
 
 impl Error {
+    /// Tags were added to a contact that has as many as it can have.
+    pub const TOO_MANY_TAGS: Self = Error::Rule("A contact can have at most 45 tags.");
+
     /// One field has an invalid value.
     pub fn invalid(path: &str, violation: Violation) -> Self {
         Error::Invalid(vec![FieldViolation { path: path.to_owned(), violation }])
@@ -92,6 +99,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::NotFound => Error::NotFound { digits: None },
+            store::Error::NumberTaken => Error::AlreadyExists { digits: String::new() },
             error => Error::Store(error),
         }
     }

@@ -50,9 +50,7 @@ impl Input {
     pub(crate) fn from_query<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
         let mut fields = IndexMap::new();
         for (name, text) in parameters {
-            let text = to_raw_value(text)
-                .map_err(|error| Error::Internal(format!("a parameter could not be serialized: {error}")))?;
-            fields.entry(name.to_owned()).or_insert(text);
+            fields.entry(name.to_owned()).or_insert(text_value(text)?);
         }
         Ok(Input::new(fields))
     }
@@ -76,6 +74,15 @@ impl Input {
     /// Counts a field as known that is read elsewhere.
     pub(crate) fn know(&mut self, name: &'static str) {
         self.fields.ask(name);
+    }
+
+    /// Sets a field to a text, in place of the value that it has.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the text cannot be serialized, which does not happen.
+    pub(crate) fn set(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        self.fields.set(name, text_value(text)?);
+        Ok(())
     }
 
     /// Runs `parse` and returns its result, or all violations.
@@ -167,6 +174,20 @@ impl Input {
         }
     }
 
+    /// A whole number from 1 to `max`, or absent; `null` and `""` count as absent.
+    ///
+    /// # Errors
+    /// [`Invalid`], recorded.
+    pub fn count(&mut self, name: &'static str, max: u32) -> Result<Option<u32>, Invalid> {
+        let raw = self.fields.ask(name).map(|raw| raw.get()).filter(|raw| !is_empty(raw));
+        // JSON has no integers: `7.0` is the number 7.
+        match raw.map(serde_json::from_str::<f64>) {
+            None => Ok(None),
+            Some(Ok(count)) if count.fract() == 0.0 && (1.0..=max.into()).contains(&count) => Ok(Some(count as u32)),
+            Some(_) => Err(self.record(name, Violation::NotCount(max))),
+        }
+    }
+
     /// A free-form JSON object.
     ///
     /// # Errors
@@ -219,6 +240,11 @@ impl Input {
         self.violations.push(FieldViolation { path: format!("{}{name}", self.prefix), violation });
         Invalid
     }
+}
+
+/// A text as JSON.
+fn text_value(text: &str) -> Result<Box<RawValue>, Error> {
+    to_raw_value(text).map_err(|error| Error::Internal(format!("a parameter could not be serialized: {error}")))
 }
 
 /// Whether a value is `null` or a string that is empty after trimming.

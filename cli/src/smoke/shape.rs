@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::wire::Answer;
 
-/// The headers that belong to the contract. `x-request-id` and the last two are compared by their presence.
-const HEADERS: [&str; 8] = [
+/// The headers that belong to the contract. `etag`, `x-request-id` and numbers that count down are compared by their presence.
+const HEADERS: [&str; 9] = [
     "allow",
     "content-type",
+    "etag",
     "retry-after",
     "www-authenticate",
     "x-contact-outcome",
@@ -38,6 +39,7 @@ impl Shape {
             let value = answer.header(name)?;
             let value = match *name {
                 "x-request-id" if own_id != Some(value) => "<id>",
+                "etag" => "<version>",
                 "retry-after" | "x-ratelimit-remaining" => "<number>",
                 _ => value,
             };

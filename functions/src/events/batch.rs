@@ -9,7 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use super::envelope::Envelope;
 use super::error::EventError;
 use super::runner::Runner;
-use crate::action::{Action, Call, Preconditions};
+use crate::action::{Action, Call};
+use crate::conditions::Preconditions;
 use crate::error::Error;
 use crate::json::to_raw;
 

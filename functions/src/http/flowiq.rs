@@ -83,7 +83,7 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
         // The remaining errors have the same body in both dialects.
         HttpError::RateLimited { .. }
         | HttpError::TimedOut
-        | HttpError::Action(Error::Deleted | Error::Store(_) | Error::Internal(_)) => {
+        | HttpError::Action(Error::Deleted | Error::PreconditionFailed(_) | Error::Store(_) | Error::Internal(_)) => {
             return qyvo::error_response(error);
         }
     };

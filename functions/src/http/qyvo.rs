@@ -68,6 +68,10 @@ pub(super) fn error_parts(error: &HttpError) -> (StatusCode, ErrorBody<'_>) {
             Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, both(text)),
             Error::NotFound { .. } | Error::Deleted => (StatusCode::NOT_FOUND, rule("Contact not found")),
             Error::AlreadyExists { .. } => (StatusCode::CONFLICT, both("Contact already exists")),
+            Error::PreconditionFailed(text) => {
+                let body = ErrorBody { error: Some("Precondition Failed"), ..message(text) };
+                (StatusCode::PRECONDITION_FAILED, body)
+            }
             Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
             }
@@ -78,7 +82,12 @@ pub(super) fn error_parts(error: &HttpError) -> (StatusCode, ErrorBody<'_>) {
                 let text = "The call was carried out before. Its answer was deleted with the contact.";
                 (StatusCode::GONE, both(text))
             }
-            Error::Store(store::Error::NotFound | store::Error::Unreadable(_) | store::Error::Internal(_))
+            Error::Store(
+                store::Error::NotFound
+                | store::Error::NumberTaken
+                | store::Error::Unreadable(_)
+                | store::Error::Internal(_),
+            )
             | Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, both("Server Error.")),
         },
     }

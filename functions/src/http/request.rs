@@ -9,7 +9,8 @@ use lambda_http::{Context, Request, RequestExt};
 use super::error::HttpError;
 use super::flowiq;
 use super::response::REQUEST_ID;
-use crate::action::{Action, Dialect, InputSource, Preconditions};
+use crate::action::{Action, Dialect, InputSource};
+use crate::conditions::Preconditions;
 use crate::error::Error;
 use crate::input::Input;
 
@@ -47,6 +48,13 @@ pub(super) fn tenant<'a>(dialect: Dialect, caller: &'a Caller, request: &Request
 pub(super) fn input<A: Action>(request: &Request) -> Result<Input, Error> {
     match A::INPUT {
         InputSource::Body => Input::from_json(request.body()),
+        InputSource::BodyAndCursor => {
+            let mut input = Input::from_json(request.body())?;
+            if let Some(cursor) = request.query_string_parameters().first("cursor") {
+                input.set("cursor", cursor)?;
+            }
+            Ok(input)
+        }
         InputSource::Query => {
             let mut input = Input::from_query(request.query_string_parameters().iter())?;
             // Read by `tenant`.
@@ -58,7 +66,11 @@ pub(super) fn input<A: Action>(request: &Request) -> Result<Input, Error> {
 
 /// The conditional headers.
 pub(super) fn preconditions(request: &Request) -> Preconditions {
-    let text = |name: HeaderName| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
+    // A header can be sent in several lines, which are one list.
+    let text = |name: HeaderName| {
+        let lines = request.headers().get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+        lines.map(String::from).reduce(|list, line| list + "," + &line)
+    };
     Preconditions { if_match: text(header::IF_MATCH), if_none_match: text(header::IF_NONE_MATCH) }
 }
 

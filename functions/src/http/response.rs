@@ -3,7 +3,7 @@
 use contacts::access::RateLimitStatus;
 use contacts::store::Outcome;
 use lambda_http::Body;
-use lambda_http::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::error::HttpError;
@@ -15,6 +15,8 @@ use crate::error::Error;
 pub(super) const REQUEST_ID: &str = "x-request-id";
 /// What a write did to the contact: `created`, `updated` or `unchanged`.
 const OUTCOME: &str = "x-contact-outcome";
+/// The cursor of the next page of a list.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 /// The number of calls that a token may make in any 60 s.
 const LIMIT: &str = "x-ratelimit-limit";
 /// The number of calls that the token may still make now.
@@ -25,12 +27,32 @@ pub(super) fn success<T: Serialize>(reply: Reply<T>) -> Result<Response<Body>, E
     let status = match reply.kind {
         ReplyKind::Done => StatusCode::OK,
         ReplyKind::Upserted => StatusCode::CREATED,
+        ReplyKind::NotModified => StatusCode::NOT_MODIFIED,
     };
-    let body = serde_json::to_string(&reply.body);
-    let body = body.map_err(|error| Error::Internal(format!("an answer could not be serialized: {error}")))?;
-    let mut response = json(status, body);
+    let mut response = match reply.kind {
+        ReplyKind::NotModified => empty(status),
+        ReplyKind::Done | ReplyKind::Upserted => {
+            let body = serde_json::to_string(&reply.body);
+            json(status, body.map_err(|error| Error::Internal(format!("an answer could not be serialized: {error}")))?)
+        }
+    };
+    if let Some(version) = reply.version {
+        let tag = HeaderValue::from_str(&format!(r#""{version}""#));
+        let tag = tag.map_err(|error| Error::Internal(format!("a version cannot be a header: {error}")))?;
+        response.headers_mut().insert(header::ETAG, tag);
+    }
     if let Some(outcome) = reply.outcome {
         response.headers_mut().insert(OUTCOME, HeaderValue::from_static(name(outcome)));
+    }
+    if let Some(cursor) = reply.next_cursor {
+        // A cursor is safe in URLs. The target is relative, so that it is right behind every host and stage.
+        for (name, value) in
+            [(NEXT_CURSOR, cursor.to_string()), (header::LINK, format!(r#"<?cursor={cursor}>; rel="next""#))]
+        {
+            let value = HeaderValue::from_str(&value)
+                .map_err(|error| Error::Internal(format!("a cursor cannot be a header: {error}")))?;
+            response.headers_mut().insert(name, value);
+        }
     }
     Ok(response)
 }
@@ -75,6 +97,13 @@ pub(super) fn add_common_headers(headers: &mut HeaderMap, request_id: &str, rate
         headers.insert(LIMIT, status.limit.into());
         headers.insert(REMAINING, status.remaining.into());
     }
+}
+
+/// A response without a body.
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response
 }
 
 /// A response with a body of JSON text.

@@ -29,6 +29,11 @@ impl Fields {
         self.values.get(name).map(AsRef::as_ref)
     }
 
+    /// Sets the value of a field.
+    pub(super) fn set(&mut self, name: &str, value: Box<RawValue>) {
+        self.values.insert(name.to_owned(), value);
+    }
+
     /// The first 20 fields that nobody has asked for, by their names of at most 100 characters.
     pub(super) fn unknown(&self) -> Vec<(String, Violation)> {
         let names = self.values.keys().filter(|name| !self.known.contains(&name.as_str()));

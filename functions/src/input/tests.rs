@@ -130,6 +130,21 @@ fn values_of_other_shapes_are_read_or_refused() {
 }
 
 #[test]
+fn counts_are_whole_numbers_in_their_range() {
+    let count = |body: &str| Input::from_json(body.as_bytes())?.parse(|input| input.count("limit", 100));
+    for (given, read) in [("1", 1), ("7", 7), ("7.0", 7), ("1e1", 10), ("100", 100)] {
+        assert_eq!(count(&format!(r#"{{"limit":{given}}}"#)).unwrap(), Some(read), "{given}");
+    }
+    for body in ["{}", r#"{"limit":null}"#, r#"{"limit":""}"#] {
+        assert_eq!(count(body).unwrap(), None, "{body}");
+    }
+    for value in ["0", "101", "-1", "1.5", "0.1", "1e400", r#""50""#, "true", "[7]", "{}", "4294967297"] {
+        let Err(Error::Invalid(violations)) = count(&format!(r#"{{"limit":{value}}}"#)) else { panic!("{value}") };
+        assert_eq!(violations[0].message(), "The limit must be a whole number from 1 to 100.", "{value}");
+    }
+}
+
+#[test]
 fn an_empty_body_counts_as_an_empty_object() {
     for body in ["", "  ", "{}", "[]", " [ ] "] {
         assert_eq!(violations(body), [("phone".to_owned(), Violation::Required)], "{body:?}");

@@ -9,11 +9,11 @@ use crate::support::{Bundle, Fault, Reply, kill};
 
 const PHONE: &str = "+14155550123";
 const REUSED: &str = r#"{"message":"The Idempotency-Key was used with another body.","error":"The Idempotency-Key was used with another body."}"#;
-const GONE: &str = r#"{"message":"The call was carried out before. Its answer was deleted with the contact.","error":"The call was carried out before. Its answer was deleted with the contact."}"#;
+pub(super) const GONE: &str = r#"{"message":"The call was carried out before. Its answer was deleted with the contact.","error":"The call was carried out before. Its answer was deleted with the contact."}"#;
 
 impl Bundle {
     /// Calls an endpoint with an idempotency key, as tenant `demo`.
-    async fn once(&self, endpoint: &str, key: &str, body: &Value) -> Reply {
+    pub(super) async fn once(&self, endpoint: &str, key: &str, body: &Value) -> Reply {
         self.once_as("demo", endpoint, key, body).await
     }
 
@@ -27,14 +27,14 @@ impl Bundle {
     }
 }
 
-fn is_replayed(reply: &Reply) -> bool {
+pub(super) fn is_replayed(reply: &Reply) -> bool {
     reply.headers.get("idempotency-replayed").is_some_and(|value| value == "true")
 }
 
 /// Status, body and the headers that say what was done.
-fn answer(reply: &Reply) -> (u16, String, Option<String>) {
-    let outcome = reply.headers.get("x-contact-outcome").map(|value| value.to_str().unwrap().to_owned());
-    (reply.status, reply.body.clone(), outcome)
+pub(super) fn answer(reply: &Reply) -> (u16, String, [Option<String>; 2]) {
+    let header = |name| reply.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    (reply.status, reply.body.clone(), ["x-contact-outcome", "etag"].map(header))
 }
 
 /// A call of every endpoint that writes. Each changes something.

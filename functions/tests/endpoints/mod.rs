@@ -5,6 +5,7 @@ mod batch_upsert_contacts;
 mod create_contact;
 mod delete_contact;
 mod get_contact;
+mod paging;
 mod search_contacts;
 mod tags;
 mod update_contact;

@@ -1,7 +1,7 @@
 //! One of the concurrent callers of a run: chooses a call and an event source, delivers, redelivers, and writes down how
 //! it ended.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -34,6 +34,8 @@ pub struct Caller {
     /// The next mark.
     pub marks: Arc<AtomicU64>,
     pub calls: Vec<Call>,
+    /// The version of each contact that the caller has last seen in an `ETag`.
+    pub seen: HashMap<String, u64>,
 }
 
 /// A record of a queue on its way.
@@ -106,6 +108,8 @@ impl Caller {
             began: now,
             ended: now,
             outcome: Outcome::Unknown("not sent".to_owned()),
+            if_match: None,
+            etag: None,
             place: None,
         });
         self.calls.last_mut().unwrap()
@@ -119,9 +123,16 @@ impl Caller {
         let limited = self.generator.0.u32(..100) == 0;
         let token = if limited { &credentials.limited_token } else { &credentials.token };
         let client = self.client.clone();
+        // A version that others may have overwritten since.
+        let is_conditional = operation.writes() && self.generator.0.u32(..4) == 0;
+        let if_match = self.seen.get(&person.contact_id).copied().filter(|_| is_conditional);
         let call = self.add(mark, "http", operation, &person);
-        call.outcome = client.call(&url, credentials, token, &call.operation).await;
+        call.if_match = if_match;
+        (call.outcome, call.etag) = client.call(&url, credentials, token, &call.operation, if_match).await;
         call.ended = Instant::now();
+        let seen = call.contact_id.clone().zip(call.etag);
+        self.seen.extend(seen);
+        let call = &self.calls[self.calls.len() - 1];
         if limited && matches!(call.operation, Operation::Refused { .. }) {
             // The rate limit is checked before the input.
             self.calls.pop();

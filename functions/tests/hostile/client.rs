@@ -45,7 +45,16 @@ impl Client {
     }
 
     /// Makes a call over HTTP with a token of the customer.
-    pub async fn call(&self, url: &str, customer: &Customer, token: &str, operation: &Operation) -> Outcome {
+    ///
+    /// Returns how it ended, and the version in the answer's `ETag`. `if_match` is the version to name in `If-Match`.
+    pub async fn call(
+        &self,
+        url: &str,
+        customer: &Customer,
+        token: &str,
+        operation: &Operation,
+        if_match: Option<u64>,
+    ) -> (Outcome, Option<u64>) {
         let action = format!("/api/v1/actions/{}", operation.function());
         let (method, path, token, body) = match operation {
             Operation::Me => ("GET", "/api/v1/me".to_owned(), token, String::new()),
@@ -62,13 +71,18 @@ impl Client {
         };
         let request = self.http.request(method.parse().unwrap(), format!("{url}{path}"));
         let request = request.header("authorization", format!("Bearer {token}")).body(body);
+        let request = match if_match {
+            Some(version) => request.header("if-match", format!("\"{version}\"")),
+            None => request,
+        };
         let Ok(response) = request.header("content-type", "application/json").send().await else {
-            return Outcome::Unknown("no response".to_owned());
+            return (Outcome::Unknown("no response".to_owned()), None);
         };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let etag = headers.get("etag").and_then(|tag| tag.to_str().ok()?.trim_matches('"').parse().ok());
         match response.text().await {
-            Ok(body) => self.outcome(operation, status, &headers, &body),
-            Err(_) => Outcome::Unknown("half a response".to_owned()),
+            Ok(body) => (self.outcome(operation, status, &headers, &body), etag),
+            Err(_) => (Outcome::Unknown("half a response".to_owned()), None),
         }
     }
 

@@ -42,6 +42,10 @@ pub struct Call {
     pub began: Instant,
     pub ended: Instant,
     pub outcome: Outcome,
+    /// The version that the call has named in `If-Match`.
+    pub if_match: Option<u64>,
+    /// The version in the answer's `ETag`.
+    pub etag: Option<u64>,
     /// Its FIFO queue's message group, and its place in it.
     pub place: Option<(u64, usize)>,
 }

@@ -103,7 +103,7 @@ async fn difference(
     expected: &[&Image],
 ) -> Option<String> {
     let operation = Operation::Search { criteria: criteria.clone() };
-    let outcome = client.call(url, customer, &customer.token, &operation).await;
+    let (outcome, _) = client.call(url, customer, &customer.token, &operation, None).await;
     let Outcome::Read(Value::Array(rows)) = &outcome else { return Some(format!("{criteria}: {outcome:?}")) };
     if rows.len() != expected.len() {
         return Some(format!("{criteria} found {} contacts instead of {}", rows.len(), expected.len()));

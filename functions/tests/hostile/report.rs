@@ -45,9 +45,10 @@ pub fn seconds(time: Instant, start: Instant) -> String {
 }
 
 fn describe(call: &Call, start: Instant) -> String {
-    let Call { id, source, operation, began, ended, outcome, .. } = call;
+    let Call { id, source, operation, began, ended, outcome, if_match, etag, .. } = call;
     let (began, ended) = (seconds(*began, start), seconds(*ended, start));
-    format!("call {id} ({source}) from {began} s to {ended} s: {operation:?}\n    outcome: {outcome:?}")
+    let versions = format!("If-Match: {if_match:?}, ETag: {etag:?}");
+    format!("call {id} ({source}) from {began} s to {ended} s: {operation:?}\n    outcome: {outcome:?}, {versions}")
 }
 
 /// What a run has done.

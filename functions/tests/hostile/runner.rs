@@ -1,5 +1,6 @@
 //! A run: epochs of concurrent calls with faults and kills. After each epoch everything comes to rest and is judged.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -159,6 +160,7 @@ impl Run {
                 url: self.url.subscribe(),
                 marks: Arc::clone(&self.marks),
                 calls: Vec::new(),
+                seen: HashMap::new(),
             };
             let left = Arc::clone(&left);
             callers.spawn(async move {

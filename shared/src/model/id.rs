@@ -30,6 +30,16 @@ impl ContactId {
         [96, 64, 32].map(|shift| (bits >> shift) as u32)
     }
 
+    /// The 16 bytes of the id. They sort as its text does.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// The id with these bytes.
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        ContactId(Uuid::from_bytes(bytes))
+    }
+
     /// The id of an event about this contact, derived from a name that is unique among the contact's
     /// events.
     pub fn event_id(self, name: &str) -> Uuid {

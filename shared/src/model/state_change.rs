@@ -26,20 +26,6 @@ pub struct StateChange {
 }
 
 impl StateChange {
-    /// A change of the language alone.
-    fn of_locale(occurred_at: Timestamp, locale: Patch<Locale>) -> Self {
-        StateChange {
-            occurred_at,
-            bot_status: None,
-            archived: None,
-            blocked: None,
-            active_status: None,
-            has_unread_messages: None,
-            summary: Patch::Keep,
-            locale,
-        }
-    }
-
     /// Whether it sets no field at all.
     pub fn is_empty(&self) -> bool {
         let flags = [self.archived, self.blocked, self.active_status, self.has_unread_messages];
@@ -72,7 +58,9 @@ impl Contact {
     /// does not change it back. Setting the stored language again changes nothing.
     pub fn set_locale(&mut self, locale: &Patch<Locale>, now: Timestamp) {
         if locale.given().is_some_and(|given| given != self.locale) {
-            StateChange::of_locale(now, locale.clone()).apply(self);
+            locale.apply(&mut self.locale);
+            let time = self.state.event_times.entry("locale".to_owned()).or_insert(now);
+            *time = now.max(*time);
         }
     }
 }
@@ -136,6 +124,20 @@ mod tests {
         contact
     }
 
+    /// A change of the language alone.
+    fn language(occurred_at: Timestamp, locale: Patch<Locale>) -> StateChange {
+        StateChange {
+            occurred_at,
+            bot_status: None,
+            archived: None,
+            blocked: None,
+            active_status: None,
+            has_unread_messages: None,
+            summary: Patch::Keep,
+            locale,
+        }
+    }
+
     #[test]
     fn a_language_that_was_set_outlives_events_from_before() {
         let at = |second| Timestamp::from_second(second).unwrap();
@@ -147,11 +149,11 @@ mod tests {
         contact.set_locale(&Patch::Keep, at(20));
         assert_eq!(contact, set, "the same language and no language change nothing");
         for (second, code) in [(9, "fr"), (11, "de")] {
-            StateChange::of_locale(at(second), locale("de")).apply(&mut contact);
+            language(at(second), locale("de")).apply(&mut contact);
             assert_eq!(contact.locale, code.parse().ok(), "{second}");
         }
-        contact.set_locale(&Patch::Clear, at(12));
-        assert_eq!(contact.locale, None);
+        contact.set_locale(&Patch::Clear, at(11));
+        assert_eq!(contact.locale, None, "in the same second too");
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::cursor::CursorKey;
 use super::event::EventId;
 use super::id::ContactId;
 use super::phone::Phone;
@@ -113,6 +114,11 @@ impl Tenant {
     pub(crate) fn call_ids(&self, token: &str, function: &str, key: &str, body: &[u8]) -> (Uuid, Uuid) {
         let call = Uuid::new_v5(&self.0.namespace, format!("call#{token}#{function}#{key}").as_bytes());
         (call, Uuid::new_v5(&self.0.namespace, &[b"body#", body].concat()))
+    }
+
+    /// The key of the cursors of a list of this tenant: see [`CursorKey::derive`].
+    pub(crate) fn cursor_key(&self, list: &str, filters: &[Option<&str>]) -> CursorKey {
+        CursorKey::derive(&self.0.namespace, list, filters)
     }
 
     /// What stands for an event id where events are recorded: a hash that cannot be computed without the namespace.

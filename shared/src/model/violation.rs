@@ -23,6 +23,12 @@ pub enum Violation {
     NotLocale,
     /// Not a JSON boolean.
     NotBoolean,
+    /// Not `*` or a list of entity tags, in a conditional header.
+    NotEntityTags,
+    /// Not a JSON number without a fraction from 1 to this one.
+    NotCount(u32),
+    /// Not a cursor, or one of another tenant, of other filters or of another endpoint.
+    NotCursor,
     /// Not a time, or a time before 1970 or more than five minutes in the future.
     NotTime,
     /// Not one of the listed values.
@@ -45,6 +51,8 @@ pub enum Violation {
     Comma,
     /// Not a list of 1 to this many rows of a file.
     NotRows(usize),
+    /// Not a list of JSON strings.
+    NotTexts,
     /// Not a list of 1 to this many contacts.
     NotContacts(usize),
     /// Not a country whose phone numbers are known.
@@ -77,6 +85,13 @@ impl Violation {
             Violation::NotPhoneLength => format!("The {field} must have 7 to 15 digits, without an extension."),
             Violation::NotLocale => format!("The {field} must be a language, such as fr or pt-BR."),
             Violation::NotBoolean => format!("The {field} must be true or false."),
+            Violation::NotEntityTags => {
+                format!("The {field} must be * or a list of entity tags in quotes, such as \"7\".")
+            }
+            Violation::NotCount(max) => format!("The {field} must be a whole number from 1 to {max}."),
+            Violation::NotCursor => format!(
+                "The {field} must be one that was returned for the same filters; leave it out to start from the beginning."
+            ),
             Violation::NotTime => {
                 format!("The {field} must be a time, such as 2026-05-07T08:14:23Z, not in the future.")
             }
@@ -94,6 +109,7 @@ impl Violation {
             Violation::NotRows(max) => {
                 format!("The {field} must be a list of 1 to {max} objects, each with its line and cells.")
             }
+            Violation::NotTexts => format!("The {field} must be a list of strings."),
             Violation::NotContacts(max) => format!("The {field} must be a list of 1 to {max} objects."),
             Violation::NotCountry => {
                 format!("The {field} must be the two letters of a country whose numbers are known, such as BR.")

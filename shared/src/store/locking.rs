@@ -6,12 +6,12 @@ use std::collections::HashSet;
 
 use super::contacts_table::ContactsTable;
 use super::error::Error;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Written};
 use super::retry::Retry;
 use super::seal::new_key;
 use super::snapshot::{Consistency, Snapshot, Target, new_call_id};
 use super::transaction::Attempt;
-use crate::model::{Contact, EventId, Stored, Timestamp};
+use crate::model::{Contact, ContactKey, EventId, Stored, Timestamp};
 
 impl ContactsTable {
     /// Writes what `rule` returns for the stored state and for the events, of the target's, that were applied before;
@@ -36,7 +36,7 @@ impl ContactsTable {
     /// As [`write`](ContactsTable::write).
     pub(super) async fn write_over<R, E>(
         &self,
-        target: Target<'_>,
+        mut target: Target<'_>,
         mut snapshot: Snapshot,
         rule: R,
     ) -> Result<Written, E>
@@ -45,10 +45,16 @@ impl ContactsTable {
         E: From<Error>,
     {
         let mut retry = Retry::new();
-        let call = new_call_id();
+        let (call, named) = (new_call_id(), target.key);
         loop {
-            if let Some(done) = self.done_before(target, &snapshot, &call).await? {
+            if let Some(done) = self.done_before(target, &mut snapshot, &call).await? {
                 return Ok(done);
+            }
+            if let Some(key) = next_key(named, target.key, snapshot.stored.as_ref()) {
+                target.key = key;
+                retry.pause_after_race().await?;
+                snapshot = self.snapshot(target, Consistency::Strong).await?;
+                continue;
             }
             let ruled = rule(snapshot.stored.clone(), &snapshot.applied);
             let changes = ruled.as_ref().is_ok_and(|new| snapshot.stored.as_ref() != Some(new));
@@ -66,7 +72,7 @@ impl ContactsTable {
             if !changes && !lacks_key {
                 self.define(target.tenant, undefined).await?;
                 if self.record_unchanged(target, &snapshot, &new, &call).await? {
-                    return Ok(Written { old: snapshot.stored, new, outcome: Outcome::Unchanged });
+                    return Ok(Written { id: target.id(), old: snapshot.stored, new, outcome: Outcome::Unchanged });
                 }
                 retry.pause_after_race().await?;
                 snapshot = self.snapshot(target, Consistency::Strong).await?;
@@ -77,14 +83,15 @@ impl ContactsTable {
             }
             let followed = follow(snapshot.stored.as_ref(), &mut new);
             let outcome = if changes { followed } else { Outcome::Unchanged };
-            let (attempt, undefined) = self.save(target, &snapshot, (&new, outcome), undefined, &call).await?;
+            let left = self.ended_redirects(target.tenant, snapshot.stored.as_ref(), &new).await?;
+            let (attempt, undefined) = self.save(target, &snapshot, (&new, outcome), &left, undefined, &call).await?;
             let refused = match attempt {
                 Attempt::Written => {
                     self.define(target.tenant, undefined).await?;
                     if let Some(once) = &self.once {
                         once.carried_out();
                     }
-                    return Ok(Written { old: snapshot.stored, new, outcome });
+                    return Ok(Written { id: target.id(), old: snapshot.stored, new, outcome });
                 }
                 Attempt::Lost(item) => item,
                 Attempt::Throttled => {
@@ -113,7 +120,7 @@ impl ContactsTable {
                 }
                 // A later deletion of the contact, or a later creation of the deleted one, is not this call's answer.
                 let now = snapshot.stored.filter(|now| now.contact().is_some() == new.contact().is_some());
-                return Ok(Written { old, new: now.unwrap_or(new), outcome });
+                return Ok(Written { id: target.id(), old, new: now.unwrap_or(new), outcome });
             }
             retry.pause_after_race().await?;
         }
@@ -123,14 +130,33 @@ impl ContactsTable {
 impl ContactsTable {
     /// The result of the call, if it has an idempotency key and was carried out before. Catalogue entries of its tags that
     /// could not be written then are written now.
-    async fn done_before(&self, target: Target<'_>, snapshot: &Snapshot, call: &str) -> Result<Option<Written>, Error> {
+    async fn done_before(
+        &self,
+        target: Target<'_>,
+        snapshot: &mut Snapshot,
+        call: &str,
+    ) -> Result<Option<Written>, Error> {
         let Some(once) = &self.once else { return Ok(None) };
-        let done = once.recall(snapshot, call)?;
-        if done.is_some() {
-            let tags = target.tags.into_iter().flat_map(|tags| tags.iter());
-            self.define(target.tenant, tags.filter(|tag| !snapshot.defined.contains(*tag)).cloned().collect()).await?;
-        }
-        Ok(done.map(|(new, outcome)| Written { old: None, new, outcome }))
+        let done = match once.recall(snapshot, call) {
+            // The read may have missed the contact's key, or its move to another id.
+            Err(Error::AnswerGone) if snapshot.consistency == Consistency::Eventual => {
+                *snapshot = self.snapshot(target, Consistency::Strong).await?;
+                once.recall(snapshot, call)
+            }
+            done => done,
+        };
+        let done = match (done, snapshot.stored.as_ref().and_then(Stored::moved_to)) {
+            // The contact has another number now, and has taken its key along.
+            (Err(Error::AnswerGone), Some(id)) => {
+                let there = self.snapshot(Target::new(target.tenant, id, None), Consistency::Strong).await?;
+                once.recall(&there, call)
+            }
+            (done, _) => done,
+        };
+        let Some(done) = done? else { return Ok(None) };
+        let tags = target.tags.into_iter().flat_map(|tags| tags.iter());
+        self.define(target.tenant, tags.filter(|tag| !snapshot.defined.contains(*tag)).cloned().collect()).await?;
+        Ok(Some(done))
     }
 
     /// Records the result of a call with an idempotency key that changes nothing. `false` if another call with the key was
@@ -143,7 +169,7 @@ impl ContactsTable {
         call: &str,
     ) -> Result<bool, Error> {
         let Some(once) = &self.once else { return Ok(true) };
-        let result = (unchanged, Outcome::Unchanged);
+        let result = (target.id(), unchanged, Outcome::Unchanged);
         let put = once.record(&self.name, target.tenant, result, snapshot.answer_key.as_ref(), call)?;
         match self.put_alone(target.tenant, put).await? {
             Attempt::Written => once.carried_out(),
@@ -154,20 +180,19 @@ impl ContactsTable {
     }
 }
 
-/// What a call of [`write`](ContactsTable::write) has done.
-pub(super) struct Written {
-    /// What was stored before.
-    pub(super) old: Option<Stored>,
-    /// What is stored now; what this call has stored, if another has deleted or created the contact since.
-    pub(super) new: Stored,
-    pub(super) outcome: Outcome,
-}
-
-impl Written {
-    /// The contact of a rule that returns contacts.
-    pub(super) fn contact(self) -> Result<(Contact, Outcome), Error> {
-        let contact = self.new.into_contact().ok_or_else(|| Error::Internal("a rule deleted a contact".to_owned()))?;
-        Ok((contact, self.outcome))
+/// The key to read instead of `key`, which may itself be that of a redirect, for a call that has named its contact by
+/// `named`.
+fn next_key(named: ContactKey, key: ContactKey, stored: Option<&Stored>) -> Option<ContactKey> {
+    let next = stored.and_then(|stored| key.redirected(stored));
+    match named {
+        // The contact of that time was deleted while the redirect was followed. Its number is decided about under its own
+        // key, where a contact can be created.
+        ContactKey::NumberAt(id, _)
+            if next.is_none() && key.id() != id && stored.and_then(Stored::contact).is_none() =>
+        {
+            Some(ContactKey::Number(id))
+        }
+        _ => next,
     }
 }
 
@@ -181,15 +206,20 @@ fn follow(old: Option<&Stored>, new: &mut Stored) -> Outcome {
             Outcome::Created
         }
         (Some(Stored::Contact(old)), Stored::Contact(new)) => {
-            new.version = old.version + 1;
-            if !new.differences(old).is_empty() {
-                new.updated_at = Timestamp::now();
-            }
+            set_version(old, new);
             Outcome::Updated
         }
         (Some(old), Stored::Deleted(tombstone)) => {
             tombstone.version = old.version() + 1;
             Outcome::Updated
         }
+    }
+}
+
+/// Makes `new` the version of the contact that follows `old`.
+pub(super) fn set_version(old: &Contact, new: &mut Contact) {
+    new.version = old.version + 1;
+    if !new.differences(old).is_empty() {
+        new.updated_at = Timestamp::now();
     }
 }

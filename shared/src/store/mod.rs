@@ -12,7 +12,7 @@
 //!
 //! | item of the contacts table | holds |
 //! |---|---|
-//! | `contact#<id>` | the contact and its index attributes; or the tombstone of a deleted contact, which no index has |
+//! | `contact#<id>` | the contact and its index attributes; or the tombstone of a deleted contact, or the redirect of one whose number was changed, which no index has |
 //! | `tag#<label>#<id>` | a membership: the contact's search row under a tag, or under the built-in label `*+` |
 //! | `tagdef#<tag>` | an entry of the tag catalogue: id, name, creation time |
 //! | `answer#<hash of the call>` | the result of a call with an idempotency key, so that its repetition is answered without an effect (TTL 24 h) |
@@ -28,6 +28,7 @@ mod access_operators;
 mod access_table;
 mod access_usage;
 mod batch;
+mod change_phone;
 mod client;
 mod contact_change;
 mod contacts_table;
@@ -43,11 +44,13 @@ mod pages;
 mod prefetch;
 mod query;
 mod read;
+mod redirect;
 mod repeat;
 mod retry;
 mod save;
 mod seal;
 mod search;
+mod search_request;
 mod snapshot;
 mod tags;
 mod tenant_items;
@@ -60,7 +63,7 @@ pub(crate) use access_operators::{Changes, Created};
 pub use access_table::AccessTable;
 pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
 pub use client::Client;
-pub use contact_change::{ChangedItem, ContactChange};
+pub use contact_change::{ChangedItem, ContactChange, Moved};
 pub use contacts_table::{ContactsTable, WritePermit};
 pub use delete::Deletion;
 pub use error::Error;
@@ -68,7 +71,7 @@ pub use once::Once;
 pub use outcome::Outcome;
 pub use pages::Page;
 pub use prefetch::Basis;
-pub use search::Search;
+pub use search_request::{Search, SearchPage, TagPage, TagSearch, Window};
 pub use tenant_items::{PAGE, TenantItems};
 pub use units::ConsumedUnits;
 pub use verification::{Counts, Finding, FindingKind, Pace, Place, Repair, TableSize, Verification};

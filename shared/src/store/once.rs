@@ -4,7 +4,8 @@
 //! returns the recorded result.
 //!
 //! A result contains what the contact was. It is sealed with a random key that only the contact's item holds, so the deletion
-//! of the contact makes it unreadable at once, without a list of records and without another write. The record itself stays
+//! of the contact makes it unreadable at once, without a list of records and without another write. A contact that gets
+//! another number takes its key along. The record itself stays
 //! until it expires, so that a repetition has no effect either when the contact is gone.
 
 use std::sync::Arc;
@@ -16,11 +17,11 @@ use uuid::Uuid;
 
 use super::error::Error;
 use super::keys::{self, EXPIRES_AT, ITEM, Item, s};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Written};
 use super::seal::{Key, open, seal};
 use super::snapshot::Snapshot;
 use super::transaction::unbuilt;
-use crate::model::{Contact, Metadata, Stored, Tenant, Timestamp, Tombstone};
+use crate::model::{Contact, ContactId, Metadata, Stored, Tenant, Timestamp, Tombstone};
 
 /// How long a result is repeated, in seconds.
 const ANSWER_TTL: i64 = 86_400;
@@ -33,8 +34,9 @@ const CALL: &str = "call";
 const OUTCOME: &str = "outcome";
 /// The contact after the call, sealed.
 const SEALED: &str = "sealed";
-/// The tombstone that the call left. It contains no personal data.
+/// The tombstone that the call left, and the id of the contact that it has deleted. They contain no personal data.
 const LEFT: &str = "left";
+const DELETED_ID: &str = "deleted_id";
 
 /// A call that takes effect once, however often it is repeated within 24 h. Its clones are the same call.
 #[derive(Debug, Clone)]
@@ -82,21 +84,25 @@ impl Once {
     ///
     /// # Errors
     /// [`Error::KeyReused`], [`Error::AnswerGone`], [`Error::Unreadable`].
-    pub(super) fn recall(&self, snapshot: &Snapshot, call: &str) -> Result<Option<(Stored, Outcome)>, Error> {
+    pub(super) fn recall(&self, snapshot: &Snapshot, call: &str) -> Result<Option<Written>, Error> {
         let Some(record) = snapshot.recorded.as_ref().filter(|record| self.is_valid(record)) else { return Ok(None) };
         self.check_request(record)?;
-        let new = match (record.get(LEFT), record.get(SEALED)) {
-            (Some(AttributeValue::S(left)), _) => Stored::Deleted(json::<Tombstone>(left.as_bytes())?),
+        let (id, new) = match (record.get(LEFT), record.get(SEALED)) {
+            (Some(AttributeValue::S(left)), _) => {
+                let id = text(record, DELETED_ID).and_then(|id| id.parse::<ContactId>().ok());
+                (id.ok_or_else(unreadable)?, Stored::Deleted(json::<Tombstone>(left.as_bytes())?))
+            }
             (_, Some(AttributeValue::B(sealed))) => {
                 let key = snapshot.answer_key.as_ref().ok_or(Error::AnswerGone)?;
                 let opened = open(key, self.call.as_bytes(), sealed.as_ref()).ok_or(Error::AnswerGone)?;
-                Stored::Contact(json::<Contact>(&opened)?)
+                let contact = json::<Contact>(&opened)?;
+                (contact.id, Stored::Contact(contact))
             }
             _ => return Err(unreadable()),
         };
         let outcome = text(record, OUTCOME).and_then(outcome_of).ok_or_else(unreadable)?;
         self.note(text(record, CALL) != Some(call));
-        Ok(Some((new, outcome)))
+        Ok(Some(Written { id, old: None, new, outcome }))
     }
 
     /// The put that records a result, on the condition that there is no record or an expired one.
@@ -107,12 +113,11 @@ impl Once {
         &self,
         table: &str,
         tenant: &Tenant,
-        result: (&Stored, Outcome),
+        (id, new, outcome): (ContactId, &Stored, Outcome),
         key: Option<&Key>,
         call: &str,
     ) -> Result<Put, Error> {
         let mut item = self.item(tenant, call);
-        let (new, outcome) = result;
         item.insert(OUTCOME.to_owned(), s(outcome_name(outcome)));
         let unwritten = |_| Error::Internal("a result could not be serialized".to_owned());
         match new {
@@ -125,6 +130,7 @@ impl Once {
                 item.insert(SEALED.to_owned(), AttributeValue::B(Blob::new(sealed)));
             }
             Stored::Deleted(tombstone) => {
+                item.insert(DELETED_ID.to_owned(), s(id.to_string()));
                 item.insert(LEFT.to_owned(), s(serde_json::to_string(tombstone).map_err(unwritten)?));
             }
         }

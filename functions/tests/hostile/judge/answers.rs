@@ -41,6 +41,7 @@ pub fn check(
         (Operation::Get { .. } | Operation::FlowiqGet { .. }, _) => read(call, chains),
         (operation, outcome) => Err(("answers have a documented shape", format!("{operation:?}: {outcome:?}"))),
     };
+    let found = found.and_then(|forgotten| versions(call, chains).map(|()| forgotten));
     let forgotten = matches!(found, Ok(true));
     if let Err((rule, sentence)) = found {
         let chain = chains.entry(call.contact_id.clone().unwrap_or_default()).or_default();
@@ -55,7 +56,42 @@ type Checked = Result<bool, (&'static str, String)>;
 const APPLIED: &str = "an acknowledged write is applied exactly once";
 const TRUE_ANSWER: &str = "an answer shows a state that existed during the call";
 const NOT_APPLIED: &str = "a call that was refused, or had nothing to change, changes nothing";
+const CONDITION: &str = "a call with If-Match changes the named version or none, and is refused only for another one";
 const TENANT: &str = "no tenant sees another tenant's contact";
+
+/// The version that a call has named in `If-Match`, and the one that its answer names.
+fn versions(call: &Call, chains: &HashMap<String, Chain>) -> Result<(), (&'static str, String)> {
+    let Some(chain) = call.contact_id.as_ref().and_then(|id| chains.get(id)) else { return Ok(()) };
+    let number = |version: usize| chain.versions[version].image.version;
+    match (&call.outcome, call.if_match, call.etag) {
+        (Outcome::Refused(given), Some(named), _) if given == "412" => {
+            let is_named =
+                |version: &usize| number(*version) == named && chain.versions[*version].image.state.is_contact();
+            let is_other = chain.current(call.began, call.ended).any(|version| !is_named(&version));
+            let never = chain.absent(call.began, call.ended);
+            if is_other || never { Ok(()) } else { Err((CONDITION, format!("the version was {named} all the time"))) }
+        }
+        (Outcome::Unchanged(_), Some(named), Some(etag)) if named != etag => {
+            Err((CONDITION, format!("version {etag} is unchanged by a call that named version {named}")))
+        }
+        (
+            Outcome::Created(answer) | Outcome::Updated(answer) | Outcome::Unchanged(answer) | Outcome::Read(answer),
+            _,
+            Some(etag),
+        ) => {
+            let shows = |version: &usize| {
+                let image = &chain.versions[*version].image;
+                image.version == etag && image.state.unlike(&image.contact_id, answer).is_empty()
+            };
+            if (0..chain.versions.len()).any(|version| shows(&version)) {
+                Ok(())
+            } else {
+                Err(("an entity tag is the version that the answer shows", format!("the entity tag is {etag}")))
+            }
+        }
+        _ => Ok(()),
+    }
+}
 
 fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked {
     let chain = call.contact_id.as_ref().and_then(|id| chains.get(id));
@@ -145,6 +181,8 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
                 Err((TRUE_ANSWER, "the contact existed".to_owned()))
             }
         }
+        // The version is checked with all answers.
+        (Outcome::Refused(given), None) if given == "412" && call.if_match.is_some() => Ok(false),
         (Outcome::Refused(given), None) if given == "409" || given == "ContactExists" => {
             let exists =
                 chain.current(call.began, call.ended).any(|version| chain.versions[version].image.state.is_contact());

@@ -112,7 +112,8 @@ fn by_messages(
     }
 }
 
-/// The call whose effect the version is. Of several, one that has to have an effect.
+/// The call whose effect the version is. Of several, one that has to have an effect. A call with `If-Match` can only make the
+/// version that follows the named one.
 fn by_effect(
     old: Option<&State>,
     version: &Version,
@@ -123,6 +124,7 @@ fn by_effect(
     let explains = |index: &&usize| {
         let call = &calls[**index];
         (under_way(call, version) || counts_again(call, old) && call.began <= version.answered)
+            && call.if_match.is_none_or(|named| version.image.version == named + 1)
             && call.operation.apply(old).is_some_and(|state| Some(&state) != old && is_state(state, version))
     };
     let preference = |index: &&usize| {

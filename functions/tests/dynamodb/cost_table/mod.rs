@@ -3,17 +3,17 @@
 //!
 //! The units are those of a warm process that has the token and its tenant in its cache, as the document says.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod counter;
+
+use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, FaultProxy, failed_records, options, output_of, sqs_record, with_rate_limit};
+use crate::support::Fault;
+use counter::{Counter, Units, count};
 
-/// The read units and write units of the calls, by function and case.
-type Units = BTreeMap<(String, String), (f64, f64)>;
-
-const DOCUMENT: &str = include_str!("../../../docs/costs.md");
+const DOCUMENT: &str = include_str!("../../../../docs/costs.md");
 
 /// The rows of the document's table: function in backticks, case, read units, write units, dollars.
 fn documented() -> Units {
@@ -27,111 +27,6 @@ fn documented() -> Units {
         ((function.trim_matches('`').to_owned(), case.to_owned()), units)
     };
     rows.map(row).collect()
-}
-
-/// A deployment behind the counting proxy, and the units counted so far.
-struct Counter {
-    bundle: Bundle,
-    proxy: FaultProxy,
-    units: Units,
-}
-
-impl Counter {
-    async fn call(&self, request: &str, body: Value) {
-        let reply = self.bundle.ask(request, &body.to_string()).await;
-        assert!(reply.status < 300, "{request}: {reply:?}");
-    }
-
-    /// A contact with three index entries: it has a name and an email address.
-    async fn create(&self, phone: &str, tags: &str) {
-        let email = format!("jane{phone}@example.com").replace('+', ".");
-        let body = json!({ "phone": phone, "name": "Jane Smith", "email": email, "tags": tags });
-        self.call("create-contact", body).await;
-    }
-
-    /// Starts counting: the change feed has published everything and knows the tenant, and nothing is running.
-    async fn begin(&self) {
-        for action in ["add-tag", "remove-tag"] {
-            self.call("create-contact", json!({ "phone": "+14155559999" })).await;
-            self.call(action, json!({ "phone": "+14155559999", "tag": "warm" })).await;
-        }
-        self.bundle.caught_up().await;
-        self.proxy.clear();
-    }
-
-    /// Notes what has been counted as the cost of this case.
-    fn end(&mut self, function: &str, case: &str) {
-        let seen = self.proxy.take_requests();
-        let is_write = |operation: &str| ["Put", "Write", "Update"].iter().any(|verb| operation.contains(verb));
-        let units = |write| seen.iter().filter(|s| is_write(&s.operation) == write).map(|s| s.units).sum::<f64>();
-        self.units.insert((function.to_owned(), case.to_owned()), (units(false), units(true)));
-    }
-
-    /// Counts an HTTP call with this status. The token is put into the cache by a call with an empty body first, which
-    /// every function but those without input rejects before it reads a contact.
-    async fn http(&mut self, function: &str, case: &str, request: &str, body: Value, status: u16) {
-        self.bundle.ask(request, if function == "search-contacts" { r#"{"tag":","}"# } else { "{}" }).await;
-        self.begin().await;
-        let reply = self.bundle.ask(request, &body.to_string()).await;
-        assert_eq!(reply.status, status, "{function}: {case}: {reply:?}");
-        self.end(function, case);
-    }
-
-    /// Counts an action of Qyvo.
-    async fn action(&mut self, function: &str, case: &str, body: Value) {
-        let status = if function == "create-contact" { 201 } else { 200 };
-        self.http(function, case, function, body, status).await;
-    }
-
-    /// Counts an event of these inputs: a direct invocation of one, or a batch of a queue.
-    async fn event(&mut self, function: &str, case: &str, inputs: &[Value]) {
-        let mut warm = inputs[0].clone();
-        warm["phone"] = json!("+14155559999");
-        if inputs[0].get("message_id").is_some() {
-            warm["message_id"] = json!(format!("warm {case}"));
-        }
-        output_of(&self.bundle.invoke(function, self.bundle.envelope(warm).await).await);
-        let mut events = Vec::new();
-        for input in inputs {
-            events.push(self.bundle.envelope(input.clone()).await);
-        }
-        self.begin().await;
-        if let [event] = &events[..] {
-            output_of(&self.bundle.invoke(function, event.clone()).await);
-        } else {
-            let record = |(n, event): (usize, &Value)| sqs_record(&n.to_string(), &event.to_string(), None);
-            let records: Vec<Value> = events.iter().enumerate().map(record).collect();
-            let outcome = self.bundle.invoke(function, json!({ "Records": records })).await;
-            assert_eq!(failed_records(&outcome), [""; 0]);
-        }
-        self.end(function, case);
-    }
-}
-
-impl Counter {
-    /// Counts the import of one row.
-    async fn import(&mut self, case: &str, cells: Value) {
-        let batch = json!({ "rows": [{ "cells": cells }] });
-        let mut check = batch.clone();
-        check["check"] = json!(true);
-        output_of(&self.bundle.invoke("import-contacts", self.bundle.envelope(check).await).await);
-        let event = self.bundle.envelope(batch).await;
-        self.begin().await;
-        output_of(&self.bundle.invoke("import-contacts", event).await);
-        self.end("import-contacts", &format!("a row: {case}"));
-    }
-}
-
-/// Runs one group of cases in a deployment of its own. Returns the units, and the length of the longest line that a call
-/// logged.
-async fn count(rate_limit: Option<u32>, cases: impl AsyncFnOnce(&mut Counter)) -> (Units, usize) {
-    let settings = rate_limit.map_or_else(options, with_rate_limit);
-    let (bundle, proxy, _engine) = Bundle::behind_proxy_with(settings).await;
-    let mut counter = Counter { bundle, proxy, units: Units::new() };
-    cases(&mut counter).await;
-    let lines = counter.bundle.log.lines();
-    let longest = lines.iter().filter(|line| line.contains(r#""answered""#)).map(String::len).max().unwrap();
-    (counter.units, longest)
 }
 
 async fn creates(c: &mut Counter) {
@@ -219,6 +114,11 @@ async fn reads(c: &mut Counter) {
     c.create("+14155550100", "").await;
     c.action("get-contact", "by number or id", json!({ "phone": "+14155550100" })).await;
     c.action("get-contact", "by email address", json!({ "email": "jane.14155550100@example.com" })).await;
+    let (tenant, other) = (c.bundle.tenant("demo-token").await, "+14155550109".parse().unwrap());
+    c.create("+14155550108", "").await;
+    let id = tenant.contact_id(&"+14155550108".parse().unwrap());
+    c.bundle.table.change_phone(&tenant, id, &other, Ok::<_, contacts::store::Error>).await.unwrap();
+    c.action("get-contact", "by an id from before a change of number", json!({ "contact_id": id })).await;
     c.http("get-contact", "not found", "get-contact", json!({ "phone": "+14155550199" }), 404).await;
     c.http("me", "any", "GET /api/v1/me", json!({}), 200).await;
     c.http("openapi", "any", "GET /api/v1/openapi.json", json!({}), 200).await;
@@ -246,10 +146,43 @@ async fn searches(c: &mut Counter) {
         join_all((0..20).map(|n| contact(batch * 20 + n))).await;
     }
     c.action("search-contacts", "the newest 50, or those with a tag", json!({})).await;
+    let first = c.bundle.call("search-contacts", json!({})).await;
+    let cursor = first.headers["x-next-cursor"].to_str().unwrap();
+    c.action("search-contacts", "the next 50, from a cursor", json!({ "cursor": cursor })).await;
     c.action("search-contacts", "by email address", json!({ "email": "maria.santos.7@example.com" })).await;
     c.action("search-contacts", "by complete number", json!({ "query": "+1 (415) 555-0007" })).await;
     c.action("search-contacts", "text that most contacts have", json!({ "query": "santos" })).await;
     c.action("search-contacts", "text that no contact has, of 1,000", json!({ "query": "nobody" })).await;
+    c.tool("list_contacts, the first 25", "list_contacts", json!({})).await;
+    c.tool("list_contacts, the twentieth 25", "list_contacts", json!({ "page": 20 })).await;
+}
+
+async fn tools(c: &mut Counter) {
+    c.http(
+        "mcp",
+        "a message that calls no tool",
+        "POST /mcp",
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }),
+        200,
+    )
+    .await;
+    c.create("+14155550100", "").await;
+    c.create("+14155550101", "a, b").await;
+    c.create("+14155550102", "c").await;
+    let tenant = c.bundle.tenant("demo-token").await;
+    let id = |phone: &str| tenant.contact_id(&phone.parse().unwrap());
+    c.tool("get_contact by number or id", "get_contact", json!({ "id": id("+14155550100") })).await;
+    let new = json!({ "phone": "+14155550103", "name": "Jane Smith", "email": "jane@example.com" });
+    c.tool("create_contact, new", "create_contact", new).await;
+    let renamed = json!({ "id": id("+14155550100"), "name": "Janet Smith" });
+    c.tool("update_contact, renamed", "update_contact", renamed).await;
+    let tags = json!({ "id": id("+14155550101"), "add_tags": ["c"], "remove_tags": ["a"] });
+    c.tool("tag_contact, one known tag for another", "tag_contact", tags).await;
+    c.tool("delete_contact, without tags", "delete_contact", json!({ "id": id("+14155550100") })).await;
+    let contact =
+        |n: usize| json!({ "phone": format!("+1415556{n:04}"), "name": "Jane Smith", "email": "jane@example.com" });
+    let contacts: Vec<Value> = (0..10).map(contact).collect();
+    c.tool("import_contacts, ten new", "import_contacts", json!({ "contacts": contacts })).await;
 }
 
 async fn events(c: &mut Counter) {
@@ -298,6 +231,17 @@ async fn rate_limit(c: &mut Counter) {
     c.end("HTTP call", "rejected with 429");
 }
 
+/// The same for a message of an agent.
+async fn agents_rate_limit(c: &mut Counter) {
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    for _ in 0..299 {
+        c.call("POST /mcp", ping.clone()).await;
+    }
+    c.proxy.clear();
+    c.call("POST /mcp", ping).await;
+    c.end("+ HTTP call", "counted by the rate limit of 300 of /mcp");
+}
+
 async fn first_call(c: &mut Counter) {
     c.bundle.me("demo-token").await;
     c.end("+ HTTP call", "the first of a process");
@@ -305,18 +249,20 @@ async fn first_call(c: &mut Counter) {
 
 /// Makes all calls. Returns the counted units, and the length of the longest line that a call logged.
 async fn count_all() -> (Units, usize) {
-    let (c, b, u, t, r, s, e, l, f) = tokio::join!(
+    let (c, b, u, t, r, s, a, e, l, m, f) = tokio::join!(
         count(None, creates),
         count(None, batches),
         count(None, updates),
         count(None, tags),
         count(None, reads),
         count(None, searches),
+        count(None, tools),
         count(None, events),
         count(Some(120), rate_limit),
+        count(Some(300), agents_rate_limit),
         count(None, first_call),
     );
-    let groups = [c, b, u, t, r, s, e, l, f];
+    let groups = [c, b, u, t, r, s, a, e, l, m, f];
     let longest = groups.iter().map(|(_, longest)| *longest).max().unwrap();
     (groups.into_iter().flat_map(|(units, _)| units).collect(), longest)
 }

@@ -1,0 +1,87 @@
+//! `import_contacts`: creates or changes up to 100 contacts, each as `create_contact` does.
+
+use contacts::model::{ContactId, Phone};
+use contacts::store::{self, ContactsTable};
+use serde::Serialize;
+
+use super::arguments::new_contact;
+use super::contact::name;
+use super::outcome::explanation;
+use crate::action::{Action, Call, Reply};
+use crate::contact_batch::{ContactBatch, Upserted};
+use crate::error::Error;
+use crate::input::{Input, Invalid};
+
+pub(super) struct ImportContacts(ContactBatch);
+
+#[derive(Default, Serialize)]
+pub(super) struct Answer {
+    created: usize,
+    updated: usize,
+    unchanged: usize,
+    failed: usize,
+    results: Vec<Imported>,
+}
+
+/// What happened to one contact.
+#[derive(Serialize)]
+struct Imported {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<ContactId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<Phone>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Action for ImportContacts {
+    const NAME: &'static str = "import_contacts";
+    type Answer = Answer;
+
+    fn parse(input: &mut Input) -> Result<Self, Invalid> {
+        ContactBatch::parse(input, new_contact).map(ImportContacts)
+    }
+
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+        let mut answer = Answer::default();
+        for upserted in self.0.upsert(table, call).await? {
+            let imported = imported(upserted)?;
+            match imported.outcome {
+                "created" => answer.created += 1,
+                "updated" => answer.updated += 1,
+                "unchanged" => answer.unchanged += 1,
+                _ => answer.failed += 1,
+            }
+            answer.results.push(imported);
+        }
+        Ok(Reply::read(answer))
+    }
+}
+
+/// What was done with a contact.
+///
+/// # Errors
+/// An error that nobody but the operator can do something about.
+fn imported(upserted: Upserted) -> Result<Imported, Error> {
+    let (contact, outcome) = match upserted {
+        Ok(upserted) => upserted,
+        Err(error) => return failed(&error),
+    };
+    Ok(Imported { outcome: name(outcome), id: Some(contact.id), phone: Some(contact.phone), error: None })
+}
+
+/// A contact that failed.
+///
+/// # Errors
+/// The error itself, if it concerns more than this contact.
+fn failed(error: &Error) -> Result<Imported, Error> {
+    let error = match error {
+        Error::Store(store::Error::Unreadable(_)) => {
+            tracing::error!(%error, "a contact was not imported, because what is stored of it cannot be read");
+            "What is stored of the contact cannot be read; ask the operator.".to_owned()
+        }
+        error => explanation(error).ok_or_else(|| error.clone())?,
+    };
+    Ok(Imported { outcome: "failed", id: None, phone: None, error: Some(error) })
+}
