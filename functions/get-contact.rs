@@ -46,16 +46,17 @@
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use contacts::model::{ContactId, ContactKey, Email, Locale, Metadata, Name, Phone, Source, Tags, Timestamp};
+use contacts::model::{ContactId, Email, Locale, Metadata, Name, Phone, Source, Tags, Timestamp};
 use contacts::store::ContactsTable;
-use functions::{Action, Call, Error, Input, Invalid, Reply};
+use functions::{Action, Call, ContactLookup, Error, Input, Invalid, LookupErrors, Reply};
 use serde::Serialize;
 
-struct GetContact {
-    contact_id: Option<ContactId>,
-    phone: Option<Phone>,
-    email: Option<Email>,
-}
+struct GetContact(ContactLookup);
+
+const ERRORS: LookupErrors = LookupErrors {
+    none: "None of contact_id, phone, email provided",
+    different: "contact_id, phone and email name different contacts",
+};
 
 #[derive(Serialize)]
 struct Answer {
@@ -79,26 +80,11 @@ impl Action for GetContact {
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
-        let contact_id = input.optional("contact_id");
-        let phone = input.optional("phone");
-        let email = input.optional("email");
-        Ok(GetContact { contact_id: contact_id?, phone: phone?, email: email? })
+        ContactLookup::parse(input, "contact_id").map(GetContact)
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
-        let tenant = &call.tenant;
-        let contact = match (self.contact_id, &self.phone, &self.email) {
-            (Some(id), ..) => table.get(tenant, id).await?,
-            (None, Some(phone), _) => table.get(tenant, ContactKey::Number(tenant.contact_id(phone))).await?,
-            (None, None, Some(email)) => table.oldest_with_email(tenant, email).await?,
-            (None, None, None) => return Err(Error::NoKey("None of contact_id, phone, email provided")),
-        };
-        let contact = contact.ok_or(Error::NotFound { digits: None })?;
-        let is_its_phone = |phone: &Phone| phone.canonical() == contact.phone.canonical();
-        let is_its_email = |email: &Email| contact.email.as_ref().is_some_and(|stored| stored.same_as(email));
-        if !self.phone.as_ref().is_none_or(is_its_phone) || !self.email.as_ref().is_none_or(is_its_email) {
-            return Err(Error::Rule("contact_id, phone and email name different contacts"));
-        }
+        let contact = self.0.find(table, &call.tenant, ERRORS).await?;
         let answer = Answer {
             id: contact.id,
             phone: contact.phone,

@@ -52,23 +52,15 @@
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use std::str::FromStr;
-
-use contacts::model::{ContactId, Email, Name, Phone, SearchQuery, SearchRow, Source, Tag, Tags, Timestamp, Violation};
+use contacts::model::{ContactId, Email, Name, Phone, SearchQuery, SearchRow, Source, Tags, Timestamp};
 use contacts::store::{ContactsTable, Search};
-use functions::{Action, Call, Error, Input, Invalid, Reply};
+use functions::{Action, Call, Error, Input, Invalid, Reply, TagFilter};
 use serde::Serialize;
 
 struct SearchContacts {
     query: Option<SearchQuery>,
     tag: Option<TagFilter>,
     email: Option<Email>,
-}
-
-/// A tag to search for. Any text is allowed; a text that cannot be a tag matches no contact.
-enum TagFilter {
-    Tag(Tag),
-    MatchesNothing,
 }
 
 #[derive(Serialize)]
@@ -98,18 +90,6 @@ impl From<SearchRow> for Match {
     }
 }
 
-impl FromStr for TagFilter {
-    type Err = Violation;
-
-    fn from_str(text: &str) -> Result<Self, Violation> {
-        match text.parse() {
-            Ok(tag) => Ok(TagFilter::Tag(tag)),
-            Err(Violation::Comma | Violation::TooLong(_)) => Ok(TagFilter::MatchesNothing),
-            Err(violation) => Err(violation),
-        }
-    }
-}
-
 impl Action for SearchContacts {
     const NAME: &'static str = "search-contacts";
     type Answer = Vec<Match>;
@@ -127,7 +107,7 @@ impl Action for SearchContacts {
             Some(TagFilter::Tag(tag)) => Some(tag),
             None => None,
         };
-        let search = Search { query: self.query, tag, email: self.email };
+        let search = Search { query: self.query, tag, email: self.email, ..Search::default() };
         let rows = table.search(&call.tenant, &search).await?;
         Ok(Reply::read(rows.into_iter().map(Match::from).collect()))
     }
