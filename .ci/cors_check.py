@@ -122,7 +122,8 @@ def preflights(log, path):
 def main():
     # On SIGTERM, leave the `with` blocks, which end the stack and the browser.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
-    with tempfile.TemporaryFile("w+") as log, chromium() as page, origin() as app, origin() as other:
+    with tempfile.TemporaryFile("w+") as log, chromium() as browser, origin() as app, origin() as other:
+        page = browser.new_page()
         options = ("--empty", "--rate-limit", "1000", "--log-format", "json", "--allowed-origins", f"https://x.example,{app}")
         with stack(*options, log=log) as url:
             allowed = Caller(page, app, url)

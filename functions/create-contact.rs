@@ -62,18 +62,12 @@
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use contacts::model::{Contact, ContactId, Email, Metadata, Name, Patch, Phone, Source, Tags, Timestamp};
+use contacts::model::{ContactId, Email, Name, Phone, Tags, Timestamp};
 use contacts::store::ContactsTable;
-use functions::{Action, Call, Error, Input, Invalid, Reply};
+use functions::{Action, Call, ContactFields, Error, Input, Invalid, Reply};
 use serde::Serialize;
 
-struct CreateContact {
-    phone: Phone,
-    name: Patch<Name>,
-    email: Patch<Email>,
-    tags: Patch<Tags>,
-    metadata: Patch<Metadata>,
-}
+struct CreateContact(ContactFields);
 
 #[derive(Serialize)]
 struct Answer {
@@ -90,30 +84,12 @@ impl Action for CreateContact {
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
-        let phone = input.required("phone");
-        // Clients send `null` and an empty object for what they do not know, which must not erase what is stored.
-        let name = input.patch_unless_null("name");
-        let email = input.patch_unless_null("email");
-        let tags = input.patch_unless_null("tags");
-        let metadata = input.metadata_unless_empty("metadata");
-        Ok(CreateContact { phone: phone?, name: name?, email: email?, tags: tags?, metadata: metadata? })
+        ContactFields::parse(input).map(CreateContact)
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
         let conditions = call.preconditions.parse()?;
-        let id = call.tenant.contact_id(&self.phone);
-        let now = Timestamp::now();
-        let upserted = table.upsert(&call.tenant, id, self.tags.value(), |stored| {
-            conditions.check(stored.as_ref().map(|stored| stored.version))?;
-            let new = || Contact::new(id, self.phone.clone(), Source::Api, now);
-            let mut contact = stored.unwrap_or_else(new);
-            self.name.apply(&mut contact.name);
-            self.email.apply(&mut contact.email);
-            self.tags.apply_or_default(&mut contact.tags);
-            self.metadata.apply_or_default(&mut contact.metadata);
-            Ok::<_, Error>(contact)
-        });
-        let (contact, outcome) = upserted.await?;
+        let (contact, outcome) = self.0.upsert(table, &call.tenant, &conditions).await?;
         let answer = Answer {
             id: contact.id,
             phone: contact.phone,

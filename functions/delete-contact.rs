@@ -50,7 +50,7 @@
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use contacts::model::ContactId;
+use contacts::model::{Contact, ContactId};
 use contacts::store::ContactsTable;
 use functions::{Action, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;
@@ -76,8 +76,9 @@ impl Action for DeleteContact {
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
         let conditions = call.preconditions.parse()?;
         let id = self.contact.id(&call.tenant)?;
-        table.delete_if(&call.tenant, id, |contact| conditions.check(Some(contact.version))).await?;
-        Ok(Reply::read(Answer { id, deleted: true }))
+        let check = |contact: &Contact| conditions.check(Some(contact.version));
+        let deletion = table.delete_if(&call.tenant, id, check).await?;
+        Ok(Reply::read(Answer { id: deletion.id, deleted: true }))
     }
 
     fn is_redelivery(error: &Error) -> bool {

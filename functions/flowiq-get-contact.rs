@@ -52,7 +52,9 @@
 
 use std::str::FromStr;
 
-use contacts::model::{BotStatus, ContactId, Email, Name, Phone, Source, Summary, Tags, TenantId, Violation, Zulu};
+use contacts::model::{
+    BotStatus, ContactId, ContactKey, Email, Name, Phone, Source, Summary, Tags, TenantId, Violation, Zulu,
+};
 use contacts::store::ContactsTable;
 use functions::{Action, Call, Dialect, Error, Input, InputSource, Invalid, Reply};
 use serde::Serialize;
@@ -140,7 +142,7 @@ impl Action for GetContact {
         };
         let tenant = &call.tenant;
         let contact = match number.phone {
-            Some(phone) => table.get(tenant, tenant.contact_id(&phone)).await?,
+            Some(phone) => table.get(tenant, ContactKey::Number(tenant.contact_id(&phone))).await?,
             None => None,
         };
         let contact = contact.ok_or(Error::NotFound { digits: Some(number.digits) })?;

@@ -6,7 +6,7 @@
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
-//! | `contact_id` | at least one of the three | UUID |
+//! | `contact_id` | at least one of the three | UUID; also one that the contact had before its number was changed |
 //! | `phone` | at least one of the three | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored |
 //! | `email` | at least one of the three | email address, ignoring case |
 //!
@@ -45,21 +45,22 @@
 //! contacts have the address, the oldest is returned.
 //!
 //! # Cost
-//! 1 GetItem (1 read unit per 4 KB); by email address alone 1 Query (0.5 read units) and 1 GetItem, however many
+//! 1 GetItem (1 read unit per 4 KB), and one more by an id from before a change of the number; by email address alone 1 Query (0.5 read units) and 1 GetItem, however many
 //! contacts have the address.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
 use contacts::model::{ContactId, Email, Locale, Metadata, Name, Phone, Source, Tags, Timestamp};
 use contacts::store::ContactsTable;
-use functions::{Action, Call, Error, Input, Invalid, Reply};
+use functions::{Action, Call, ContactLookup, Error, Input, Invalid, LookupErrors, Reply};
 use serde::Serialize;
 
-struct GetContact {
-    contact_id: Option<ContactId>,
-    phone: Option<Phone>,
-    email: Option<Email>,
-}
+struct GetContact(ContactLookup);
+
+const ERRORS: LookupErrors = LookupErrors {
+    none: "None of contact_id, phone, email provided",
+    different: "contact_id, phone and email name different contacts",
+};
 
 #[derive(Serialize)]
 struct Answer {
@@ -83,27 +84,12 @@ impl Action for GetContact {
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
-        let contact_id = input.optional("contact_id");
-        let phone = input.optional("phone");
-        let email = input.optional("email");
-        Ok(GetContact { contact_id: contact_id?, phone: phone?, email: email? })
+        ContactLookup::parse(input, "contact_id").map(GetContact)
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
         let conditions = call.preconditions.parse()?;
-        let tenant = &call.tenant;
-        let contact = match (self.contact_id, &self.phone, &self.email) {
-            (Some(id), ..) => table.get(tenant, id).await?,
-            (None, Some(phone), _) => table.get(tenant, tenant.contact_id(phone)).await?,
-            (None, None, Some(email)) => table.oldest_with_email(tenant, email).await?,
-            (None, None, None) => return Err(Error::NoKey("None of contact_id, phone, email provided")),
-        };
-        let contact = contact.ok_or(Error::NotFound { digits: None })?;
-        let is_its_phone = |phone: &Phone| phone.canonical() == contact.phone.canonical();
-        let is_its_email = |email: &Email| contact.email.as_ref().is_some_and(|stored| stored.same_as(email));
-        if !self.phone.as_ref().is_none_or(is_its_phone) || !self.email.as_ref().is_none_or(is_its_email) {
-            return Err(Error::Rule("contact_id, phone and email name different contacts"));
-        }
+        let contact = self.0.find(table, &call.tenant, ERRORS).await?;
         let answer = Answer {
             id: contact.id,
             phone: contact.phone,

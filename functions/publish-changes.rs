@@ -19,6 +19,12 @@
 //! {"event_id":"5a0c…","tenant_id":"6c1f8a57-…","contact_id":"d6f0d85e-…","version":3,"time":"2026-11-20T10:58:35+00:00","changed":["name"]}
 //! ```
 //!
+//! When a contact's number is changed, the `contact.updated` has the contact's new id in `contact_id` and the old one in
+//! `previous_id`; nothing else is published, and later changes have the new id:
+//! ```json
+//! {"event_id":"71b2…","tenant_id":"6c1f8a57-…","contact_id":"8be1c0f4-…","previous_id":"d6f0d85e-…","version":4,"time":"2026-11-20T10:59:02+00:00","changed":["phone"]}
+//! ```
+//!
 //! A change that can never be published is reported by an event of the type `stream-record.unpublished`, which a rule
 //! sends to the dead-letter queue. Its detail says where the change is and contains no personal data. `item` and
 //! `tenant_id` are the keys in the contacts table; a key that is not an id is omitted. `detail_type`, `event_id` and

@@ -83,8 +83,8 @@ impl Action for RecordConsent {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
-        let id = self.contact.id(&call.tenant)?;
-        let applied = table.apply(&call.tenant, id, "consent", &[], |stored, _| self.apply(stored, id));
+        let key = self.contact.id(&call.tenant)?.at(self.consent.occurred_at);
+        let applied = table.apply(&call.tenant, key, "consent", &[], |stored, _| self.apply(stored, key.id()));
         let (stored, outcome) = applied.await?;
         let contact = stored.into_contact().ok_or(Error::Deleted)?;
         let answer = Answer {

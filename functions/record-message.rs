@@ -38,7 +38,9 @@
 //! `last_message_at` never moves back. Messages of one contact in one SQS batch are one write (at most
 //! 49; in a FIFO message group only adjacent ones). Of the `message_id`, which can contain a phone number, only a keyed
 //! hash is stored. A message that occurred before its contact was deleted, or in the same second, changes nothing: it
-//! neither creates the contact again nor is it counted in a contact that was created since.
+//! neither creates the contact again nor is it counted in a contact that was created since. After a change of the number,
+//! a message by the old number is counted in the moved contact if it occurred before, or in the same second, and creates a
+//! contact otherwise; messages of a batch are then written one by one.
 //!
 //! # Cost
 //! 1 BatchGetItem (3 read units, 2 more per further message) and 1 TransactWriteItems (6 write units for a contact
@@ -47,8 +49,11 @@
 
 use std::collections::HashSet;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use contacts::model::{Contact, ContactId, EventId, EventTime, Phone, Source, Stored, Tenant, Timestamp, Violation};
+use contacts::model::{
+    Contact, ContactId, ContactKey, EventId, EventTime, Phone, Source, Stored, Tenant, Timestamp, Violation,
+};
 use contacts::store::ContactsTable;
 use functions::{Action, BatchAction, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;
@@ -102,6 +107,7 @@ impl Action for RecordMessage {
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
         let contact = record(&[self], table, call).await?;
+        let contact = contact.ok_or_else(|| Error::Internal("one message is about two contacts".to_owned()))?;
         let answer = Answer {
             id: contact.id,
             phone: contact.phone,
@@ -114,31 +120,42 @@ impl Action for RecordMessage {
 
 impl BatchAction for RecordMessage {
     fn batch_key(&self, tenant: &Tenant) -> Option<ContactId> {
-        self.contact.id(tenant).ok()
+        self.contact.id(tenant).ok().map(ContactKey::id)
     }
 
     async fn run_batch(messages: Vec<Self>, table: &ContactsTable, call: &Call) -> Vec<Result<(), Error>> {
-        let mut results = Vec::with_capacity(messages.len());
-        for chunk in messages.chunks(ContactsTable::MAX_EVENTS) {
-            let result = record(chunk, table, call).await.map(drop);
-            let failed = result.clone().err();
-            results.extend(chunk.iter().map(|_| result.clone()));
-            if let Some(error) = failed {
+        let mut results: Vec<Result<(), Error>> = Vec::with_capacity(messages.len());
+        let mut at_once = ContactsTable::MAX_EVENTS;
+        while results.len() < messages.len() {
+            let rest = &messages[results.len()..];
+            let chunk = &rest[..rest.len().min(at_once)];
+            let recorded = results.len() + chunk.len();
+            match record(chunk, table, call).await {
+                Ok(Some(_)) => results.resize(recorded, Ok(())),
+                // Each message decides for itself who had the number when it occurred.
+                Ok(None) => at_once = 1,
+                Err(Error::Deleted) => results.resize(recorded, Err(Error::Deleted)),
                 // The messages after a failed write are not tried and fail with it.
-                results.resize(messages.len(), Err(error));
-                break;
+                Err(error) => results.resize(messages.len(), Err(error)),
             }
         }
         results
     }
 }
 
-/// Records messages of one contact in one write.
-async fn record(messages: &[RecordMessage], table: &ContactsTable, call: &Call) -> Result<Contact, Error> {
+/// Records messages of one contact in one write. `None` if there are several and the contact has another number now.
+async fn record(messages: &[RecordMessage], table: &ContactsTable, call: &Call) -> Result<Option<Contact>, Error> {
     let first = messages.first().ok_or_else(|| Error::Internal("a batch without messages".to_owned()))?;
-    let id = first.contact.id(&call.tenant)?;
+    let is_several = messages.len() > 1;
+    let key = first.contact.id(&call.tenant)?.at(first.occurred_at.0);
+    let (id, key) = (key.id(), if is_several { ContactKey::Number(key.id()) } else { key });
     let ids: Vec<EventId> = messages.iter().map(|message| message.message_id.clone()).collect();
-    let applied = table.apply(&call.tenant, id, "message", &ids, |stored, applied_before| {
+    let has_moved = AtomicBool::new(false);
+    let applied = table.apply(&call.tenant, key, "message", &ids, |stored, applied_before| {
+        if is_several && matches!(&stored, Some(Stored::Deleted(left)) if left.moved_to.is_some()) {
+            has_moved.store(true, Ordering::Relaxed);
+            return Err(Error::Deleted);
+        }
         let is_outdated = |message: &RecordMessage| {
             let deleted_since = |stored: &Stored| stored.is_deleted_since(message.occurred_at.0);
             applied_before.contains(&message.message_id) || stored.as_ref().is_some_and(deleted_since)
@@ -157,7 +174,10 @@ async fn record(messages: &[RecordMessage], table: &ContactsTable, call: &Call) 
         }
         Ok::<_, Error>(Stored::Contact(contact))
     });
-    applied.await?.0.into_contact().ok_or(Error::NotFound { digits: None })
+    match applied.await {
+        Err(_) if has_moved.load(Ordering::Relaxed) => Ok(None),
+        applied => applied?.0.into_contact().map(Some).ok_or(Error::NotFound { digits: None }),
+    }
 }
 
 impl RecordMessage {

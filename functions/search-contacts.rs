@@ -71,13 +71,11 @@
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use std::str::FromStr;
-
 use contacts::model::{
-    ContactId, Cursor, Email, Name, Phone, SearchQuery, SearchRow, Source, Tag, Tags, Timestamp, Violation,
+    ContactId, Cursor, Email, Name, Phone, SearchQuery, SearchRow, Source, Tags, Timestamp, Violation,
 };
 use contacts::store::{ContactsTable, Search, Window};
-use functions::{Action, Call, Error, Input, InputSource, Invalid, Reply};
+use functions::{Action, Call, Error, Input, InputSource, Invalid, Reply, TagFilter};
 use serde::Serialize;
 
 struct SearchContacts {
@@ -91,12 +89,6 @@ struct SearchContacts {
 /// The maximum of `limit`, and its default.
 const MAX_LIMIT: u32 = 100;
 const DEFAULT_LIMIT: u32 = 50;
-
-/// A tag to search for. Any text is allowed; a text that cannot be a tag matches no contact.
-enum TagFilter {
-    Tag(Tag),
-    MatchesNothing,
-}
 
 #[derive(Serialize)]
 struct Match {
@@ -121,18 +113,6 @@ impl From<SearchRow> for Match {
             tags: row.tags,
             last_message_at: row.last_message_at,
             created_at: row.created_at,
-        }
-    }
-}
-
-impl FromStr for TagFilter {
-    type Err = Violation;
-
-    fn from_str(text: &str) -> Result<Self, Violation> {
-        match text.parse() {
-            Ok(tag) => Ok(TagFilter::Tag(tag)),
-            Err(Violation::Comma | Violation::TooLong(_)) => Ok(TagFilter::MatchesNothing),
-            Err(violation) => Err(violation),
         }
     }
 }

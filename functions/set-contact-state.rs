@@ -100,7 +100,7 @@ impl Action for SetContactState {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
-        let id = self.contact.id(&call.tenant)?;
+        let id = self.contact.id(&call.tenant)?.at(self.change.occurred_at);
         if self.change.is_empty() {
             return Err(Error::Rule("Nothing to set provided"));
         }

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from contextlib import asynccontextmanager
 
 COMMAND = ["cargo", "run", "--quiet", "--locked", "--", "--memory", "--port", "0", "--empty"]
@@ -13,15 +14,16 @@ async def running():
     if url := os.environ.get("CARNET_URL"):
         yield url.rstrip("/")
         return
-    # `cargo run` replaces itself with the stack, so this process id is the stack's.
-    quiet = {"AWS_LAMBDA_LOG_LEVEL": "WARN", **os.environ}
-    process = await asyncio.create_subprocess_exec(*COMMAND, env=quiet, stdout=asyncio.subprocess.PIPE)
-    try:
-        ready, _, url = (await process.stdout.readline()).decode().strip().partition(" ")
-        if ready != "ready":
-            raise SystemExit("the local stack did not start")
-        yield url
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    with tempfile.TemporaryFile() as log:
+        # `cargo run` replaces itself with the stack, so this process id is the stack's.
+        process = await asyncio.create_subprocess_exec(*COMMAND, stdout=asyncio.subprocess.PIPE, stderr=log)
+        try:
+            ready, _, url = (await process.stdout.readline()).decode().strip().partition(" ")
+            if ready != "ready":
+                log.seek(0)
+                raise SystemExit(f"the local stack did not start:\n{log.read().decode(errors='replace')}")
+            yield url
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()

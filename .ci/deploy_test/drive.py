@@ -16,6 +16,7 @@ def drive(stack, report, who):
     events.observe()
     http_calls.qyvo(api, who)
     http_calls.flowiq(api, who)
+    http_calls.agents(api, who)
     http_calls.documents_and_paths(api, who)
     http_calls.authentication(api, who, table)
     http_calls.rate_limit(api, who, table)

@@ -132,6 +132,32 @@ def flowiq(api, who):
         api.call("an odd number", "GET", f"{at}&phone_number={odd}", token=key, expect=(lambda status: status in (400, 404), dict))
 
 
+def agents(api, who):
+    """The tools of the MCP server: each kind of request to DynamoDB, and the rate limit of agents. Leaves no contact."""
+    phone = "+14155550143"
+
+    def tool(name, arguments, returned):
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+        answer = {"jsonrpc": "2.0", "id": 1, "result": {"content": list, "structuredContent": returned}}
+        return api.call(name, "POST", "/mcp", message, who.token, (200, answer))
+
+    contact = {"phone": phone, "name": "Agent", "email": "agent@example.com", "tags": ["by-agent", "gone"]}
+    headers, made = tool("create_contact", contact, {"outcome": "created", "tags": ["by-agent", "gone"], ...: 0})
+    default = api.stack.resolver.values["McpRateLimit"]
+    api.report.expect("X-RateLimit-Limit of an agent", headers.get("x-ratelimit-limit"), str(default))
+    found = made.get("result", {}).get("structuredContent", {}).get("id") if isinstance(made, dict) else None
+    one = {"data": [{"id": found, ...: 0}], "meta": {"total": 1, ...: 0}}
+    for criteria in ({"tag": "by-agent"}, {"search": "agent"}, {"search": "+1415555014"}):
+        tool("list_contacts", criteria, one)
+    tool("get_contact", {"email": "agent@example.com"}, {"id": found, ...: 0})
+    tool("update_contact", {"id": found, "name": "Agent 2"}, {"outcome": "updated", ...: 0})
+    tool("tag_contact", {"id": found, "add_tags": ["new"], "remove_tags": ["gone"]}, {"tags": ["by-agent", "new"], ...: 0})
+    tool("import_contacts", {"contacts": [{"phone": phone, "name": "Agent"}]}, {"updated": 1, ...: 0})
+    tool("delete_contact", {"id": found}, {"id": found, "deleted": True})
+    headers, _ = api.call("no token", "POST", "/mcp", {}, expect=(401, UNAUTHENTICATED))
+    api.report.expect("WWW-Authenticate", headers.get("www-authenticate"), "Bearer")
+
+
 def documents_and_paths(api, who):
     """The OpenAPI document, and paths and methods that do not exist."""
     api.call("document", "GET", "/api/v1/openapi.json", expect=(200, {"openapi": str, "paths": dict, ...: 0}))
@@ -141,7 +167,7 @@ def documents_and_paths(api, who):
                  "/%C3%A9%20%22%3C", "/contact/1?x=%22&y=+", "/a?%3C%22%20", "/api/v1/me/x"):
         api.call("no such path", "GET", path, token=who.token, expect=(404, missing))
     refused = {"message": "Method Not Allowed.", "error": "Method Not Allowed."}
-    for method, path in (("GET", ACTIONS + "get-contact"), ("POST", "/api/v1/me"), ("DELETE", "/contact"),
+    for method, path in (("GET", ACTIONS + "get-contact"), ("POST", "/api/v1/me"), ("DELETE", "/contact"), ("GET", "/mcp"),
                          ("PUT", "/api/v1/openapi.json")):
         headers, _ = api.call("other method", method, path, token=who.token, expect=(405, refused))
         api.report.expect(f"Allow of {path}", headers.get("allow"), str)

@@ -12,11 +12,18 @@ ENVIRONMENT = {
 }
 # Those of single functions.
 MORE_ENVIRONMENT = {
+    "mcp": {"RATE_LIMIT": ref("McpRateLimit")},
     "publish-changes": {"EVENT_BUS": ref("Bus"), "EVENT_DETAIL": ref("EventDetail")},
 }
 # Megabytes and seconds; template.yaml has the reasons.
 LIMITS = (256, 10)
-LIMITS_OF = {"import-contacts": (256, 30), "openapi": (128, 3), "publish-changes": (256, 60), "search-contacts": (256, 29)}
+LIMITS_OF = {
+    "import-contacts": (256, 30),
+    "mcp": (256, 29),
+    "openapi": (128, 3),
+    "publish-changes": (256, 60),
+    "search-contacts": (256, 29),
+}
 
 
 def binary_problems(template, binaries):

@@ -37,6 +37,7 @@ PARAMETERS = {
     # Documents and clients rely on the defaults of the others.
     "Architecture": switch("arm64", "x86_64"),
     "RateLimit": number(120, 0, 1000),
+    "McpRateLimit": number(300, 0, 1000),
     # The pattern has to match each origin of the list.
     "AllowedOrigins": {
         "Type": "CommaDelimitedList", "Default": "*", "AllowedPattern": r"^(\*|https?://[^/,*\s]+)$",

@@ -19,6 +19,7 @@ NEEDS = {
     "flowiq-get-contact": (("GetItem",), ()),
     "get-contact": (("GetItem",), ("email",)),
     "list-tags": (("Query",), ()),
+    "mcp": (WRITES, ("email", "phone", "tag")),
     "me": ((), ()),
     "remove-tag": (WRITES, ()),
     "search-contacts": (READS, ("email", "phone", "tag")),

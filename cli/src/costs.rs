@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Tags of each contact, on average: 0 to 45, with decimals
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = tags)]
     tags: f64,
-    /// Without a rate limit (RateLimit=0), which is one write unit for each HTTP call
+    /// Without a rate limit (RateLimit=0, McpRateLimit=0), which is one write unit for each HTTP call, and three for one of /mcp
     #[arg(long)]
     no_rate_limit: bool,
     /// Print JSON
@@ -106,11 +106,13 @@ fn list(document: &Document) -> Vec<Line> {
 /// The calls, the rate limit of the HTTP calls among them, the storage, and the sum.
 fn month(document: &Document, args: &Args) -> Result<Vec<Line>, String> {
     let mut lines = Vec::new();
-    let mut http_calls = 0;
+    // Of agents, and of others.
+    let mut counted_calls = [(true, 0), (false, 0)];
     for calls in &args.calls {
         let row = find(document, calls)?;
         if row.is_rate_limited() {
-            http_calls += calls.number;
+            let (_, counted) = &mut counted_calls[usize::from(!row.is_of_agents())];
+            *counted += calls.number;
         }
         let mut line = line(document, row, calls.number);
         if row.case.ends_with(PER_THOUSAND) && args.contacts > 0 {
@@ -122,8 +124,10 @@ fn month(document: &Document, args: &Args) -> Result<Vec<Line>, String> {
         }
         lines.push(line);
     }
-    if http_calls > 0 && !args.no_rate_limit {
-        lines.push(line(document, document.rate_limit()?, http_calls));
+    for (of_agents, number) in counted_calls {
+        if number > 0 && !args.no_rate_limit {
+            lines.push(line(document, document.rate_limit(of_agents)?, number));
+        }
     }
     if args.contacts > 0 {
         let contacts = args.contacts as f64;
@@ -211,6 +215,15 @@ mod tests {
         assert_eq!(format!("{:.3}", lines[3].dollars), "0.855");
         let sum: f64 = lines[..4].iter().map(|line| line.dollars).sum();
         assert!((lines[4].dollars - sum).abs() < 1e-9 && lines[4].write_units == 8_000_030.0);
+    }
+
+    #[test]
+    fn messages_of_agents_have_a_rate_limit_of_their_own() {
+        let document = Document::read().unwrap();
+        let lines =
+            month(&document, &args(&["mcp:get_contact=1000", "get-contact=1000", "mcp:a message=1000"])).unwrap();
+        let counted: Vec<(u64, f64)> = lines[3..5].iter().map(|line| (line.number, line.write_units)).collect();
+        assert_eq!(counted, [(2_000, 6_000.0), (1_000, 1_000.0)]);
     }
 
     /// A call that is not counted costs API Gateway and Lambda only.

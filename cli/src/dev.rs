@@ -74,6 +74,9 @@ pub(crate) enum Error {
     /// The functions were not built.
     #[error(transparent)]
     Build(#[from] build::Error),
+    /// The API page cannot be served.
+    #[error(transparent)]
+    Page(#[from] page::Error),
     /// The system does not deliver signals.
     #[error("can't wait for signals: {0}")]
     Signals(io::Error),
@@ -126,7 +129,8 @@ async fn start(args: Args) -> Result<Stack, Error> {
         _ if args.empty => Demo::Identities,
         _ => Demo::Contacts,
     };
-    let mut parameters = BTreeMap::from([("RateLimit".to_owned(), args.rate_limit.to_string())]);
+    let limits = ["RateLimit", "McpRateLimit"].map(|name| (name.to_owned(), args.rate_limit.to_string()));
+    let mut parameters = BTreeMap::from(limits);
     parameters.extend(args.allowed_origins.map(|origins| ("AllowedOrigins".to_owned(), origins)));
     let options = Options {
         store,
@@ -134,7 +138,7 @@ async fn start(args: Args) -> Result<Stack, Error> {
         port: args.port,
         dynamodb_port: args.dynamodb_port,
         seed: demo::seed(demo),
-        pages: Some(page::router(demo)),
+        pages: Some(page::router(demo)?),
         logs: match args.log_format {
             LogFormat::Auto => Logs::for_stderr(),
             LogFormat::Text => Logs::Text,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use carnet_local::BoxError;
 use clap::Args as ClapArgs;
-use contacts::model::{ContactId, Email, Phone, Tenant, Violation};
+use contacts::model::{ContactId, ContactKey, Email, Phone, Tenant, Violation};
 use contacts::store::{self, ContactsTable, Deletion};
 use serde_json::{Value, json};
 
@@ -18,7 +18,8 @@ pub(crate) const HELP: &str = "\
 A contact, its memberships under its tags and its index entries are deleted in one transaction,
 which cannot be undone, and contact.deleted is published. A tombstone without personal data
 remains: it keeps the contact's version and an opt-out, so that a contact that is created again
-with the number is still opted out. docs/operations.md, `Erase a person`, lists what is beyond
+with the number is still opted out. If the number was changed, there is one for each former id
+too, and --id takes former ids. docs/operations.md, `Erase a person`, lists what is beyond
 the table: backups, the stream of the last 24 hours, subscribers, dead letters.
 
 With --email, all contacts with the address are erased. They are found by an eventually
@@ -110,12 +111,6 @@ impl<T: std::str::FromStr<Err = Violation>> Given<T> {
     }
 }
 
-/// A contact that was erased.
-struct Erased {
-    id: ContactId,
-    deletion: Deletion,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -134,11 +129,11 @@ pub(crate) async fn run(args: Args) -> Result<(), BoxError> {
     };
     confirm(&question, args.yes)?;
     let file = args.receipt.as_deref().map(Receipt::open).transpose()?;
-    let mut erased = Vec::new();
+    let mut erased: Vec<Deletion> = Vec::new();
     let mut failed = None;
     for id in ids {
         match contacts.delete(&tenant, id).await {
-            Ok(deletion) => erased.push(Erased { id, deletion }),
+            Ok(deletion) => erased.push(deletion),
             // Another call has deleted it since it was found.
             Err(store::Error::NotFound) => eprintln!("The contact {id} has been deleted meanwhile."),
             Err(error) => {
@@ -183,24 +178,38 @@ async fn find(contacts: &ContactsTable, tenant: &Tenant, person: PersonArgs) -> 
         }
         return Ok(ids);
     }
-    let (id, by) = match (person.id, person.phone) {
-        (Some(id), _) => (id, "id"),
-        (None, Some(phone)) => (tenant.contact_id(&phone.read()?), "phone number"),
+    let (key, by) = match (person.id, person.phone) {
+        (Some(id), _) => (ContactKey::Id(id), "id"),
+        (None, Some(phone)) => (ContactKey::Number(tenant.contact_id(&phone.read()?)), "phone number"),
         (None, None) => return Err("name the contact with --phone, --id or --email".into()),
     };
-    match contacts.get(tenant, id).await.map_err(explain_store)? {
-        Some(_) => Ok(vec![id]),
-        None => Err(format!("tenant {slug} has no contact with this {by}; nothing was erased").into()),
+    if let Some(contact) = contacts.get(tenant, key).await.map_err(explain_store)? {
+        return Ok(vec![contact.id]);
     }
+    // By id, a contact is found after its number was changed.
+    if let Some(moved) = contacts.get(tenant, key.id()).await.map_err(explain_store)? {
+        let id = moved.id;
+        return Err(format!(
+            "nobody in tenant {slug} has this {by}; nothing was erased. The contact that had it is {id}: erase it with \
+             --id {id}"
+        )
+        .into());
+    }
+    Err(format!(
+        "tenant {slug} has no contact with this {by}; nothing was erased. If its item was removed by hand, `carnet doctor \
+         --tenant {slug} --repair` deletes the memberships that are left of it"
+    )
+    .into())
 }
 
 /// What was erased, without personal data.
-fn receipt(tenant: &Tenant, erased: &[Erased]) -> Value {
+fn receipt(tenant: &Tenant, erased: &[Deletion]) -> Value {
     let contacts: Vec<Value> = erased
         .iter()
-        .map(|Erased { id, deletion }| {
+        .map(|deletion| {
             json!({
-                "id": id,
+                "id": deletion.id,
+                "former_ids": deletion.former_ids,
                 "deleted_at": deletion.deleted_at,
                 "version": deletion.version,
                 "removed": { "contact": 1, "memberships": deletion.memberships },
@@ -208,7 +217,7 @@ fn receipt(tenant: &Tenant, erased: &[Erased]) -> Value {
             })
         })
         .collect();
-    let memberships: usize = erased.iter().map(|erased| erased.deletion.memberships).sum();
+    let memberships: usize = erased.iter().map(|deletion| deletion.memberships).sum();
     json!({
         "tenant": { "id": tenant.id(), "slug": tenant.slug() },
         "erased": contacts,
@@ -216,13 +225,13 @@ fn receipt(tenant: &Tenant, erased: &[Erased]) -> Value {
     })
 }
 
-fn receipt_table(erased: &[Erased]) -> String {
+fn receipt_table(erased: &[Deletion]) -> String {
     let rows: Vec<_> = erased
         .iter()
-        .map(|Erased { id, deletion }| {
+        .map(|deletion| {
             let opt_out = if deletion.opted_out_at.is_some() { "remembered" } else { "none" };
             [
-                id.to_string(),
+                deletion.id.to_string(),
                 show::second(deletion.deleted_at.as_second()),
                 deletion.memberships.to_string(),
                 opt_out.to_owned(),

@@ -104,10 +104,13 @@ async fn a_tenant_is_verified_and_repaired() {
     assert_eq!((found.as_array().map(Vec::len), &found[0]["id"]), (Some(1), &json!(ids[0])));
 
     dev.write("DeleteItem", "note of Jane", json!({})).await;
-    dev.write("DeleteItem", &format!("tag#vip#{}", ids[0]), json!({})).await;
+    // Both are repaired in one transaction, and both count.
+    for tag in ["vip", "a"] {
+        dev.write("DeleteItem", &format!("tag#{tag}#{}", ids[0]), json!({})).await;
+    }
     let (status, text, errors) = dev.run(&["doctor", "--tenant", "demo", "--repair", "--yes"], "").await;
     assert_eq!(status, Some(0), "{text}{errors}");
-    assert!(text.ends_with("1 findings, of which 1 were repaired.\nNothing is wrong any more.\n"), "{text}");
+    assert!(text.ends_with("2 findings, of which 2 were repaired.\nNothing is wrong any more.\n"), "{text}");
 
     for (arguments, status, problem) in [
         (&["doctor"][..], 2, "--tenant"),
@@ -119,6 +122,55 @@ async fn a_tenant_is_verified_and_repaired() {
         assert_eq!((ended, &*text), (Some(status), ""), "{arguments:?}: {errors}");
         assert!(errors.contains(problem), "{arguments:?}: {errors}");
     }
+}
+
+/// Changes an item of the access table, beside the commands.
+async fn update_tenant(dev: &Dev, tenant: &Value, expression: &str, values: Value) {
+    let key = json!({ "key": { "S": format!("tenant#{}", tenant.as_str().expect("an id")) } });
+    let mut request = json!({ "Key": key, "UpdateExpression": expression });
+    if values.is_object() {
+        request["ExpressionAttributeValues"] = values;
+    }
+    dev.dynamodb("UpdateItem", "AccessTable", request).await;
+}
+
+#[tokio::test]
+async fn a_tenant_that_cannot_be_verified_does_not_keep_the_others_from_it() {
+    let dev = Dev::start().await;
+    let (_, all) = dev.json(&["doctor", "--all", "--rate", "0"]).await;
+    update_tenant(&dev, &all["tenants"][0]["tenant"]["id"], "REMOVE namespace", Value::Null).await;
+    let (status, document) = dev.json(&["doctor", "--all", "--rate", "0"]).await;
+    let [broken, healthy] = &document["tenants"].as_array().expect("a list")[..] else { panic!("{document}") };
+    assert_eq!((status, &document["healthy"], &broken["tenant"]["slug"]), (Some(1), &json!(false), &json!("acme")));
+    assert!(broken["error"].is_string() && broken.get("findings").is_none(), "{broken}");
+    assert_eq!((&healthy["tenant"]["slug"], &healthy["findings"]), (&json!("demo"), &json!([])));
+    let (status, text, errors) = dev.run(&["doctor", "--all", "--rate", "0"], "").await;
+    assert!(status == Some(1) && text.starts_with("demo: 0 contacts"), "{text}{errors}");
+    assert!(errors.contains("Tenant acme could not be verified: "), "{errors}");
+    // Named alone, it is the error of the command.
+    let (status, text, _) = dev.run(&["doctor", "--tenant", "acme"], "").await;
+    assert_eq!((status, &*text), (Some(1), ""));
+}
+
+#[tokio::test]
+async fn a_deletion_that_begins_meanwhile_ends_the_repair() {
+    let dev = Dev::start().await;
+    dev.succeed("create-contact", json!({ "phone": "+14155550123", "tags": "vip" })).await;
+    dev.write("DeleteItem", "tagdef#vip", json!({})).await;
+    let tenant = dev.me("demo-token").await["tenant"]["id"].clone();
+    let deletion = async {
+        // The verification waits for ten seconds whether a function is still going to write the entry of the catalogue.
+        sleep(Duration::from_secs(5)).await;
+        let now = json!({ ":now": { "S": "2026-11-22T00:00:00+00:00" } });
+        update_tenant(&dev, &tenant, "SET deleting_since = :now", now).await;
+    };
+    let ((status, text, errors), ()) =
+        tokio::join!(dev.run(&["doctor", "--tenant", "demo", "--repair", "--yes"], ""), deletion);
+    assert_eq!((status, &*text), (Some(0), ""), "{errors}");
+    assert!(errors.contains("Tenant demo is left out: it is being deleted."), "{errors}");
+    let key = json!({ "tenant_id": { "S": tenant }, "item": { "S": "tagdef#vip" } });
+    let entry = dev.dynamodb("GetItem", "ContactsTable", json!({ "Key": key })).await;
+    assert!(entry.get("Item").is_none(), "{entry}");
 }
 
 #[tokio::test]

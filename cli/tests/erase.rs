@@ -154,6 +154,39 @@ async fn nothing_is_erased_without_a_confirmation_or_with_wrong_arguments() {
     assert!(error.contains("no contact with this id"), "{error}");
 }
 
+/// What is stored after a change of number: a redirect under the former id, and the contact, which knows it.
+#[tokio::test]
+async fn a_former_id_finds_the_contact_and_ends_with_it() {
+    let dev = Dev::start().await;
+    let id = dev.create("+14155550123", "jane@example.com", "vip").await;
+    let former = dev.create("+14155550124", "", "").await;
+    let tenant = dev.me("demo-token").await["tenant"]["id"].clone();
+    let key = |id: &str| json!({ "tenant_id": { "S": tenant }, "item": { "S": format!("contact#{id}") } });
+    let mut redirect = key(&former);
+    redirect["moved_to"] = json!({ "S": id });
+    redirect["deleted_at"] = json!({ "S": "2026-11-21T00:00:00+00:00" });
+    redirect["version"] = json!({ "N": "2" });
+    redirect["write_ids"] = json!({ "L": [] });
+    dev.dynamodb("PutItem", "ContactsTable", json!({ "Item": redirect })).await;
+    let update = json!({
+        "Key": key(&id), "UpdateExpression": "SET former_ids = :ids",
+        "ExpressionAttributeValues": { ":ids": { "L": [{ "S": former }] } },
+    });
+    dev.dynamodb("UpdateItem", "ContactsTable", update).await;
+    assert_eq!(dev.call("get-contact", json!({ "contact_id": former })).await.1["id"], json!(id));
+
+    let error = dev.fail(&["--tenant", "demo", "--phone", "+14155550124", "--yes"], "", 1).await;
+    assert!(error.contains("nobody in tenant demo has this phone number") && error.contains(&id), "{error}");
+    let receipt = dev.receipt(&["--tenant", "demo", "--id", &former], "").await;
+    let erased = &receipt["erased"][0];
+    assert_eq!((&erased["id"], &erased["former_ids"]), (&json!(id), &json!([former])));
+    let left = dev.dynamodb("GetItem", "ContactsTable", json!({ "Key": key(&former) })).await;
+    let left = left["Item"].as_object().expect("a tombstone");
+    assert!(left.contains_key("deleted_at") && !left.contains_key("moved_to"), "{left:?}");
+    let error = dev.fail(&["--tenant", "demo", "--id", &former, "--yes"], "", 1).await;
+    assert!(error.contains("no contact with this id") && error.contains("carnet doctor --tenant demo"), "{error}");
+}
+
 /// The tables are named, and reached through the AWS environment.
 #[cfg(feature = "cloud")]
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The reference to a contact in a request.
 
-use contacts::model::{ContactId, Phone, Tenant};
+use contacts::model::{ContactId, ContactKey, Phone, Tenant};
 
 use crate::error::Error;
 use crate::input::{Input, Invalid};
@@ -23,14 +23,14 @@ impl ContactRef {
         Ok(ContactRef { contact_id: contact_id?, phone: phone? })
     }
 
-    /// The id of the contact. The contact need not exist.
+    /// The key by which the store finds the contact. The contact need not exist.
     ///
     /// # Errors
     /// [`Error::NoKey`] if neither field was given.
-    pub fn id(&self, tenant: &Tenant) -> Result<ContactId, Error> {
+    pub fn id(&self, tenant: &Tenant) -> Result<ContactKey, Error> {
         match (self.contact_id, &self.phone) {
-            (Some(id), _) => Ok(id),
-            (None, Some(phone)) => Ok(tenant.contact_id(phone)),
+            (Some(id), _) => Ok(ContactKey::Id(id)),
+            (None, Some(phone)) => Ok(ContactKey::Number(tenant.contact_id(phone))),
             (None, None) => Err(Error::NoKey("Neither contact_id nor phone provided")),
         }
     }

@@ -86,6 +86,9 @@ impl FieldViolation {
 }
 
 impl Error {
+    /// Tags were added to a contact that has as many as it can have.
+    pub const TOO_MANY_TAGS: Self = Error::Rule("A contact can have at most 45 tags.");
+
     /// One field has an invalid value.
     pub fn invalid(path: &str, violation: Violation) -> Self {
         Error::Invalid(vec![FieldViolation { path: path.to_owned(), violation }])
@@ -96,6 +99,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::NotFound => Error::NotFound { digits: None },
+            store::Error::NumberTaken => Error::AlreadyExists { digits: String::new() },
             error => Error::Store(error),
         }
     }

@@ -84,6 +84,15 @@ pub async fn serve_caller<T: Serialize>(
     listen(|request| http::describe_caller(name, &access, &describe, request), no_events).await
 }
 
+/// Serves the Model Context Protocol: the tools of `mcp/`.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_mcp(name: &'static str) -> Result<(), StartError> {
+    let (access, table) = open(2).await?;
+    listen(|request| http::answer_mcp(name, &access, &table, request), no_events).await
+}
+
 /// Serves the OpenAPI document, and answers requests that match no route. Uses no table and no token.
 ///
 /// # Errors

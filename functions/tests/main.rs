@@ -7,6 +7,7 @@
 //! | `endpoints/` | what one endpoint does, step by step, one file per endpoint or group of endpoints |
 //! | `events/` | direct invocation, SQS, EventBridge, the table's stream, and the functions that take events only |
 //! | `dynamodb/` | what the functions ask of DynamoDB: cost, concurrency, injected faults, random histories |
+//! | `mcp/` | the MCP server: its protocol and its tools |
 //! | `stored/` | items as every earlier version stored them, and every function over them |
 //! | `layers.rs`, `invariants.rs` | rules about the sources |
 //! | `recorded/` | events as AWS tools and `lambda_http` have recorded them |
@@ -24,5 +25,6 @@ mod endpoints;
 mod events;
 mod invariants;
 mod layers;
+mod mcp;
 mod stored;
 mod support;

@@ -53,6 +53,11 @@ impl Row {
     pub(super) fn is_rate_limited(&self) -> bool {
         self.is_http() && ![ANY_HTTP_CALL, "openapi"].contains(&self.function.as_str())
     }
+
+    /// Whether the call is a message of an agent, whose rate limit is a higher one.
+    pub(super) fn is_of_agents(&self) -> bool {
+        self.function == "mcp"
+    }
 }
 
 impl Document {
@@ -109,13 +114,16 @@ impl Document {
         around + row.read_units * prices.reads + row.write_units * prices.writes
     }
 
-    /// The row of what the rate limit adds to an HTTP call.
+    /// The row of what the rate limit adds to an HTTP call: the default one of `/mcp` to a message of an agent, or that of
+    /// the other endpoints.
     ///
     /// # Errors
     /// The document does not have it.
-    pub(super) fn rate_limit(&self) -> Result<&Row, String> {
-        let is_counted = |row: &&Row| row.function == ADDED && row.case.starts_with("counted by a rate limit");
-        self.rows.iter().find(is_counted).ok_or_else(|| "docs/costs.md has no row of the rate limit".to_owned())
+    pub(super) fn rate_limit(&self, of_agents: bool) -> Result<&Row, String> {
+        let case =
+            if of_agents { "counted by the rate limit of 300 of /mcp" } else { "counted by a rate limit of up to 120" };
+        let is_counted = |row: &&Row| row.function == ADDED && row.case == case;
+        self.rows.iter().find(is_counted).ok_or_else(|| format!("docs/costs.md has no row `{case}`"))
     }
 
     /// A price or a figure.

@@ -51,6 +51,10 @@ const SOURCES: [Source; 5] = [Source::Api, Source::Shopify, Source::Widget, Sour
 /// Phone numbers from ranges reserved for fiction, without their last two digits.
 const NUMBERS: [&str; 4] = ["+121255501", "+4477009001", "+336399812", "+613570101"];
 const CONTACTS: u64 = 36;
+/// The number of Jane, whom the documentation's examples search for. The API page looks her up.
+pub(super) const JANE: &str = "+12125550100";
+/// The number of Romain, whom the examples of the OpenAPI document name.
+const ROMAIN: &str = "+14155550123";
 /// 2026-01-01T00:00:00Z: no demo contact is older.
 const SINCE: i64 = 1_767_225_600;
 const DAY: i64 = 86_400;
@@ -118,7 +122,8 @@ async fn contacts(table: &ContactsTable, tenant: &Tenant) -> Result<(), BoxError
 
 /// A made-up contact; `n` makes the phone number unique.
 fn person(random: &mut fastrand::Rng, tenant: &Tenant, n: u64) -> Result<Contact, BoxError> {
-    let phone: Phone = format!("{}{n:02}", NUMBERS[random.usize(..NUMBERS.len())]).parse()?;
+    let number = format!("{}{n:02}", NUMBERS[random.usize(..NUMBERS.len())]);
+    let phone: Phone = [JANE, ROMAIN].get(n as usize).copied().unwrap_or(&number).parse()?;
     let (given, family) = (GIVEN[random.usize(..GIVEN.len())], FAMILY[random.usize(..FAMILY.len())]);
     let created = SINCE + random.i64(0..90 * DAY);
     let source = SOURCES[random.usize(..SOURCES.len())];
@@ -134,14 +139,16 @@ fn person(random: &mut fastrand::Rng, tenant: &Tenant, n: u64) -> Result<Contact
         contact.last_message_at = Some(Timestamp::from_second(created + random.i64(DAY..200 * DAY))?);
         contact.total_messages = random.u64(1..60);
     }
-    if n == 0 {
-        // The contact that the documentation's examples search for.
-        contact.name = Some("Jane Smith".parse()?);
-        contact.email = Some("jane.smith@example.com".parse()?);
-        contact.tags = "vip".parse()?;
-    }
     if source == Source::Shopify {
         contact.metadata = Metadata::parse(&format!("{{\"shopify_id\":\"{}\"}}", 10_000 + n))?;
     }
+    let (name, email, tags) = match n {
+        0 => ("Jane Smith", "jane.smith@example.com", "vip"),
+        1 => ("Romain", "romain@example.com", "vip, fr-FR"),
+        _ => return Ok(contact),
+    };
+    contact.name = Some(name.parse()?);
+    contact.email = Some(email.parse()?);
+    contact.tags = tags.parse()?;
     Ok(contact)
 }

@@ -1,77 +1,126 @@
-//! The API page at `/`: Swagger UI for the OpenAPI document that the stack serves.
+//! The API page at `/`: Scalar's API reference for the OpenAPI document that the stack serves, and for the AsyncAPI
+//! document.
 //!
-//! Swagger UI's files are part of the executable, and the page's content security policy forbids requests to other
-//! hosts.
+//! All files are part of the executable, and the page's content security policy forbids requests to other hosts.
 
 use axum::Router;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::body::Bytes;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Html;
-use axum::routing::{get, get_service};
-use serde_json::json;
-use swagger_ui_dist::{ApiDefinition, OpenApiSource};
+use axum::routing::get;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::demo::Demo;
+use super::demo::{self, Demo};
 
 /// The prefix of the page's files, which no path of the API has.
 const FILES: &str = "/_carnet";
 
-/// The files of Swagger UI; a browser's developer tools request the maps.
-const SWAGGER_UI: [&str; 4] =
-    ["swagger-ui-bundle.js", "swagger-ui-bundle.js.map", "swagger-ui.css", "swagger-ui.css.map"];
+/// What Carnet receives and publishes beside HTTP requests.
+const ASYNCAPI: &str = include_str!("../../../functions/src/events/asyncapi.yaml");
 
-/// The token for each security scheme of the document.
-const DEMO_TOKENS: [(&str, &str); 2] = [("qyvo", "demo-token"), ("flowiq", "fiq_demo")];
+/// The demo tokens: the security scheme of the OpenAPI document that takes them, and what they open. The page fills in
+/// the first of each scheme.
+const DEMO_TOKENS: [(&str, &str, &str); 5] = [
+    ("qyvo", "demo-token", "the tenant demo"),
+    ("qyvo", "acme-token", "the tenant acme"),
+    ("qyvo", "orphan-token", "no tenant"),
+    ("flowiq", "fiq_demo", "the tenant demo"),
+    ("flowiq", "fiq_acme", "the tenant acme"),
+];
 
-/// Only files of this stack. Images are in the style sheet.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Only files of this stack. Scalar adds its styles to the page.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                      font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Answers `GET /` and requests for the page's files.
-pub(super) fn router(demo: Demo) -> Router {
-    let html = html(demo);
-    let headers = [(CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    let script = ([(CONTENT_TYPE, "text/javascript")], include_str!("page/page.js"));
-    let style = ([(CONTENT_TYPE, "text/css")], include_str!("page/page.css"));
-    let mut router = Router::new()
-        .route("/", get(async move || (headers, Html(html))))
-        .route(&format!("{FILES}/page.js"), get(async move || script))
-        .route(&format!("{FILES}/page.css"), get(async move || style));
-
-    // Its own page is left out, because it cannot fill in tokens.
-    let swagger_ui = swagger_ui_dist::generate_routes(ApiDefinition {
-        uri_prefix: FILES,
-        api_definition: OpenApiSource::Uri(""),
-        title: None,
-    });
-    for file in SWAGGER_UI {
-        router = router.route(&format!("{FILES}/{file}"), get_service(swagger_ui.clone()));
-    }
-    router
+/// A value of YAML and JSON. Keys keep their order, in which the page shows them.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum Node {
+    Null(()),
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(IndexMap<String, Node>),
 }
 
-/// The page, with the tokens that exist in this stack.
+/// Why the page cannot be served: a fault of this build.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The crate of Scalar has no such file.
+    #[error("the API page's script is not part of this executable; build it again")]
+    NoScript,
+    /// The AsyncAPI document is not YAML.
+    #[error("functions/src/events/asyncapi.yaml: {0}")]
+    Document(String),
+}
+
+/// Answers `GET /` and requests for the page's files.
+///
+/// # Errors
+/// When a file was not built correctly.
+pub(super) fn router(demo: Demo) -> Result<Router, Error> {
+    let html = html(demo);
+    let headers = [(CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    let mut router = Router::new().route("/", get(async move || (headers, Html(html))));
+    let scalar = scalar_api_reference::get_asset("scalar.js").ok_or(Error::NoScript)?;
+    for (name, content_type, content) in [
+        ("scalar.js", "text/javascript", Bytes::from(scalar)),
+        ("page.js", "text/javascript", Bytes::from_static(include_bytes!("page/page.js"))),
+        ("page.css", "text/css", Bytes::from_static(include_bytes!("page/page.css"))),
+        ("asyncapi.yaml", "application/yaml", Bytes::from_static(ASYNCAPI.as_bytes())),
+        ("asyncapi.json", "application/json", Bytes::from(asyncapi_json()?)),
+    ] {
+        // Another version of the stack may be next at this address.
+        let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")];
+        router = router.route(&format!("{FILES}/{name}"), get(async move || (headers, content)));
+    }
+    Ok(router)
+}
+
+/// The AsyncAPI document as JSON, with its keys in the same order.
+fn asyncapi_json() -> Result<String, Error> {
+    let node: Node = serde_saphyr::from_str(ASYNCAPI).map_err(|error| Error::Document(error.to_string()))?;
+    serde_json::to_string(&node).map_err(|error| Error::Document(error.to_string()))
+}
+
+/// The page, with the tokens that exist in this stack, and numbers that look-ups find.
 fn html(demo: Demo) -> String {
-    let tokens = match demo {
-        Demo::None => json!({}),
-        Demo::Identities | Demo::Contacts => DEMO_TOKENS.into_iter().collect(),
+    let tokens: Vec<Value> = match demo {
+        Demo::None => Vec::new(),
+        Demo::Identities | Demo::Contacts => {
+            DEMO_TOKENS.map(|(scheme, token, opens)| json!({ "scheme": scheme, "token": token, "opens": opens })).into()
+        }
     };
-    include_str!("page/page.html").replace("{tokens}", &tokens.to_string())
+    let digits = demo::JANE.trim_start_matches('+');
+    let parameters = match demo {
+        Demo::Contacts => json!({ "phone_number": digits, "whatsapp_id": digits }),
+        Demo::None | Demo::Identities => json!({}),
+    };
+    let demo = json!({ "tokens": tokens, "parameters": parameters });
+    include_str!("page/page.html").replace("{demo}", &demo.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use carnet_local::{Options, Stack};
     use reqwest::{Client, Method, StatusCode};
-    use serde_json::Value;
 
     use super::*;
 
     #[test]
     fn tokens_are_shown_where_they_exist() {
-        let tokens = r#">{"flowiq":"fiq_demo","qyvo":"demo-token"}<"#;
-        assert!(html(Demo::Identities).contains(tokens));
-        assert!(html(Demo::Contacts).contains(tokens));
-        assert!(html(Demo::None).contains(">{}<"));
+        let token = r#"{"opens":"the tenant demo","scheme":"flowiq","token":"fiq_demo"}"#;
+        let contact = r#"{"phone_number":"12125550100","whatsapp_id":"12125550100"}"#;
+        for (demo, has_token, has_contact) in
+            [(Demo::None, false, false), (Demo::Identities, true, false), (Demo::Contacts, true, true)]
+        {
+            let html = html(demo);
+            assert_eq!((html.contains(token), html.contains(contact)), (has_token, has_contact), "{demo:?}");
+        }
     }
 
     #[tokio::test]
@@ -80,7 +129,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let template = dir.path().join("template.yaml");
         std::fs::write(&template, "Resources: {}\n").unwrap();
-        let options = Options { pages: Some(router(Demo::None)), ..Options::new(template, [].into()) };
+        let options = Options { pages: Some(router(Demo::None).unwrap()), ..Options::new(template, [].into()) };
         let stack = Stack::start(options).await.unwrap();
         let client = Client::new();
         let url = |path: &str| format!("{}{path}", stack.url());
@@ -98,21 +147,21 @@ mod tests {
         assert!(!html.contains("demo-token"), "a stack without demo data");
         assert_eq!(served(Method::HEAD, "/").await.1, "");
 
-        let files: Vec<_> = html.split('"').filter(|text| text.starts_with('/')).collect();
-        assert_eq!(
-            files,
-            ["/_carnet/swagger-ui.css", "/_carnet/page.css", "/_carnet/swagger-ui-bundle.js", "/_carnet/page.js"]
-        );
+        let files: Vec<_> = html.split('"').filter(|text| text.starts_with("/_carnet/")).collect();
+        assert_eq!(files, ["/_carnet/page.css", "/_carnet/scalar.js", "/_carnet/page.js"]);
         for path in files {
             let ((kind, _), text) = served(Method::GET, path).await;
             assert_eq!(kind, if path.ends_with(".css") { "text/css" } else { "text/javascript" });
-            // The source maps that they name exist.
-            if let Some((_, map)) = text.rsplit_once("sourceMappingURL=") {
-                let map = map.trim_end().trim_end_matches("*/");
-                let ((kind, _), _) = served(Method::GET, &format!("/_carnet/{map}")).await;
-                assert_eq!(kind, "application/json");
-            }
+            assert!(!text.is_empty());
         }
+        let ((kind, _), yaml) = served(Method::GET, "/_carnet/asyncapi.yaml").await;
+        assert_eq!((&*kind, &*yaml), ("application/yaml", ASYNCAPI));
+        let ((kind, _), text) = served(Method::GET, "/_carnet/asyncapi.json").await;
+        assert_eq!(kind, "application/json");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["asyncapi"], "3.0.0");
+        // In the order of the file, in which the page shows it.
+        let place = |name: &str| text.find(&format!("\"{name}\":")).expect(name);
+        assert!(place("Bus") < place("MessageQueue") && place("MessageQueue") < place("ConsentQueue"));
 
         // Every other request is for the template's routes, of which there are none.
         let others = [(Method::POST, "/"), (Method::PUT, "/_carnet/page.js"), (Method::GET, "/_carnet")];

@@ -1,5 +1,6 @@
 //! What `carnet doctor` prints.
 
+use carnet_local::BoxError;
 use contacts::model::{Tag, Tenant, TenantRecord};
 use contacts::store::{Finding, FindingKind, Place, Repair, Verification};
 use serde_json::{Value, json};
@@ -41,7 +42,11 @@ pub(super) fn text(examined: &Examined, with_repair: bool, names: bool) -> Strin
         examined.seconds,
         examined.first.bytes as f64 / 1e6,
     );
-    for (count, what) in [(counts.tombstones, "deleted contacts"), (counts.earlier_layout, "earlier layout")] {
+    for (count, what) in [
+        (counts.tombstones, "deleted contacts"),
+        (counts.redirects, "former ids"),
+        (counts.earlier_layout, "earlier layout"),
+    ] {
         if count > 0 {
             text += &format!("{what}: {count}\n");
         }
@@ -149,6 +154,7 @@ pub(super) fn document(examined: &Examined, names: bool) -> Value {
         "counts": {
             "contacts": counts.contacts,
             "tombstones": counts.tombstones,
+            "redirects": counts.redirects,
             "memberships": counts.memberships,
             "tags": counts.tags,
             "earlier_layout": counts.earlier_layout,
@@ -159,6 +165,11 @@ pub(super) fn document(examined: &Examined, names: bool) -> Value {
         "read_units": (examined.read_units * 10.0).round() / 10.0,
         "seconds": (examined.seconds * 1_000.0).round() / 1_000.0,
     })
+}
+
+/// A tenant that could not be verified, for programs.
+pub(super) fn failure(record: &TenantRecord, error: &BoxError) -> Value {
+    json!({ "tenant": { "id": record.id, "slug": record.slug }, "error": error.to_string() })
 }
 
 fn finding(examined: &Examined, finding: &Finding, names: bool) -> Value {

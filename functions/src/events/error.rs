@@ -80,7 +80,12 @@ impl EventError {
                 Error::Store(store::Error::Conflict) => "Conflict",
                 Error::Store(store::Error::Throttled) => "Throttled",
                 Error::Store(store::Error::Unavailable(_)) => "Unavailable",
-                Error::Store(store::Error::NotFound | store::Error::Unreadable(_) | store::Error::Internal(_))
+                Error::Store(
+                    store::Error::NotFound
+                    | store::Error::NumberTaken
+                    | store::Error::Unreadable(_)
+                    | store::Error::Internal(_),
+                )
                 | Error::PreconditionFailed(_)
                 | Error::Internal(_) => "InternalError",
             },

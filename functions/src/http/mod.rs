@@ -9,12 +9,14 @@
 //! | `prefer.rs` | the preference for strict handling |
 //! | `response.rs` | statuses and headers of the answer |
 //! | `error.rs` | what can go wrong with a request |
+//! | `mcp_message.rs` | messages of the Model Context Protocol in requests and responses |
 //! | `qyvo.rs`, `flowiq.rs` | the dialects' error bodies and rules of their own |
 //! | `sanitize.rs` | events that `lambda_http` cannot convert into a request |
 //! | `openapi.rs` | the OpenAPI document, and the answers to unknown paths and methods |
 
 mod error;
 mod flowiq;
+mod mcp_message;
 pub mod openapi;
 mod prefer;
 mod qyvo;
@@ -27,7 +29,7 @@ use std::pin::pin;
 use std::sync::OnceLock;
 
 use contacts::access::{Access, Caller, RateLimitStatus};
-use contacts::store::{ConsumedUnits, ContactsTable};
+use contacts::store::{ConsumedUnits, ContactsTable, WritePermit};
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
 use serde::Serialize;
@@ -35,7 +37,9 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::action::{Action, Call, Dialect, Reply};
+use crate::conditions::Preconditions;
 use crate::deadline::time_left;
+use crate::mcp;
 use error::HttpError;
 use openapi::OpenApiDocument;
 pub(crate) use sanitize::sanitize;
@@ -49,20 +53,40 @@ pub(crate) async fn run_action<A: Action>(access: &Access, table: &ContactsTable
     let call = async {
         let caller = request::caller(access, A::DIALECT, &request).await?;
         let (table, permit) = table.with_held_writes();
-        let mut response = pin!(run::<A>(&table, &caller, &request));
-        let mut checked = pin!(check_rate_limit(access, &caller, &rate_limit));
-        tokio::select! {
-            biased;
-            checked = &mut checked => {
-                checked?;
-                permit.allow();
-                response.await
-            }
-            response = &mut response => checked.await.and(response),
-        }
+        let checked = check_rate_limit(access, &caller, &rate_limit);
+        unless_rejected(checked, permit, run::<A>(&table, &caller, &request)).await
     };
     let units = || access.take_units();
     respond(A::NAME, A::DIALECT, &request, &rate_limit, units, call).await
+}
+
+/// Answers a message of the Model Context Protocol.
+///
+/// A tool runs concurrently with the rate-limit check, as an action does.
+pub(crate) async fn answer_mcp(
+    name: &'static str,
+    access: &Access,
+    table: &ContactsTable,
+    request: Request,
+) -> Response<Body> {
+    let rate_limit = OnceLock::new();
+    let call = async {
+        let caller = request::caller(access, Dialect::Qyvo, &request).await?;
+        let (table, permit) = table.with_held_writes();
+        let response = async {
+            let tenant = request::tenant(Dialect::Qyvo, &caller, &request)?;
+            tracing::Span::current().record("tenant_id", tenant.id().to_string());
+            let call = Call { tenant: tenant.clone(), preconditions: Preconditions::default() };
+            let headers = mcp_message::headers(&request);
+            let answer = Box::pin(mcp::answer(&table, &call, &headers, request.body())).await;
+            Ok(mcp_message::to_response(answer))
+        };
+        unless_rejected(check_rate_limit(access, &caller, &rate_limit), permit, response).await
+    };
+    let units = || access.take_units();
+    let mut response = respond(name, Dialect::Qyvo, &request, &rate_limit, units, call).await;
+    mcp_message::add_challenge(response.status(), response.headers_mut());
+    response
 }
 
 /// Answers a request with information about its caller.
@@ -119,6 +143,24 @@ async fn run<A: Action>(
     Ok(response)
 }
 
+/// Makes the response while the rate limit is checked, and lets its writes proceed when the check has passed.
+async fn unless_rejected(
+    checked: impl Future<Output = Result<(), HttpError>>,
+    permit: WritePermit,
+    response: impl Future<Output = Result<Response<Body>, HttpError>>,
+) -> Result<Response<Body>, HttpError> {
+    let (mut checked, mut response) = (pin!(checked), pin!(response));
+    tokio::select! {
+        biased;
+        checked = &mut checked => {
+            checked?;
+            permit.allow();
+            response.await
+        }
+        response = &mut response => checked.await.and(response),
+    }
+}
+
 /// Counts the call. It passes if the token is unlimited, or if the call could not be counted within 1 s.
 async fn check_rate_limit(
     access: &Access,
@@ -148,7 +190,8 @@ async fn respond(
         action = name,
         request_id,
         invocation_id = context.request_id,
-        tenant_id = tracing::field::Empty
+        tenant_id = tracing::field::Empty,
+        tool = tracing::field::Empty
     );
     async {
         let response = timeout(time_left(&context), call).await.unwrap_or(Err(HttpError::TimedOut));

@@ -63,7 +63,12 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
             Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
             }
-            Error::Store(store::Error::NotFound | store::Error::Unreadable(_) | store::Error::Internal(_))
+            Error::Store(
+                store::Error::NotFound
+                | store::Error::NumberTaken
+                | store::Error::Unreadable(_)
+                | store::Error::Internal(_),
+            )
             | Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, both("Server Error.")),
         },
     };

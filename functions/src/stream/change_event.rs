@@ -8,9 +8,14 @@
 //! | `contact.opted_in`, `contact.opted_out` | the person gave or withdrew consent | |
 //! | `contact.deleted` | the contact was deleted, which leaves a tombstone; or its item was removed from the table | |
 //!
+//! A change of the number gives a contact another id: one `contact.updated` with the new id in `contact_id`, the old one in
+//! `previous_id`, and the next version.
+//!
 //! Every event contains tenant, contact, version, time and an `event_id` that stays the same when the
 //! event is redelivered. Personal data (the contact, the tags) is contained only with
 //! [`EventDetail::Contact`]. A change that no endpoint exposes publishes nothing.
+
+use std::borrow::Cow;
 
 use contacts::model::{
     BotStatus, Contact, ContactId, Email, Locale, Metadata, Name, Phone, Source, Summary, Tag, Tags, TenantId,
@@ -61,6 +66,9 @@ pub(super) struct ChangeEvent {
     pub(super) tenant_id: TenantId,
     /// The contact.
     pub(super) contact_id: ContactId,
+    /// The id that the contact had until this change of its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) previous_id: Option<ContactId>,
     /// The contact's version after the change. It orders the changes of a contact, also over a deletion: events of one
     /// change share it, and some versions publish nothing. It starts at 1, and again only if the item itself was removed
     /// from the table.
@@ -69,7 +77,7 @@ pub(super) struct ChangeEvent {
     pub(super) time: Timestamp,
     /// The names of the changed fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) changed: Vec<&'static str>,
+    pub(super) changed: Vec<Cow<'static, str>>,
     /// The ids of the tags, as list-tags shows them. Empty if the tenant has been deleted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tag_ids: Vec<Uuid>,
@@ -166,6 +174,7 @@ pub(super) fn change_events(
             event_id: contact.id.event_id(&name),
             tenant_id: change.tenant_id,
             contact_id: contact.id,
+            previous_id: None,
             version: contact.version,
             time: contact.updated_at,
             changed: Vec::new(),
@@ -190,32 +199,37 @@ pub(super) fn change_events(
     };
 
     let mut events = Vec::new();
-    let mut changed = old.map(|old| new.differences(old)).unwrap_or_default();
+    let moved = change.moved.as_ref();
+    let changed = old.map(|old| new.differences(old)).unwrap_or_default().into_iter().map(Cow::Borrowed);
+    let mut changed: Vec<Cow<'static, str>> =
+        changed.chain(moved.into_iter().flat_map(|moved| moved.fields.iter().cloned().map(Cow::Owned))).collect();
     let none = Tags::default();
-    let had = old.map_or(&none, |old| &old.tags);
+    // A move leaves the tags as they are.
+    let had = if moved.is_some() { &new.tags } else { old.map_or(&none, |old| &old.tags) };
     let tagged = new.tags.iter().filter(|tag| !had.contains(tag)).collect();
     let untagged = had.iter().filter(|tag| !new.tags.contains(tag)).collect();
     let tag_events = [tag_event(EventKind::Untagged, untagged), tag_event(EventKind::Tagged, tagged)];
     let tag_events: Vec<ChangeEvent> = tag_events.into_iter().flatten().collect();
-    let consent = match (old, new.opted_in_at, new.opted_out_at) {
-        (Some(old), _, Some(out_at)) if old.opted_out_at != Some(out_at) => Some(EventKind::OptedOut),
-        (Some(old), in_at, None) if in_at.is_some() && (old.opted_in_at != in_at || old.opted_out_at.is_some()) => {
+    let is_changed = |field: &str| changed.iter().any(|changed| changed == field);
+    let is_new = old.is_none() && moved.is_none();
+    let consent = match (new.opted_in_at, new.opted_out_at) {
+        (_, Some(_)) if is_new || is_changed("opted_out_at") => Some(EventKind::OptedOut),
+        (Some(_), None) if is_new || is_changed("opted_in_at") || is_changed("opted_out_at") => {
             Some(EventKind::OptedIn)
         }
-        (None, _, Some(_)) => Some(EventKind::OptedOut),
-        (None, Some(_), None) => Some(EventKind::OptedIn),
         _ => None,
     };
     // Tags and consent have events of their own.
-    changed.retain(|field| match *field {
+    changed.retain(|field| match &**field {
         "tags" => tag_events.is_empty(),
         "opted_in_at" | "opted_out_at" => consent.is_none(),
         _ => true,
     });
-    if old.is_none() {
+    if is_new {
         events.push(event(EventKind::Created));
-    } else if !changed.is_empty() {
-        events.push(ChangeEvent { changed, ..event(EventKind::Updated) });
+    } else if !changed.is_empty() || moved.is_some() {
+        let previous_id = moved.map(|moved| moved.from);
+        events.push(ChangeEvent { changed, previous_id, ..event(EventKind::Updated) });
     }
     events.extend(tag_events);
     events.extend(consent.map(event));

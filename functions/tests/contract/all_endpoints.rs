@@ -182,6 +182,7 @@ async fn unknown_paths_get_404_and_unknown_methods_405() {
     let mut allowed = vec![
         ("/api/v1/me".to_owned(), "GET"),
         ("/contact".to_owned(), "GET, POST"),
+        ("/mcp".to_owned(), "POST"),
         ("/api/v1/openapi.yaml".to_owned(), "GET"),
         ("/api/v1/openapi.json".to_owned(), "GET"),
     ];

@@ -7,6 +7,7 @@
 //! | `qyvo.rs` | Qyvo's endpoints, one after the other |
 //! | `flowiq.rs` | FlowIQ's endpoints |
 //! | `invalid_input.rs` | every limit of every field, and the message when it is exceeded |
+//! | `n8n_node.rs` | the requests of Qyvo's node for n8n |
 //! | `preconditions.rs` | `ETag`, `If-Match`, `If-None-Match` |
 //! | `rate_limit.rs` | the rate limit, its headers and 429 |
 //! | `strict.rs` | `Prefer: handling=strict` |
@@ -16,6 +17,7 @@ mod all_endpoints;
 mod authentication;
 mod flowiq;
 mod invalid_input;
+mod n8n_node;
 mod openapi;
 mod preconditions;
 mod qyvo;

@@ -83,6 +83,18 @@ impl Counter {
         self.http(function, case, function, body, status).await;
     }
 
+    /// Counts a call of a tool of the MCP server.
+    async fn tool(&mut self, case: &str, tool: &str, arguments: Value) {
+        let params = json!({ "name": tool, "arguments": arguments });
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+        // The token is put into the cache.
+        self.bundle.ask("POST /mcp", "{}").await;
+        self.begin().await;
+        let reply = self.bundle.ask("POST /mcp", &body.to_string()).await;
+        assert!(reply.json()["result"]["structuredContent"].is_object(), "{case}: {reply:?}");
+        self.end("mcp", case);
+    }
+
     /// Counts an event of these inputs: a direct invocation of one, or a batch of a queue.
     async fn event(&mut self, function: &str, case: &str, inputs: &[Value]) {
         let mut warm = inputs[0].clone();
@@ -195,6 +207,11 @@ async fn reads(c: &mut Counter) {
     c.create("+14155550100", "").await;
     c.action("get-contact", "by number or id", json!({ "phone": "+14155550100" })).await;
     c.action("get-contact", "by email address", json!({ "email": "jane.14155550100@example.com" })).await;
+    let (tenant, other) = (c.bundle.tenant("demo-token").await, "+14155550109".parse().unwrap());
+    c.create("+14155550108", "").await;
+    let id = tenant.contact_id(&"+14155550108".parse().unwrap());
+    c.bundle.table.change_phone(&tenant, id, &other, Ok::<_, contacts::store::Error>).await.unwrap();
+    c.action("get-contact", "by an id from before a change of number", json!({ "contact_id": id })).await;
     c.http("get-contact", "not found", "get-contact", json!({ "phone": "+14155550199" }), 404).await;
     c.http("me", "any", "GET /api/v1/me", json!({}), 200).await;
     c.http("openapi", "any", "GET /api/v1/openapi.json", json!({}), 200).await;
@@ -229,6 +246,36 @@ async fn searches(c: &mut Counter) {
     c.action("search-contacts", "by complete number", json!({ "query": "+1 (415) 555-0007" })).await;
     c.action("search-contacts", "text that most contacts have", json!({ "query": "santos" })).await;
     c.action("search-contacts", "text that no contact has, of 1,000", json!({ "query": "nobody" })).await;
+    c.tool("list_contacts, the first 25", "list_contacts", json!({})).await;
+    c.tool("list_contacts, the twentieth 25", "list_contacts", json!({ "page": 20 })).await;
+}
+
+async fn tools(c: &mut Counter) {
+    c.http(
+        "mcp",
+        "a message that calls no tool",
+        "POST /mcp",
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }),
+        200,
+    )
+    .await;
+    c.create("+14155550100", "").await;
+    c.create("+14155550101", "a, b").await;
+    c.create("+14155550102", "c").await;
+    let tenant = c.bundle.tenant("demo-token").await;
+    let id = |phone: &str| tenant.contact_id(&phone.parse().unwrap());
+    c.tool("get_contact by number or id", "get_contact", json!({ "id": id("+14155550100") })).await;
+    let new = json!({ "phone": "+14155550103", "name": "Jane Smith", "email": "jane@example.com" });
+    c.tool("create_contact, new", "create_contact", new).await;
+    let renamed = json!({ "id": id("+14155550100"), "name": "Janet Smith" });
+    c.tool("update_contact, renamed", "update_contact", renamed).await;
+    let tags = json!({ "id": id("+14155550101"), "add_tags": ["c"], "remove_tags": ["a"] });
+    c.tool("tag_contact, one known tag for another", "tag_contact", tags).await;
+    c.tool("delete_contact, without tags", "delete_contact", json!({ "id": id("+14155550100") })).await;
+    let contact =
+        |n: usize| json!({ "phone": format!("+1415556{n:04}"), "name": "Jane Smith", "email": "jane@example.com" });
+    let contacts: Vec<Value> = (0..10).map(contact).collect();
+    c.tool("import_contacts, ten new", "import_contacts", json!({ "contacts": contacts })).await;
 }
 
 async fn events(c: &mut Counter) {
@@ -277,6 +324,17 @@ async fn rate_limit(c: &mut Counter) {
     c.end("HTTP call", "rejected with 429");
 }
 
+/// The same for a message of an agent.
+async fn agents_rate_limit(c: &mut Counter) {
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    for _ in 0..299 {
+        c.call("POST /mcp", ping.clone()).await;
+    }
+    c.proxy.clear();
+    c.call("POST /mcp", ping).await;
+    c.end("+ HTTP call", "counted by the rate limit of 300 of /mcp");
+}
+
 async fn first_call(c: &mut Counter) {
     c.bundle.me("demo-token").await;
     c.end("+ HTTP call", "the first of a process");
@@ -284,17 +342,19 @@ async fn first_call(c: &mut Counter) {
 
 /// Makes all calls. Returns the counted units, and the length of the longest line that a call logged.
 async fn count_all() -> (Units, usize) {
-    let (c, u, t, r, s, e, l, f) = tokio::join!(
+    let (c, u, t, r, s, a, e, l, m, f) = tokio::join!(
         count(None, creates),
         count(None, updates),
         count(None, tags),
         count(None, reads),
         count(None, searches),
+        count(None, tools),
         count(None, events),
         count(Some(120), rate_limit),
+        count(Some(300), agents_rate_limit),
         count(None, first_call),
     );
-    let groups = [c, u, t, r, s, e, l, f];
+    let groups = [c, u, t, r, s, a, e, l, m, f];
     let longest = groups.iter().map(|(_, longest)| *longest).max().unwrap();
     (groups.into_iter().flat_map(|(units, _)| units).collect(), longest)
 }

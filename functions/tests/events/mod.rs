@@ -2,6 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `asyncapi.rs` | the AsyncAPI document: its examples, what it requires |
 //! | `event_sources.rs` | the event sources: envelopes, batches, FIFO groups, error types |
 //! | `recorded_events.rs` | events that AWS tools and `lambda_http` have recorded |
 //! | `record_message.rs` | the function `record-message` |
@@ -10,6 +11,7 @@
 //! | `change_feed.rs` | the change events that `publish-changes` puts on the bus |
 //! | `unpublished_changes.rs` | changes that cannot be published: dead letters and retries |
 
+mod asyncapi;
 mod change_feed;
 mod consent_and_state;
 mod event_sources;

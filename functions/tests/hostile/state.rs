@@ -28,8 +28,11 @@ pub struct State {
     pub event_times: BTreeMap<String, String>,
     pub created_at: String,
     pub updated_at: String,
-    /// When the contact was deleted. The state is that of a tombstone, which has only this and the opt-out.
+    /// When the contact was deleted, or left this id. The state is that of a tombstone, which has only this, the opt-out, and
+    /// the id to which the contact has moved.
     pub deleted_at: Option<String>,
+    /// The id that the contact has now, if its number was changed.
+    pub moved_to: Option<String>,
     /// When an earlier contact with the number was deleted.
     pub predecessor_deleted_at: Option<String>,
 }
@@ -81,6 +84,7 @@ impl Image {
             created_at: text("created_at").unwrap_or_default(),
             updated_at: text("updated_at").unwrap_or_default(),
             deleted_at: text("deleted_at"),
+            moved_to: text("moved_to"),
             predecessor_deleted_at: text("predecessor_deleted_at"),
         };
         // A tombstone has no id but that in its key.

@@ -104,7 +104,8 @@ pub struct Calls {
     pub reads: Vec<Call>,
 }
 
-/// A call of `calls.json`: an HTTP call with its body, or the name of a function and the input of an event.
+/// A call of `calls.json`: an HTTP call with its body, the name of a function and the input of an event, or a change of
+/// number in tenant `demo`.
 #[derive(Deserialize)]
 pub struct Call {
     /// Method, path and token, as `Bundle::ask` takes them.
@@ -113,6 +114,8 @@ pub struct Call {
     /// Unparsed, because parsing changes the spelling of numbers.
     body: Option<Box<RawValue>>,
     event: Option<String>,
+    /// The number that a contact has, and the one that it gets.
+    change_phone: Option<[String; 2]>,
     #[serde(default)]
     input: Value,
 }
@@ -125,7 +128,12 @@ impl Calls {
     /// Sends the writes to a bundle. Each has to succeed.
     pub async fn write(&self, bundle: &Bundle) {
         for call in &self.writes {
-            if let Some(function) = &call.event {
+            if let Some([from, to]) = &call.change_phone {
+                let tenant = bundle.tenant("demo-token").await;
+                let [from, to] = [from, to].map(|phone| phone.parse().unwrap());
+                let id = tenant.contact_id(&from);
+                bundle.table.change_phone(&tenant, id, &to, Ok::<_, contacts::store::Error>).await.unwrap();
+            } else if let Some(function) = &call.event {
                 let event = bundle.envelope(call.input.clone()).await;
                 output_of(&bundle.invoke(function, event).await);
             } else {

@@ -5,9 +5,12 @@
 //! | `mod.rs` | [`Bundle`]: starting a deployment, sending requests and events |
 //! | `reply.rs` | HTTP answers, and assertions about them |
 //! | `cases.rs` | tables of requests and the answers they have to get |
+//! | `agent.rs` | calls of tools over the Model Context Protocol |
 //! | `invocation.rs` | events of the event sources, and what invocations return |
 //! | `local_sdk.rs` | the SDK's configuration for the embedded DynamoDB |
 //! | `openapi.rs` | whether an answer is documented in the OpenAPI document |
+//! | `asyncapi.rs` | whether an event is documented in the AsyncAPI document |
+//! | `documented_stack.rs` | a stack whose events are held against that document |
 //! | `executables.rs` | the functions of the template and their executables |
 //! | `fault_proxy/` | a fault-injecting proxy in front of DynamoDB |
 //! | `stored.rs` | the items of the contacts table, and whether they agree with each other |
@@ -15,7 +18,10 @@
 //!
 //! Only these files use the crate of the local deployment; tests import its types from here.
 
+mod agent;
+pub mod asyncapi;
 mod cases;
+mod documented_stack;
 mod executables;
 #[allow(dead_code, reason = "shared with the stress test, which uses the rest")]
 mod fault_proxy;
@@ -34,8 +40,10 @@ use contacts::store::{AccessTable, Client, ContactsTable};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+pub use agent::{tools, violation};
 pub use carnet_local::{EventRefusal, InvocationOutcome, Options};
 
+use documented_stack::DocumentedStack;
 pub use executables::{declared_binaries, executables, functions, peak_memory, template};
 pub use fault_proxy::{Fault, FaultProxy, ForwardedRequest};
 pub use invocation::{error_of, eventbridge_event, failed_records, output_of, sqs_record};
@@ -49,7 +57,7 @@ pub use reply::{Reply, invalid};
 /// It has two tenants, `demo` and `acme`. Each has a token (`demo-token`) and a FlowIQ key (`fiq_demo`). The token
 /// `orphan-token` belongs to a user without a tenant. Every test starts a bundle of its own and shares nothing.
 pub struct Bundle {
-    stack: Stack,
+    stack: DocumentedStack,
     http: reqwest::Client,
     /// What the functions have logged so far.
     pub log: LogLines,
@@ -93,6 +101,7 @@ impl Bundle {
         let client = client(&stack);
         let access = Access::new(AccessTable::new(client.clone(), "AccessTable".into()), 0);
         let table = ContactsTable::new(client, "ContactsTable".into());
+        let stack = DocumentedStack::from(stack);
         let bundle = Bundle { stack, http: reqwest::Client::new(), log, access, table };
         for tenant in ["demo", "acme"] {
             let id = bundle.create_tenant(tenant).await;
@@ -191,9 +200,12 @@ impl Bundle {
         response
     }
 
-    /// Invokes a function with any event, as an AWS service does.
+    /// Invokes a function with any event, as an AWS service does. Fails if the AsyncAPI document does not describe an
+    /// event that the function accepts, or its answer.
     pub async fn invoke(&self, function: &str, event: Value) -> InvocationOutcome {
-        self.stack.invoke(function, event.to_string()).await.unwrap()
+        let outcome = self.stack.invoke(function, event.to_string()).await.unwrap();
+        asyncapi::check_invocation(function, &event, &outcome);
+        outcome
     }
 
     /// The envelope of an event for tenant `demo`.
@@ -288,7 +300,7 @@ pub fn options() -> Options {
 
 /// The deployed template, with this many calls per token in any 60 seconds.
 pub fn with_rate_limit(rate_limit: u32) -> Options {
-    let parameters = [("RateLimit".to_owned(), rate_limit.to_string())].into();
+    let parameters = ["RateLimit", "McpRateLimit"].map(|name| (name.to_owned(), rate_limit.to_string())).into();
     Options { parameters, ..Options::new(template(), executables()) }
 }
 

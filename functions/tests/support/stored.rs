@@ -48,16 +48,18 @@ pub fn text<'a>(item: &'a Item, name: &str) -> &'a str {
 }
 
 /// What a tombstone may hold, which is nothing of the contact but its key and its opt-out.
-const TOMBSTONE: [&str; 6] = ["tenant_id", "item", "version", "write_ids", "deleted_at", "opted_out_at"];
+const TOMBSTONE: [&str; 7] = ["tenant_id", "item", "version", "write_ids", "deleted_at", "opted_out_at", "moved_to"];
 
-/// Whether an item under the key of a contact is the tombstone of a deleted one.
+/// Whether an item under the key of a contact is the tombstone of a deleted one, or the redirect of one that has another id
+/// now.
 pub fn is_tombstone(item: &Item) -> bool {
     item.contains_key("deleted_at")
 }
 
 /// Where the items of a tenant contradict each other: each sentence with the id of its contact. Every membership has to
 /// equal its contact, every contact has to have a membership for each of its labels and no other, and every tag has to
-/// be in the catalogue. A tombstone has no membership and no attribute of a contact.
+/// be in the catalogue. A tombstone has no membership and no attribute of a contact. A redirect leads to a contact that knows
+/// it.
 pub fn contradictions(contacts: &[Item], memberships: &[Item], definitions: &[Item]) -> Vec<(String, String)> {
     let defined: HashSet<&str> = definitions.iter().map(|item| text(item, "name")).collect();
     let mut found = Vec::new();
@@ -67,6 +69,14 @@ pub fn contradictions(contacts: &[Item], memberships: &[Item], definitions: &[It
             let id = text(contact, "item").trim_start_matches("contact#").to_owned();
             let surplus = contact.keys().filter(|name| !TOMBSTONE.contains(&name.as_str()));
             found.extend(surplus.map(|name| (id.clone(), format!("the tombstone has the attribute {name}"))));
+            let to = text(contact, "moved_to");
+            let knows_it = |target: &Item| {
+                let former = target.get("former_ids").and_then(|ids| ids.as_l().ok()).into_iter().flatten();
+                text(target, "id") == to && former.filter_map(|id| id.as_s().ok()).any(|former| *former == id)
+            };
+            if !to.is_empty() && !contacts.iter().any(knows_it) {
+                found.push((id, format!("the redirect leads to {to}, where no contact knows it")));
+            }
             continue;
         }
         let id = text(contact, "id");

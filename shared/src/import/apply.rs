@@ -2,7 +2,7 @@
 
 use super::outcome::Problem;
 use super::row::Row;
-use crate::model::{Stored, Tenant, Timestamp};
+use crate::model::{ContactKey, Stored, Tenant, Timestamp};
 use crate::store::{self, ContactsTable, Outcome};
 
 /// Why a row was not applied.
@@ -35,7 +35,7 @@ pub async fn apply(table: &ContactsTable, tenant: &Tenant, row: &Row) -> Result<
 /// # Errors
 /// As [`apply`].
 pub async fn predict(table: &ContactsTable, tenant: &Tenant, row: &Row) -> Result<Outcome, ApplyError> {
-    let stored = table.get(tenant, row.id(tenant)).await?;
+    let stored = table.get(tenant, ContactKey::Number(row.id(tenant))).await?;
     let new =
         row.apply_to(stored.clone().map(Stored::Contact), tenant, Timestamp::now()).map_err(ApplyError::Invalid)?;
     Ok(match stored {

@@ -262,8 +262,9 @@ mod tests {
     #[test]
     fn an_opt_out_outlives_its_contact() {
         let (tenant, now) = (tenant(), Timestamp::now());
-        let tombstone =
-            |opted_out_at| Some(Stored::Deleted(Tombstone { deleted_at: at(20), opted_out_at, version: 3 }));
+        let tombstone = |opted_out_at| {
+            Some(Stored::Deleted(Tombstone { deleted_at: at(20), opted_out_at, version: 3, moved_to: None }))
+        };
         let row = consent(["yes", "2026-02-01", "", ""]);
         assert_eq!(row.apply_to(tombstone(Some(at(10))), &tenant, now).unwrap().opted_in_at, None);
         assert!(row.apply_to(tombstone(None), &tenant, now).unwrap().opted_in_at.is_some());

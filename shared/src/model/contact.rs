@@ -17,9 +17,10 @@ use super::time::Timestamp;
 /// A person whom a tenant exchanges messages with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
-    /// Derived from the tenant's namespace and the phone number; never changes.
+    /// Derived from the tenant's namespace and the phone number; changes only with the number.
     pub id: ContactId,
-    /// The phone number as first given, without separators. Later calls may use another spelling of it; the stored one stays.
+    /// The phone number as first given, without separators. Later calls may use another spelling of it; the stored one
+    /// stays, until the number is changed.
     pub phone: Phone,
     /// Display name, at most 255 characters.
     pub name: Option<Name>,
@@ -48,10 +49,14 @@ pub struct Contact {
     /// The state of the conversation.
     #[serde(flatten)]
     pub state: State,
-    /// When an earlier contact with this number was deleted, if one was. Events that occurred until then are about that
-    /// one and change nothing.
+    /// When an earlier contact with this number was deleted or got another number, if one did. Events that occurred until
+    /// then are about that one and change nothing.
     #[serde(default)]
     pub predecessor_deleted_at: Option<Timestamp>,
+    /// The ids of the contact before its number was changed, the latest first; at most [`MAX_FORMER_IDS`](Self::MAX_FORMER_IDS).
+    /// Each leads to the contact, unless another one has been created with its number since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_ids: Vec<ContactId>,
     /// When the contact was created; never changes.
     pub created_at: Timestamp,
     /// When a field that clients can see last changed.
@@ -62,6 +67,10 @@ pub struct Contact {
 }
 
 impl Contact {
+    /// How many former ids lead to a contact. A change of the number of a contact with 45 tags and this many former ids
+    /// takes 99 of the 100 writes of a transaction.
+    pub const MAX_FORMER_IDS: usize = 5;
+
     /// A new contact of which only the phone number is known.
     pub fn new(id: ContactId, phone: Phone, source: Source, now: Timestamp) -> Self {
         Contact {
@@ -80,6 +89,7 @@ impl Contact {
             total_messages: 0,
             state: State::default(),
             predecessor_deleted_at: None,
+            former_ids: Vec::new(),
             created_at: now,
             updated_at: now,
             version: 1,
@@ -92,7 +102,8 @@ impl Contact {
     }
 
     /// The names of the fields, as clients know them, in which this contact differs from `other`.
-    /// Left out are fields that no endpoint exposes (event times, consent method, an earlier deletion, version), and
+    /// Left out are fields that no endpoint exposes (event times, consent method, an earlier deletion,
+    /// former ids, version), and
     /// `id`, `created_at` and `updated_at`.
     pub fn differences(&self, other: &Contact) -> Vec<&'static str> {
         // Destructured by name, so that adding a field without deciding about it here fails to compile.
@@ -112,6 +123,7 @@ impl Contact {
             total_messages,
             state,
             predecessor_deleted_at: _,
+            former_ids: _,
             created_at: _,
             updated_at: _,
             version: _,

@@ -9,6 +9,7 @@
 mod consent;
 mod consent_method;
 mod contact;
+mod contact_key;
 mod cursor;
 mod email;
 mod event;
@@ -35,6 +36,7 @@ mod violation;
 pub use consent::{Consent, ConsentStatus};
 pub use consent_method::ConsentMethod;
 pub use contact::Contact;
+pub use contact_key::ContactKey;
 pub use cursor::Cursor;
 pub(crate) use cursor::CursorKey;
 pub use email::Email;

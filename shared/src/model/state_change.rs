@@ -53,6 +53,18 @@ impl StateChange {
     }
 }
 
+impl Contact {
+    /// Sets or removes the language, at this time. An event about the language that occurred before, and arrives later,
+    /// does not change it back. Setting the stored language again changes nothing.
+    pub fn set_locale(&mut self, locale: &Patch<Locale>, now: Timestamp) {
+        if locale.given().is_some_and(|given| given != self.locale) {
+            locale.apply(&mut self.locale);
+            let time = self.state.event_times.entry("locale".to_owned()).or_insert(now);
+            *time = now.max(*time);
+        }
+    }
+}
+
 /// Sets single fields, each by last-writer-wins.
 struct FieldWriter<'a> {
     occurred_at: Timestamp,
@@ -110,6 +122,38 @@ mod tests {
         let mut contact = Contact::new(ContactId::derive(&Uuid::nil(), &phone), phone, Source::Api, now);
         changes.into_iter().for_each(|change| change.apply(&mut contact));
         contact
+    }
+
+    /// A change of the language alone.
+    fn language(occurred_at: Timestamp, locale: Patch<Locale>) -> StateChange {
+        StateChange {
+            occurred_at,
+            bot_status: None,
+            archived: None,
+            blocked: None,
+            active_status: None,
+            has_unread_messages: None,
+            summary: Patch::Keep,
+            locale,
+        }
+    }
+
+    #[test]
+    fn a_language_that_was_set_outlives_events_from_before() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let locale = |code: &str| Patch::Set(code.parse::<Locale>().unwrap());
+        let mut contact = after([]);
+        contact.set_locale(&locale("fr"), at(10));
+        let set = contact.clone();
+        contact.set_locale(&locale("fr"), at(20));
+        contact.set_locale(&Patch::Keep, at(20));
+        assert_eq!(contact, set, "the same language and no language change nothing");
+        for (second, code) in [(9, "fr"), (11, "de")] {
+            language(at(second), locale("de")).apply(&mut contact);
+            assert_eq!(contact.locale, code.parse().ok(), "{second}");
+        }
+        contact.set_locale(&Patch::Clear, at(11));
+        assert_eq!(contact.locale, None, "in the same second too");
     }
 
     proptest! {

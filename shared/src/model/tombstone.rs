@@ -1,23 +1,29 @@
-//! Tombstones: what is kept of a deleted contact.
+//! Tombstones and redirects: what is kept under the id of a contact that was deleted, or has another id now.
 
 use serde::{Deserialize, Serialize};
 
 use super::consent::{Consent, ConsentStatus};
 use super::contact::Contact;
+use super::id::ContactId;
 use super::time::Timestamp;
 
 /// What is kept of a deleted contact under its key. It contains no personal data: the key is a keyed hash.
+///
+/// With `moved_to` it is a redirect: the contact was not deleted, its number was changed. A number without a contact is
+/// free in both cases, so all other rules are the same.
 ///
 /// It never expires. It is what a writer that has read the contact before finds, so that a late write cannot bring the
 /// contact back; the versions of a contact that is created again go on; and an opt-out outlives the contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {
-    /// When the contact was deleted. Events that occurred until then are of the deleted contact.
+    /// When the contact was deleted, or left this id. Events that occurred until then are of that contact.
     pub deleted_at: Timestamp,
     /// When the person opted out; `None` if they had not, or have opted in since. Opt-ins are not remembered.
     pub opted_out_at: Option<Timestamp>,
     /// Continues the versions of the contact.
     pub version: u64,
+    /// The id that the contact has now, if its number was changed.
+    pub moved_to: Option<ContactId>,
 }
 
 /// What is stored under the key of a contact.
@@ -26,7 +32,7 @@ pub struct Tombstone {
 pub enum Stored {
     /// A contact.
     Contact(Contact),
-    /// The contact was deleted, and has not been created again.
+    /// The contact was deleted or has another id now, and none has been created with the number again.
     Deleted(Tombstone),
 }
 
@@ -38,7 +44,13 @@ impl Tombstone {
             deleted_at: contact.predecessor_deleted_at.map_or(now, |before| before.max(now)),
             opted_out_at: contact.opted_out_at,
             version: contact.version + 1,
+            moved_to: None,
         }
+    }
+
+    /// The redirect under the id of a contact that has another one from now on.
+    pub(crate) fn redirect(contact: &Contact, moved_to: ContactId, version: u64, now: Timestamp) -> Self {
+        Tombstone { version, moved_to: Some(moved_to), ..Tombstone::of(contact, now) }
     }
 
     /// Records an opt-out that occurred at this time, also one from before the deletion: its event may arrive late.
@@ -46,10 +58,16 @@ impl Tombstone {
         self.opted_out_at = self.opted_out_at.max(Some(occurred_at));
     }
 
-    /// Makes a new contact the successor of the deleted one: it has the remembered opt-out, unless it has opted in since.
+    /// Makes a contact that gets the number the successor of the deleted one: it has the remembered opt-out, unless it has
+    /// opted in since.
     pub(crate) fn continue_with(&self, contact: &mut Contact) {
-        contact.version = self.version + 1;
-        contact.predecessor_deleted_at = Some(self.deleted_at);
+        contact.version = contact.version.max(self.version + 1);
+        contact.predecessor_deleted_at = contact.predecessor_deleted_at.max(Some(self.deleted_at));
+        self.restore_opt_out(contact);
+    }
+
+    /// Records the remembered opt-out in a contact that gets the number.
+    pub(crate) fn restore_opt_out(&self, contact: &mut Contact) {
         if let Some(occurred_at) = self.opted_out_at {
             Consent { status: ConsentStatus::OptedOut, occurred_at, method: None }.apply(contact);
         }
@@ -81,7 +99,7 @@ impl Stored {
         }
     }
 
-    /// Whether the contact was deleted when an event occurred, or later. Such an event is about the deleted contact and
+    /// Whether the contact was deleted, or got another number, when an event occurred, or later. Such an event is about the deleted contact and
     /// must not change the contact that may have been created since.
     pub fn is_deleted_since(&self, occurred_at: Timestamp) -> bool {
         match self {

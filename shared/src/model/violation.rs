@@ -51,6 +51,12 @@ pub enum Violation {
     Comma,
     /// Not a list of 1 to this many rows of a file.
     NotRows(usize),
+    /// Not a list of JSON strings.
+    NotTexts,
+    /// Not a list of 1 to this many contacts.
+    NotContacts(usize),
+    /// Not a whole number from the first to the second.
+    NotWholeNumber(u32, u32),
     /// Not a country whose phone numbers are known.
     NotCountry,
     /// Not a field of the input, although the caller has asked for strict handling.
@@ -104,6 +110,11 @@ impl Violation {
             Violation::Comma => format!("The {field} must not contain a comma."),
             Violation::NotRows(max) => {
                 format!("The {field} must be a list of 1 to {max} objects, each with its line and cells.")
+            }
+            Violation::NotTexts => format!("The {field} must be a list of strings."),
+            Violation::NotContacts(max) => format!("The {field} must be a list of 1 to {max} objects."),
+            Violation::NotWholeNumber(min, max) => {
+                format!("The {field} must be a whole number from {min} to {max}.")
             }
             Violation::NotCountry => {
                 format!("The {field} must be the two letters of a country whose numbers are known, such as BR.")

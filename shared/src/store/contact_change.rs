@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::error::Error;
 use super::items;
-use super::keys::{CONTACT, ITEM, TENANT_ID};
+use super::keys::{CONTACT, ITEM, MOVED_FIELDS, MOVED_FROM, TENANT_ID};
 use crate::model::{Contact, ContactId, Stored, TenantId, Timestamp};
 
 /// A change of a contact, read from a stream record.
@@ -14,12 +14,24 @@ use crate::model::{Contact, ContactId, Stored, TenantId, Timestamp};
 pub struct ContactChange {
     /// The id of the contact's tenant. It does not authorise anything.
     pub tenant_id: TenantId,
-    /// The contact in the old image; `None` if the contact was created. A tombstone counts as no contact.
+    /// The contact in the old image; `None` if the contact was created, or moved here from another id. A tombstone or a
+    /// redirect counts as no contact.
     pub old: Option<Contact>,
     /// The contact in the new image; `None` if the contact was deleted.
     pub new: Option<Contact>,
+    /// Where the contact comes from, if the change moved it here from another id.
+    pub moved: Option<Moved>,
     /// The approximate time of the change.
     pub changed_at: Option<Timestamp>,
+}
+
+/// The move of a contact to the id of its new number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The id that it had.
+    pub from: ContactId,
+    /// The names of the fields that the change has changed, as [`Contact::differences`] has them.
+    pub fields: Vec<String>,
 }
 
 /// Which contact's item a stream record is about, and when it changed. It can be read from every record: a part that is
@@ -53,12 +65,13 @@ impl ContactChange {
     pub fn changes_tags(&self) -> bool {
         self.new.as_ref().is_some_and(|new| match &self.old {
             Some(old) => old.tags != new.tags,
-            None => !new.tags.is_empty(),
+            None => !new.tags.is_empty() && self.moved.is_none(),
         })
     }
 
     /// Parses the `dynamodb` field of a stream record. `None` for items other than contacts, and for changes of
-    /// tombstones.
+    /// tombstones. When a contact moves to another id, the change of the item that it leaves is `None` too, so that the
+    /// move is one change: that of the item under its new id.
     ///
     /// # Errors
     /// [`Error::Unreadable`] if the record cannot be parsed, the record's keys are not those of a contact, or an image is not a
@@ -82,11 +95,19 @@ impl ContactChange {
         if old.is_none() && new.is_none() {
             return Err(unreadable("the record has no image"));
         }
+        if matches!(&new, Some(Stored::Deleted(left)) if left.moved_to.is_some()) {
+            return Ok(None);
+        }
         let [old, new] = [old, new].map(|image| image.and_then(Stored::into_contact));
         if old.is_none() && new.is_none() {
             return Ok(None);
         }
-        Ok(Some(ContactChange { tenant_id, old, new, changed_at }))
+        // Only a contact with former ids can have moved; most images need not be parsed again.
+        let moved = match &new {
+            Some(new) if old.is_none() && !new.former_ids.is_empty() => parts.new_image.and_then(moved),
+            _ => None,
+        };
+        Ok(Some(ContactChange { tenant_id, old, new, moved, changed_at }))
     }
 }
 
@@ -136,6 +157,21 @@ fn stored(image: &RawValue, id: ContactId) -> Option<Stored> {
     let item: Item = serde_json::from_str(image.get()).ok()?;
     let is_of = |stored: &Stored| stored.contact().is_none_or(|contact| contact.id == id);
     items::stored(item).ok().filter(is_of)
+}
+
+/// Where the contact in an image comes from, if it was moved by the write of the image.
+fn moved(image: &RawValue) -> Option<Moved> {
+    let item: Item = serde_json::from_str(image.get()).ok()?;
+    let text = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => Some(text.clone()),
+        _ => None,
+    };
+    let from = item.get(MOVED_FROM).and_then(text)?.parse().ok()?;
+    let fields = match item.get(MOVED_FIELDS) {
+        Some(AttributeValue::L(fields)) => fields.iter().filter_map(text).collect(),
+        _ => Vec::new(),
+    };
+    Some(Moved { from, fields })
 }
 
 /// The parser's error is left out, because it may quote personal data.

@@ -8,11 +8,16 @@ use super::error::{Error, map_sdk_error};
 use super::items::labels;
 use super::keys::ID;
 use super::snapshot::{Consistency, Target};
-use crate::model::{Contact, ContactId, Email, Stored, Tenant, Timestamp, Tombstone};
+use crate::model::{Contact, ContactId, ContactKey, Email, Stored, Tenant, Timestamp, Tombstone};
 
 /// What a deletion has removed. It contains no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deletion {
+    /// The id of the contact.
+    pub id: ContactId,
+    /// The ids that it had before its number was changed, which lead nowhere any more. A contact that was created with one
+    /// of those numbers since is another one and stays.
+    pub former_ids: Vec<ContactId>,
     /// When the contact was deleted.
     pub deleted_at: Timestamp,
     /// How many memberships were deleted with it: one for each tag, and one if its name or email address contains a
@@ -25,43 +30,44 @@ pub struct Deletion {
 }
 
 impl ContactsTable {
-    /// Deletes the contact with this id and all its memberships. A tombstone remains, which contains no personal data.
+    /// Deletes the contact that a call names and all its memberships. A tombstone remains, which contains no personal data;
+    /// so does one for each former id of the contact.
     ///
     /// Entries of the tag catalogue belong to the tenant and stay. Indexes, which are eventually consistent, can list the
     /// contact for a moment longer. After a lost response, the call recognises its own deletion, as
     /// [`upsert`](ContactsTable::upsert) does.
     ///
-    /// Cost: one GetItem, and one PutItem or, with memberships, one TransactWriteItems.
+    /// Cost: one GetItem, and one PutItem or, with memberships, one TransactWriteItems; with former ids one more BatchGetItem.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the contact does not exist or was deleted before; [`Error::Conflict`],
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`].
-    pub async fn delete(&self, tenant: &Tenant, id: ContactId) -> Result<Deletion, Error> {
-        self.delete_if(tenant, id, |_| Ok::<_, Error>(())).await
+    pub async fn delete(&self, tenant: &Tenant, key: impl Into<ContactKey>) -> Result<Deletion, Error> {
+        self.delete_if(tenant, key, |_| Ok::<_, Error>(())).await
     }
 
     /// As [`delete`](ContactsTable::delete), if `check` allows to delete the contact in the state that it has.
     ///
     /// # Errors
     /// The errors of `check`; otherwise as [`delete`](ContactsTable::delete).
-    pub async fn delete_if<C, E>(&self, tenant: &Tenant, id: ContactId, check: C) -> Result<Deletion, E>
+    pub async fn delete_if<C, E>(&self, tenant: &Tenant, key: impl Into<ContactKey>, check: C) -> Result<Deletion, E>
     where
         C: Fn(&Contact) -> Result<(), E> + Send + Sync,
         E: From<Error>,
     {
-        let target = Target::new(tenant, id, None);
+        let target = Target::new(tenant, key, None);
         let delete = |stored: Option<Stored>, _: &_| {
             let contact = stored.and_then(Stored::into_contact).ok_or(Error::NotFound)?;
             check(&contact)?;
             Ok::<_, E>(Stored::Deleted(Tombstone::of(&contact, Timestamp::now())))
         };
         let written = self.write(target, Consistency::Strong, delete).await?;
-        let Stored::Deleted(Tombstone { deleted_at, opted_out_at, version }) = written.new else {
+        let (Some(Stored::Contact(contact)), Stored::Deleted(tombstone)) = (written.old, written.new) else {
             return Err(Error::Internal("a deletion stored a contact".to_owned()).into());
         };
-        let contact: Option<&Contact> = written.old.as_ref().and_then(Stored::contact);
-        let memberships = contact.map_or(0, |contact| labels(contact).len());
-        Ok(Deletion { deleted_at, memberships, opted_out_at, version })
+        let memberships = labels(&contact).len();
+        let Tombstone { deleted_at, opted_out_at, version, moved_to: _ } = tombstone;
+        Ok(Deletion { id: contact.id, former_ids: contact.former_ids, deleted_at, memberships, opted_out_at, version })
     }
 
     /// The ids of all contacts with this email address, the oldest contact first, for operators.

@@ -9,6 +9,9 @@ pub enum Error {
     /// The tenant has no contact with this id.
     #[error("contact not found")]
     NotFound,
+    /// Another contact of the tenant has the phone number that a contact was to get.
+    #[error("another contact has the phone number")]
+    NumberTaken,
     /// Other writers changed the item during every attempt to write it.
     #[error("other writers changed the item during every attempt")]
     Conflict,

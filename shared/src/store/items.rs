@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use super::earlier;
 use super::error::Error;
 use super::keys::{
-    self, ACTIVE_AT, DELETED_AT, EMAIL_KEY, EXPIRES_AT, ID, Item, Label, PHONE_KEY, SEARCH_TEXT, TAG, WRITE_IDS, s,
+    self, ACTIVE_AT, DELETED_AT, EMAIL_KEY, EXPIRES_AT, ID, Item, Label, MOVED_FIELDS, MOVED_FROM, PHONE_KEY,
+    SEARCH_TEXT, TAG, WRITE_IDS, s,
 };
 use crate::model::{
     Contact, ContactId, Email, EventId, Name, SearchRow, Stored, Tag, TagDefinition, Tenant, Timestamp, Tombstone,
@@ -37,13 +38,13 @@ pub(super) fn read<T: DeserializeOwned>(item: impl Into<serde_dynamo::Item>) -> 
     serde_dynamo::from_item(item).map_err(unreadable)
 }
 
-/// The contact, or the tombstone of a deleted one, in an item under the key of a contact.
+/// The contact, tombstone or redirect in an item under the key of a contact.
 pub(super) fn stored(item: impl Into<serde_dynamo::Item>) -> Result<Stored, Error> {
     let item = item.into();
     if item.contains_key(DELETED_AT) { read(item).map(Stored::Deleted) } else { read(item).map(Stored::Contact) }
 }
 
-/// The value stored in an item of a list. `None` for the tombstone of a deleted contact, and for an item that cannot be
+/// The value stored in an item of a list. `None` for a tombstone or a redirect, and for an item that cannot be
 /// read, whose id is logged: one broken item must not hide all others.
 pub(super) fn read_or_skip<T: DeserializeOwned>(item: Item) -> Option<T> {
     if item.contains_key(DELETED_AT) {
@@ -101,7 +102,14 @@ pub(super) fn event(tenant: &Tenant, kind: &str, id: &EventId, now: Timestamp) -
     item
 }
 
-/// The item of a deleted contact. No index has it: it has none of their attributes.
+/// Marks the item of a contact as moved from another id by the write that changes these fields.
+pub(super) fn mark_moved(item: &mut Item, from: ContactId, fields: &[&str]) {
+    let fields = fields.iter().map(|field| s(*field)).collect();
+    item.insert(MOVED_FROM.to_owned(), s(from.to_string()));
+    item.insert(MOVED_FIELDS.to_owned(), AttributeValue::L(fields));
+}
+
+/// The item of a deleted contact, or of a redirect. No index has it: it has none of their attributes.
 pub(super) fn tombstone(
     tenant: &Tenant,
     id: ContactId,

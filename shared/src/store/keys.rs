@@ -35,8 +35,13 @@ pub(super) const DEFINITION: &str = "tagdef#";
 /// finds out whether its own write was applied, even if other writers have followed.
 pub(super) const WRITE_IDS: &str = "write_ids";
 
-/// When a contact was deleted. Only tombstones have it.
+/// When a contact was deleted or left its id. Only tombstones and redirects have it.
 pub(super) const DELETED_AT: &str = "deleted_at";
+
+/// The id from which a contact has moved here, and the names of the fields that the same write has changed. Only the write
+/// that moves a contact stores them; the next one leaves them out. The change feed reads them.
+pub(super) const MOVED_FROM: &str = "moved_from";
+pub(super) const MOVED_FIELDS: &str = "moved_fields";
 
 /// Contacts by phone number: `tenant_id` / `phone_key`, keys only.
 pub(super) const PHONE_INDEX: &str = "phone";
@@ -77,7 +82,7 @@ impl<'a> Label<'a> {
     }
 }
 
-/// `contact#<id>`: a contact, or the tombstone of a deleted one.
+/// `contact#<id>`: a contact, the tombstone of a deleted one, or the redirect of one that has another id now.
 pub(super) fn contact(tenant: &Tenant, id: ContactId) -> Item {
     key(tenant, format!("{CONTACT}{id}"))
 }

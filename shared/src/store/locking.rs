@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::retry::Retry;
 use super::snapshot::{Consistency, Target, new_call_id};
 use super::transaction::Attempt;
-use crate::model::{Contact, EventId, Stored, Timestamp};
+use crate::model::{Contact, ContactKey, EventId, Stored, Timestamp};
 
 impl ContactsTable {
     /// Writes what `rule` returns for the stored state and for the events, of the target's, that were applied before;
@@ -20,15 +20,26 @@ impl ContactsTable {
     /// # Errors
     /// The errors of `rule`; [`Error::Conflict`], [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`],
     /// [`Error::Internal`].
-    pub(super) async fn write<R, E>(&self, target: Target<'_>, first_read: Consistency, rule: R) -> Result<Written, E>
+    pub(super) async fn write<R, E>(
+        &self,
+        mut target: Target<'_>,
+        first_read: Consistency,
+        rule: R,
+    ) -> Result<Written, E>
     where
         R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
         E: From<Error>,
     {
         let mut snapshot = self.snapshot(target, first_read).await?;
         let mut retry = Retry::new();
-        let call = new_call_id();
+        let (call, named) = (new_call_id(), target.key);
         loop {
+            if let Some(key) = next_key(named, target.key, snapshot.stored.as_ref()) {
+                target.key = key;
+                retry.pause_after_race().await?;
+                snapshot = self.snapshot(target, Consistency::Strong).await?;
+                continue;
+            }
             let ruled = rule(snapshot.stored.clone(), &snapshot.applied);
             let changes = ruled.as_ref().is_ok_and(|new| snapshot.stored.as_ref() != Some(new));
             // DynamoDB checks the version only when something is written. A decision not to write is therefore made again
@@ -45,7 +56,8 @@ impl ContactsTable {
                 return Ok(Written { old: snapshot.stored, new, outcome: Outcome::Unchanged });
             }
             let outcome = follow(snapshot.stored.as_ref(), &mut new);
-            let (attempt, undefined) = self.save(target, &snapshot, &new, undefined, &call).await?;
+            let left = self.ended_redirects(target.tenant, snapshot.stored.as_ref(), &new).await?;
+            let (attempt, undefined) = self.save(target, &snapshot, &new, &left, undefined, &call).await?;
             let refused = match attempt {
                 Attempt::Written => {
                     self.define(target.tenant, undefined).await?;
@@ -81,6 +93,22 @@ impl ContactsTable {
     }
 }
 
+/// The key to read instead of `key`, which may itself be that of a redirect, for a call that has named its contact by
+/// `named`.
+fn next_key(named: ContactKey, key: ContactKey, stored: Option<&Stored>) -> Option<ContactKey> {
+    let next = stored.and_then(|stored| key.redirected(stored));
+    match named {
+        // The contact of that time was deleted while the redirect was followed. Its number is decided about under its own
+        // key, where a contact can be created.
+        ContactKey::NumberAt(id, _)
+            if next.is_none() && key.id() != id && stored.and_then(Stored::contact).is_none() =>
+        {
+            Some(ContactKey::Number(id))
+        }
+        _ => next,
+    }
+}
+
 /// What a call of [`write`](ContactsTable::write) has done.
 pub(super) struct Written {
     /// What was stored before.
@@ -108,15 +136,20 @@ fn follow(old: Option<&Stored>, new: &mut Stored) -> Outcome {
             Outcome::Created
         }
         (Some(Stored::Contact(old)), Stored::Contact(new)) => {
-            new.version = old.version + 1;
-            if !new.differences(old).is_empty() {
-                new.updated_at = Timestamp::now();
-            }
+            set_version(old, new);
             Outcome::Updated
         }
         (Some(old), Stored::Deleted(tombstone)) => {
             tombstone.version = old.version() + 1;
             Outcome::Updated
         }
+    }
+}
+
+/// Makes `new` the version of the contact that follows `old`.
+pub(super) fn set_version(old: &Contact, new: &mut Contact) {
+    new.version = old.version + 1;
+    if !new.differences(old).is_empty() {
+        new.updated_at = Timestamp::now();
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! | item of the contacts table | holds |
 //! |---|---|
-//! | `contact#<id>` | the contact and its index attributes; or the tombstone of a deleted contact, which no index has |
+//! | `contact#<id>` | the contact and its index attributes; or the tombstone of a deleted contact, or the redirect of one whose number was changed, which no index has |
 //! | `tag#<label>#<id>` | a membership: the contact's search row under a tag, or under the built-in label `*+` |
 //! | `tagdef#<tag>` | an entry of the tag catalogue: id, name, creation time |
 //! | `event#<kind>#<hash of the id>` | an applied event, so that its redelivery is ignored (TTL 31 days) |
@@ -27,6 +27,7 @@ mod access_operators;
 mod access_table;
 mod access_usage;
 mod batch;
+mod change_phone;
 mod client;
 mod contact_change;
 mod contacts_table;
@@ -40,6 +41,7 @@ mod outcome;
 mod pages;
 mod query;
 mod read;
+mod redirect;
 mod retry;
 mod save;
 mod search;
@@ -56,7 +58,7 @@ pub(crate) use access_operators::{Changes, Created};
 pub use access_table::AccessTable;
 pub(crate) use access_table::{CallRecord, RecordedCall, Slot};
 pub use client::Client;
-pub use contact_change::{ChangedItem, ContactChange};
+pub use contact_change::{ChangedItem, ContactChange, Moved};
 pub use contacts_table::{ContactsTable, WritePermit};
 pub use delete::Deletion;
 pub use error::Error;

@@ -13,16 +13,30 @@ use super::items::{read_or_skip, stored};
 use super::keys::{self, DELETED_AT, EMAIL_INDEX, EMAIL_KEY, ITEM, Item, TENANT_ID, s, sort_key};
 use super::query::Range;
 use super::snapshot::{Consistency, Snapshot, Target};
-use crate::model::{Contact, ContactId, Email, EventId, SearchRow, Stored, Tag, Tags, Tenant};
+use crate::model::{Contact, ContactKey, Email, EventId, SearchRow, Tag, Tags, Tenant};
+
+/// How many redirects a look-up follows. A former id leads to its contact with one, and each change of the number between
+/// two reads adds one.
+const MAX_REDIRECTS: usize = 8;
 
 impl ContactsTable {
-    /// The contact with this id; `None` if there is none, or it was deleted. Strongly consistent; one GetItem.
+    /// The contact that a call names; `None` if there is none, or it was deleted. Strongly consistent; one GetItem, and
+    /// one more for an id that the contact had before its number was changed.
     ///
     /// # Errors
-    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`].
-    pub async fn get(&self, tenant: &Tenant, id: ContactId) -> Result<Option<Contact>, Error> {
-        let item = self.item(keys::contact(tenant, id), Consistency::Strong).await?;
-        Ok(item.map(stored).transpose()?.and_then(Stored::into_contact))
+    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`]; [`Error::Conflict`] if
+    /// the number is changed again and again meanwhile.
+    pub async fn get(&self, tenant: &Tenant, key: impl Into<ContactKey>) -> Result<Option<Contact>, Error> {
+        let mut key = key.into();
+        for _ in 0..MAX_REDIRECTS {
+            let item = self.item(keys::contact(tenant, key.id()), Consistency::Strong).await?;
+            let Some(stored) = item.map(stored).transpose()? else { return Ok(None) };
+            match key.redirected(&stored) {
+                Some(next) => key = next,
+                None => return Ok(stored.into_contact()),
+            }
+        }
+        Err(Error::Conflict)
     }
 
     /// The oldest contact with this email address, by creation time and then by id.
@@ -79,7 +93,8 @@ impl ContactsTable {
     /// Reads what a write is based on: the contact, which of the tags are in the tag catalogue, and which of the events
     /// were applied before. One GetItem; with tags or events one BatchGetItem of at most 99 keys, two of each event.
     pub(super) async fn snapshot(&self, target: Target<'_>, consistency: Consistency) -> Result<Snapshot, Error> {
-        let Target { tenant, id, tags, events } = target;
+        let Target { tenant, tags, events, .. } = target;
+        let id = target.id();
         let mut snapshot = Snapshot::empty(consistency);
         let tags = tags.into_iter().flat_map(Tags::iter);
         let mut extras: HashMap<String, Extra<'_>> = HashMap::new();
@@ -127,7 +142,7 @@ impl ContactsTable {
     }
 
     /// The items of the tenant with these keys: one BatchGetItem of at most [`BATCH`] keys, each once.
-    async fn batch(&self, tenant: &Tenant, wanted: KeysAndAttributesBuilder) -> Result<Vec<Item>, Error> {
+    pub(super) async fn batch(&self, tenant: &Tenant, wanted: KeysAndAttributesBuilder) -> Result<Vec<Item>, Error> {
         let of_tenant = |key: &Item| key.get(TENANT_ID) == Some(&s(tenant.id().to_string()));
         debug_assert!(wanted.get_keys().iter().flatten().all(of_tenant));
         batch_get(&self.client, &self.name, wanted, "BatchGetItem").await
@@ -135,7 +150,7 @@ impl ContactsTable {
 }
 
 /// A request for whole items.
-fn all_attributes(keys: Vec<Item>, consistency: Consistency) -> KeysAndAttributesBuilder {
+pub(super) fn all_attributes(keys: Vec<Item>, consistency: Consistency) -> KeysAndAttributesBuilder {
     KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistency == Consistency::Strong)
 }
 

@@ -24,7 +24,8 @@ const THROTTLING_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::
 
 /// The retries of one operation.
 pub(super) struct Retry {
-    until: Instant,
+    /// `None` for an operation that only its number of attempts limits.
+    until: Option<Instant>,
     lost: u32,
     races: Backoff,
     throttled: u32,
@@ -34,17 +35,23 @@ pub(super) struct Retry {
 impl Retry {
     pub(super) fn new() -> Self {
         let [races, throttling] = [RACE_PAUSES, THROTTLING_PAUSES].map(|[first, max]| Backoff::new(first, max));
-        Retry { until: Instant::now() + RACE_TIME_LIMIT, lost: 0, races, throttled: 0, throttling }
+        let until = Some(Instant::now() + RACE_TIME_LIMIT);
+        Retry { until, lost: 0, races, throttled: 0, throttling }
+    }
+
+    /// Retries of an operation that itself waits between its attempts, for longer than a call may last.
+    pub(super) fn without_time_limit() -> Self {
+        Retry { until: None, ..Retry::new() }
     }
 
     /// Waits before the next attempt after a lost race. The first retry follows at once, because the first attempt
     /// may have failed on an outdated read.
     ///
     /// # Errors
-    /// [`Error::Conflict`] after 40 attempts, or once 8 s have passed.
+    /// [`Error::Conflict`] after 40 attempts, or once 8 s have passed, unless there is no time limit.
     pub(super) async fn pause_after_race(&mut self) -> Result<(), Error> {
         self.lost += 1;
-        if self.lost >= MAX_RACES || Instant::now() >= self.until {
+        if self.lost >= MAX_RACES || self.until.is_some_and(|until| Instant::now() >= until) {
             return Err(Error::Conflict);
         }
         if self.lost > 1 {

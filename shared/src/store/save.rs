@@ -10,6 +10,7 @@ use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::{self, labels};
 use super::keys::{self, ITEM, Item, Label};
+use super::redirect::Left;
 use super::retry::Retry;
 use super::snapshot::{Snapshot, Target};
 use super::transaction::{Attempt, transact, unbuilt};
@@ -26,22 +27,36 @@ impl ContactsTable {
     /// TransactWriteItems if memberships, tag catalogue entries or events have to be written too. Catalogue entries
     /// of `undefined` tags that exceed the limit of the transaction are returned; they are written after it. If a
     /// tag of `undefined` is defined already, the attempt fails and is repeated.
+    ///
+    /// `left` are other ids of the contact, whose keys are written too: the one that it leaves, if it moves here, and
+    /// those that lead to it.
     pub(super) async fn save(
         &self,
         target: Target<'_>,
         snapshot: &Snapshot,
         new: &Stored,
+        left: &[Left],
         mut undefined: Vec<Tag>,
         call: &str,
     ) -> Result<(Attempt, Vec<Tag>), Error> {
-        let Target { tenant, id, events, .. } = target;
+        let Target { tenant, events, .. } = target;
+        let id = target.id();
         let write_ids = snapshot.write_ids_with(call);
-        let item = match new {
+        let mut item = match new {
             Stored::Contact(contact) => items::contact(tenant, contact, write_ids)?,
             Stored::Deleted(tombstone) => items::tombstone(tenant, id, tombstone, write_ids)?,
         };
-        let contact = self.put_over(item, snapshot.stored.as_ref())?;
         let mut writes = self.membership_writes(tenant, id, snapshot, new.contact())?;
+        for left in left {
+            if let (Some(old), Some(new)) = (left.snapshot.contact(), new.contact()) {
+                items::mark_moved(&mut item, left.id, &new.differences(old));
+            }
+            let redirect = items::tombstone(tenant, left.id, &left.new, left.snapshot.write_ids_with(call))?;
+            let put = self.put_over(redirect, left.snapshot.stored.as_ref())?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+            writes.extend(self.membership_writes(tenant, left.id, &left.snapshot, None)?);
+        }
+        let contact = self.put_over(item, snapshot.stored.as_ref())?;
         let now = Timestamp::now();
         let applied: HashSet<&EventId> = events.ids.iter().filter(|id| !snapshot.applied.contains(*id)).collect();
         for id in applied {

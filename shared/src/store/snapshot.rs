@@ -8,7 +8,7 @@ use super::earlier;
 use super::error::Error;
 use super::items;
 use super::keys::{Item, WRITE_IDS, s};
-use crate::model::{Contact, ContactId, EventId, Stored, Tag, Tags, Tenant, Timestamp};
+use crate::model::{Contact, ContactId, ContactKey, EventId, Stored, Tag, Tags, Tenant, Timestamp};
 
 /// A contact remembers its last writes for this many seconds, longer than the SDK repeats a request whose response was
 /// lost (2.7 s). Clocks may differ by the rest.
@@ -29,7 +29,7 @@ pub(super) struct EventIds<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) tenant: &'a Tenant,
-    pub(super) id: ContactId,
+    pub(super) key: ContactKey,
     /// The tags that the write may add.
     pub(super) tags: Option<&'a Tags>,
     pub(super) events: EventIds<'a>,
@@ -37,8 +37,13 @@ pub(super) struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// The target of a write that applies no events.
-    pub(super) fn new(tenant: &'a Tenant, id: ContactId, tags: Option<&'a Tags>) -> Self {
-        Target { tenant, id, tags, events: EventIds::default() }
+    pub(super) fn new(tenant: &'a Tenant, key: impl Into<ContactKey>, tags: Option<&'a Tags>) -> Self {
+        Target { tenant, key: key.into(), tags, events: EventIds::default() }
+    }
+
+    /// The id under whose key the contact is read and written.
+    pub(super) fn id(&self) -> ContactId {
+        self.key.id()
     }
 }
 
@@ -60,7 +65,7 @@ pub(super) enum Consistency {
 pub(super) struct Snapshot {
     /// How it was read.
     pub(super) consistency: Consistency,
-    /// The contact or its tombstone; `None` if there has never been a contact.
+    /// The contact, its tombstone or its redirect; `None` if there has never been a contact.
     pub(super) stored: Option<Stored>,
     /// Whether its item has today's layout; `false` without an item.
     pub(super) is_current: bool,
@@ -109,6 +114,11 @@ impl Snapshot {
         self.is_current = earlier::is_current(&item);
         self.stored = Some(items::stored(item)?);
         Ok(())
+    }
+
+    /// Remembers the writes of another snapshot instead.
+    pub(super) fn take_writes_of(&mut self, other: &Snapshot) {
+        self.write_ids.clone_from(&other.write_ids);
     }
 
     /// Whether the call with this id has written the contact or deleted it, and its write is still remembered.

@@ -1,5 +1,6 @@
 //! Creating and changing contacts: what callers of the store use. A call names the contact and brings a rule, a pure
-//! function from what is stored to what is to be stored; `locking.rs` applies it. `delete.rs` deletes contacts.
+//! function from what is stored to what is to be stored; `locking.rs` applies it. `delete.rs` deletes contacts, and
+//! `change_phone.rs` gives them another number.
 
 use std::collections::HashSet;
 
@@ -7,7 +8,7 @@ use super::contacts_table::ContactsTable;
 use super::error::Error;
 use super::outcome::Outcome;
 use super::snapshot::{Consistency, EventIds, Target};
-use crate::model::{Contact, ContactId, EventId, Stored, Tags, Tenant};
+use crate::model::{Contact, ContactId, ContactKey, EventId, Stored, Tags, Tenant};
 
 impl ContactsTable {
     /// The maximum number of events of one [`apply`](ContactsTable::apply). A transaction has 100 writes: the
@@ -18,8 +19,8 @@ impl ContactsTable {
     /// Creates or changes the contact with this id: `rule` returns the new contact for the stored one. The
     /// store sets `version`, and `updated_at` if a field that clients can see differs.
     ///
-    /// For a contact that was deleted, `rule` gets `None`, and the store restores the opt-out that its tombstone
-    /// remembers.
+    /// For a contact that was deleted, or whose number was changed, `rule` gets `None`, and the store restores the opt-out
+    /// that its tombstone remembers.
     ///
     /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue together with the contact.
     ///
@@ -63,12 +64,12 @@ impl ContactsTable {
         R: Fn(Option<Stored>) -> Result<Contact, E> + Send + Sync,
         E: From<Error>,
     {
-        let target = Target::new(tenant, id, tags);
+        let target = Target::new(tenant, ContactKey::Number(id), tags);
         let rule = |stored: Option<Stored>, _: &_| rule(stored).map(Stored::Contact);
         self.write(target, Consistency::Eventual, rule).await?.contact().map_err(E::from)
     }
 
-    /// Changes the contact with this id: `rule` returns the new contact for the stored one.
+    /// Changes the contact that a call names: `rule` returns the new contact for the stored one.
     ///
     /// `tags` are the tags that the rule may add; they are looked up in the tag catalogue together with
     /// the contact.
@@ -83,7 +84,7 @@ impl ContactsTable {
     pub async fn update<R, E>(
         &self,
         tenant: &Tenant,
-        id: ContactId,
+        key: impl Into<ContactKey>,
         tags: Option<&Tags>,
         rule: R,
     ) -> Result<(Contact, Outcome), E>
@@ -91,14 +92,14 @@ impl ContactsTable {
         R: Fn(Contact) -> Result<Contact, E> + Send + Sync,
         E: From<Error>,
     {
-        let target = Target::new(tenant, id, tags);
+        let target = Target::new(tenant, key, tags);
         let rule = |stored: Option<Stored>, _: &_| {
             rule(stored.and_then(Stored::into_contact).ok_or(Error::NotFound)?).map(Stored::Contact)
         };
         self.write(target, Consistency::Strong, rule).await?.contact().map_err(E::from)
     }
 
-    /// Applies events to the contact with this id. Idempotent: each event id is applied at most once
+    /// Applies events to the contact that they name. Idempotent: each event id is applied at most once
     /// within 31 days, however often it is delivered and to however many processes.
     ///
     /// `rule` returns what to store for what is stored and the ids that were applied before. It sees the tombstone of a
@@ -116,7 +117,7 @@ impl ContactsTable {
     pub async fn apply<R, E>(
         &self,
         tenant: &Tenant,
-        id: ContactId,
+        key: impl Into<ContactKey>,
         kind: &str,
         ids: &[EventId],
         rule: R,
@@ -125,7 +126,7 @@ impl ContactsTable {
         R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
         E: From<Error>,
     {
-        let target = Target { events: EventIds { kind, ids }, ..Target::new(tenant, id, None) };
+        let target = Target { events: EventIds { kind, ids }, ..Target::new(tenant, key, None) };
         let written = self.write(target, Consistency::Strong, rule).await?;
         Ok((written.new, written.outcome))
     }

@@ -84,6 +84,11 @@ impl Census {
         self.contacts.push(Known { id, row: 0, labels: self.labels.len() as u32, is_opaque: true });
     }
 
+    /// Whether there is a contact with this id.
+    pub(super) fn has(&self, id: ContactId) -> bool {
+        self.contacts.binary_search_by_key(&id, |known| known.id).is_ok()
+    }
+
     /// Compares a membership with its contact, and remembers that it exists if it is right.
     pub(super) fn compare(&mut self, id: ContactId, label: &str, membership: &Item) -> Match {
         let Ok(place) = self.contacts.binary_search_by_key(&id, |known| known.id) else { return Match::Suspicious };

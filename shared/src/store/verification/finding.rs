@@ -27,6 +27,8 @@ pub enum FindingKind {
     WrongIndexAttributes,
     /// The item of a deleted contact still has attributes of the contact. Searches list it if they are index attributes.
     TombstoneWithData,
+    /// The redirect of a former id leads to no contact: look-ups by the id find nothing.
+    DanglingRedirect,
     /// A contact whose id is not the one of its phone number, or not the one of its key.
     WrongId,
     /// A contact that functions cannot read. Calls about it fail with 500, and searches leave it out.
@@ -84,13 +86,14 @@ impl Finding {
 
 impl FindingKind {
     /// All kinds.
-    pub const ALL: [FindingKind; 11] = [
+    pub const ALL: [FindingKind; 12] = [
         FindingKind::MissingMembership,
         FindingKind::StaleMembership,
         FindingKind::ExtraMembership,
         FindingKind::OrphanedMembership,
         FindingKind::WrongIndexAttributes,
         FindingKind::TombstoneWithData,
+        FindingKind::DanglingRedirect,
         FindingKind::WrongId,
         FindingKind::UnreadableContact,
         FindingKind::MissingTag,
@@ -107,6 +110,7 @@ impl FindingKind {
             FindingKind::OrphanedMembership => "orphaned_membership",
             FindingKind::WrongIndexAttributes => "wrong_index_attributes",
             FindingKind::TombstoneWithData => "tombstone_with_data",
+            FindingKind::DanglingRedirect => "dangling_redirect",
             FindingKind::WrongId => "wrong_id",
             FindingKind::UnreadableContact => "unreadable_contact",
             FindingKind::MissingTag => "missing_tag",

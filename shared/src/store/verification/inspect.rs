@@ -10,7 +10,9 @@ use crate::store::contacts_table::ContactsTable;
 use crate::store::earlier;
 use crate::store::error::Error;
 use crate::store::items::{self, labels};
-use crate::store::keys::{self, ACTIVE_AT, CONTACT, EMAIL_KEY, ITEM, Item, MEMBERSHIP, PHONE_KEY, SEARCH_TEXT, TAG, s};
+use crate::store::keys::{
+    self, ACTIVE_AT, CONTACT, DELETED_AT, EMAIL_KEY, ITEM, Item, MEMBERSHIP, PHONE_KEY, SEARCH_TEXT, TAG, s,
+};
 
 /// The attributes that list a contact in the indexes.
 const INDEXED: [&str; 5] = [TAG, ACTIVE_AT, SEARCH_TEXT, PHONE_KEY, EMAIL_KEY];
@@ -69,6 +71,32 @@ impl ContactsTable {
             findings.extend(self.inspection(tenant, id, labels, pace).await?.findings);
         }
         Ok(findings)
+    }
+
+    /// What is wrong with the redirect under the key of a former id: it leads to no contact. One TransactGetItems to find
+    /// out where it leads, and one of both items, so that no change of the number can come between.
+    pub(super) async fn inspect_redirect(
+        &self,
+        tenant: &Tenant,
+        id: ContactId,
+        pace: &mut Pace,
+    ) -> Result<Option<Finding>, Error> {
+        let mut wanted = vec![id];
+        loop {
+            let keys: Vec<Item> = wanted.iter().map(|id| keys::contact(tenant, *id)).collect();
+            let mut items = self.at_once(&keys, pace).await?.into_iter().map(Option::unwrap_or_default);
+            let stored = |item: Item| items::stored(item).ok();
+            let to = match items.next().and_then(stored) {
+                Some(Stored::Deleted(Tombstone { moved_to: Some(to), .. })) => to,
+                _ => return Ok(None),
+            };
+            if wanted.get(1) != Some(&to) && to != id {
+                wanted = vec![id, to];
+                continue;
+            }
+            let is_contact = items.next().is_some_and(|item| !item.is_empty() && !item.contains_key(DELETED_AT));
+            return Ok((!is_contact).then(|| Finding::new(FindingKind::DanglingRedirect, Place::Contact(id))));
+        }
     }
 
     /// The same with what was read, for at most 50 labels.

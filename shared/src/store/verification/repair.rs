@@ -3,11 +3,11 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
 
-use super::finding::{Finding, Place};
+use super::finding::{Finding, FindingKind, Place};
 use super::inspect::{Held, Inspection, expected_memberships, is_same, membership_key};
 use super::pace::Pace;
 use super::verify::is_defined;
-use crate::model::{Contact, ContactId, Stored, Tag, Tenant, Timestamp, Tombstone};
+use crate::model::{Contact, ContactId, ContactKey, Stored, Tag, Tenant, Timestamp, Tombstone};
 use crate::store::contacts_table::ContactsTable;
 use crate::store::error::Error;
 use crate::store::items;
@@ -38,7 +38,8 @@ impl ContactsTable {
     ///
     /// Index attributes are repaired by writing the contact again, with the next version and its memberships; this
     /// publishes no change event, because no field changes. Memberships are put or deleted in one transaction with a
-    /// check of the contact's version. An entry of the tag catalogue is put, an absent one only if it is still absent.
+    /// check of the contact's version. A redirect that leads to no contact becomes a tombstone, or leads to where the next
+    /// redirect leads. An entry of the tag catalogue is put, an absent one only if it is still absent.
     ///
     /// Cost: one or two TransactGetItems, then one TransactWriteItems: 2 write units for each KB of the contact or of a
     /// membership, and as many for its index entries. Each lost race adds as much again.
@@ -48,6 +49,9 @@ impl ContactsTable {
     pub async fn repair(&self, tenant: &Tenant, finding: &Finding, pace: &mut Pace) -> Result<Repair, Error> {
         match &finding.place {
             _ if !finding.kind.is_repairable() => Ok(Repair::NotPossible),
+            Place::Contact(id) if finding.kind == FindingKind::DanglingRedirect => {
+                self.repair_redirect(tenant, *id, pace).await
+            }
             Place::Contact(id) => self.repair_contact(tenant, *id, &[], pace).await,
             Place::Membership { contact, label } => {
                 self.repair_contact(tenant, *contact, std::slice::from_ref(label), pace).await
@@ -68,7 +72,7 @@ impl ContactsTable {
         labels: &[String],
         pace: &mut Pace,
     ) -> Result<Repair, Error> {
-        let mut retry = Retry::new();
+        let mut retry = Retry::without_time_limit();
         let mut done = Repair::NotNeeded;
         let call = new_call_id();
         loop {
@@ -94,6 +98,35 @@ impl ContactsTable {
         }
     }
 
+    /// Makes a redirect lead to the contact that its redirects lead to, one after the other; to none, if there is none.
+    async fn repair_redirect(&self, tenant: &Tenant, id: ContactId, pace: &mut Pace) -> Result<Repair, Error> {
+        let target = Target::new(tenant, ContactKey::Number(id), None);
+        let (mut retry, call) = (Retry::without_time_limit(), new_call_id());
+        loop {
+            let snapshot = self.snapshot(target, Consistency::Strong).await?;
+            if snapshot.is_written_by(&call) {
+                return Ok(Repair::Repaired);
+            }
+            let is_wrong = self.inspect_redirect(tenant, id, pace).await?.is_some();
+            let Some(Stored::Deleted(old)) = snapshot.stored.as_ref().filter(|_| is_wrong) else {
+                return Ok(Repair::NotNeeded);
+            };
+            let contact = match self.get(tenant, ContactKey::Id(id)).await {
+                // Redirects in a circle.
+                Err(Error::Conflict) => None,
+                contact => contact?,
+            };
+            let moved_to = contact.map(|contact| contact.id);
+            let new = Stored::Deleted(Tombstone { version: old.version + 1, moved_to, ..old.clone() });
+            let (attempt, _) = self.save(target, &snapshot, &new, &[], Vec::new(), &call).await?;
+            match attempt {
+                Attempt::Written => return Ok(Repair::Repaired),
+                Attempt::Lost(_) => retry.pause_after_race().await?,
+                Attempt::Throttled => retry.pause_after_throttling().await?,
+            }
+        }
+    }
+
     /// Writes a contact again, with its index attributes and its memberships, or a tombstone, with nothing of the
     /// contact.
     async fn rewrite(&self, tenant: &Tenant, id: ContactId, call: &str) -> Result<Attempt, Error> {
@@ -106,7 +139,7 @@ impl ContactsTable {
         };
         // Otherwise memberships would be left alone, because the search row is unchanged.
         snapshot.is_current = false;
-        let (attempt, _) = self.save(target, &snapshot, &new, Vec::new(), call).await?;
+        let (attempt, _) = self.save(target, &snapshot, &new, &[], Vec::new(), call).await?;
         Ok(attempt)
     }
 
@@ -169,7 +202,7 @@ impl ContactsTable {
     /// Puts the catalogue entry of a tag, unless it is right.
     async fn repair_tag(&self, tenant: &Tenant, tag: &Tag, pace: &mut Pace) -> Result<Repair, Error> {
         let key = keys::definition(tenant, tag);
-        let mut retry = Retry::new();
+        let mut retry = Retry::without_time_limit();
         loop {
             let stored = self.at_once(std::slice::from_ref(&key), pace).await?.pop().flatten();
             if stored.as_ref().is_some_and(|stored| is_defined(tenant, tag, stored)) {

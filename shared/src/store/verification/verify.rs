@@ -53,6 +53,8 @@ pub struct Counts {
     pub contacts: u64,
     /// Deleted contacts, of which a tombstone is stored.
     pub tombstones: u64,
+    /// Former ids of contacts whose number was changed, of which a redirect is stored.
+    pub redirects: u64,
     /// Memberships.
     pub memberships: u64,
     /// Entries of the tag catalogue.
@@ -73,6 +75,8 @@ struct Pass<'a> {
     census: Census,
     /// Contacts that do not seem to be right, with the labels of their suspicious memberships.
     suspicious: BTreeMap<ContactId, BTreeSet<String>>,
+    /// Former ids, and the ids to which their redirects lead.
+    redirects: Vec<(ContactId, ContactId)>,
     findings: BTreeSet<Finding>,
 }
 
@@ -85,7 +89,8 @@ impl ContactsTable {
     ///
     /// Cost: one Query for each 250 contacts, memberships and tags, and five for all other keys, eventually consistent:
     /// 0.5 read units for each 4 KB, and one or two TransactGetItems for each contact that is inspected. The memory is
-    /// 32 bytes for each contact and 4 for each membership, some 200 for each finding, and the tags.
+    /// 32 bytes for each contact, and for each redirect while contacts are read, 4 for each membership, some 200 for each
+    /// finding, and the tags.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Conflict`] when a request fails for a minute;
@@ -104,9 +109,11 @@ impl ContactsTable {
             counts: Counts::default(),
             census: Census::default(),
             suspicious: BTreeMap::new(),
+            redirects: Vec::new(),
             findings: BTreeSet::new(),
         };
         pass.contacts().await?;
+        pass.redirects().await?;
         pass.memberships().await?;
         pass.catalogue().await?;
         pass.elsewhere().await?;
@@ -143,7 +150,13 @@ impl Pass<'_> {
         match stored {
             Held::Absent => {}
             // Its memberships are those of a contact that does not exist.
-            Held::Tombstone(_) => self.counts.tombstones += 1,
+            Held::Tombstone(tombstone) => match tombstone.moved_to {
+                None => self.counts.tombstones += 1,
+                Some(to) => {
+                    self.counts.redirects += 1;
+                    self.redirects.push((id, to));
+                }
+            },
             Held::Unusable => {
                 self.counts.contacts += 1;
                 self.census.add_opaque(id);
@@ -155,6 +168,17 @@ impl Pass<'_> {
                 let labels: Vec<_> = labels.iter().map(|label| label.text()).collect();
                 let labels: Vec<&str> = labels.iter().map(|label| &**label).collect();
                 self.census.add(id, &labels, &items::search_row(&contact)?, is_current);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the redirects that lead to no contact.
+    async fn redirects(&mut self) -> Result<(), Error> {
+        for (id, to) in std::mem::take(&mut self.redirects) {
+            if !self.census.has(to) {
+                self.counts.inspected += 1;
+                self.findings.extend(self.table.inspect_redirect(self.tenant, id, self.pace).await?);
             }
         }
         Ok(())
