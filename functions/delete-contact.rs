@@ -76,8 +76,7 @@ impl Action for DeleteContact {
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
         let conditions = call.preconditions.parse()?;
         let id = self.contact.id(&call.tenant)?;
-        let check = |contact: &Contact| conditions.check(Some(contact.version));
-        let deletion = table.delete_if(&call.tenant, id, check).await?;
+        let deletion = table.delete_if(&call.tenant, id, |contact| conditions.check(Some(contact.version))).await?;
         Ok(Reply::read(Answer { id: deletion.id, deleted: true }))
     }
 

@@ -67,7 +67,7 @@ impl ContactFields {
         tenant.contact_id(&self.phone)
     }
 
-    /// Creates or changes the contact, if it is as the conditions ask. Idempotent.
+    /// Creates or changes the contact, if the conditions are met. Idempotent.
     ///
     /// Cost: that of [`ContactsTable::upsert`].
     ///

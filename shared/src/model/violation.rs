@@ -55,8 +55,6 @@ pub enum Violation {
     NotTexts,
     /// Not a list of 1 to this many contacts.
     NotContacts(usize),
-    /// Not a whole number from the first to the second.
-    NotWholeNumber(u32, u32),
     /// Not a country whose phone numbers are known.
     NotCountry,
     /// Not a field of the input, although the caller has asked for strict handling.
@@ -113,9 +111,6 @@ impl Violation {
             }
             Violation::NotTexts => format!("The {field} must be a list of strings."),
             Violation::NotContacts(max) => format!("The {field} must be a list of 1 to {max} objects."),
-            Violation::NotWholeNumber(min, max) => {
-                format!("The {field} must be a whole number from {min} to {max}.")
-            }
             Violation::NotCountry => {
                 format!("The {field} must be the two letters of a country whose numbers are known, such as BR.")
             }

@@ -1,7 +1,5 @@
 //! Arguments of types that the inputs of the HTTP endpoints do not have.
 
-use std::ops::RangeInclusive;
-
 use contacts::model::{Patch, Tag, Tags, Violation, trim};
 
 use crate::contact_fields::ContactFields;
@@ -16,19 +14,6 @@ pub(super) fn tags(input: &mut Input, name: &'static str) -> Result<Vec<Tag>, In
         Violation::TooLong(max) => input.refuse(name, Violation::TagTooLong(max)),
         violation => input.refuse(name, violation),
     })
-}
-
-/// A whole number of this range.
-pub(super) fn number(
-    input: &mut Input,
-    name: &'static str,
-    range: RangeInclusive<u32>,
-) -> Result<Option<u32>, Invalid> {
-    let otherwise = Violation::NotWholeNumber(*range.start(), *range.end());
-    match input.json(name, otherwise)? {
-        Some(number) if !range.contains(&number) => Err(input.refuse(name, otherwise)),
-        number => Ok(number),
-    }
 }
 
 /// A contact to create, or to change if its number exists.

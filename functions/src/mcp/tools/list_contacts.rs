@@ -8,7 +8,6 @@ use contacts::model::{ContactId, Email, Name, Phone, SearchQuery, SearchRow, Sou
 use contacts::store::{ContactsTable, Search, Window};
 use serde::Serialize;
 
-use super::arguments::number;
 use crate::action::{Action, Call, Reply};
 use crate::error::Error;
 use crate::input::{Input, Invalid};
@@ -78,8 +77,8 @@ impl Action for ListContacts {
         let search = input.optional("search");
         let tag = input.optional("tag");
         let opted_in_only = input.boolean("opted_in_only");
-        let page = number(input, "page", 1..=DEEPEST);
-        let per_page = number(input, "per_page", 1..=100);
+        let page = input.count("page", DEEPEST);
+        let per_page = input.count("per_page", 100);
         Ok(ListContacts {
             search: search?,
             tag: tag?,
@@ -99,7 +98,7 @@ impl Action for ListContacts {
         }
         let tag = match tag {
             Some(TagFilter::MatchesNothing) => {
-                return Ok(Reply::read(Answer { data: Vec::new(), meta: meta(page, per_page, 0) }));
+                return Ok(Reply::read(Answer { data: Vec::new(), meta: meta(page, per_page, 0, false) }));
             }
             Some(TagFilter::Tag(tag)) => Some(tag),
             None => None,
@@ -107,16 +106,15 @@ impl Action for ListContacts {
         let search = Search { query: search, tag, opted_in_only, ..Search::default() };
         let window = Window { limit: end as usize, ..Window::default() };
         let found = table.search(&call.tenant, &search, window).await?;
-        let rows = u32::try_from(found.rows.len()).unwrap_or(u32::MAX);
-        let meta = meta(page, per_page, rows.saturating_add(found.next.is_some().into()));
+        let count = u32::try_from(found.rows.len()).unwrap_or(u32::MAX);
+        let meta = meta(page, per_page, count, found.next.is_some());
         let page = found.rows.into_iter().skip((end - per_page) as usize).take(per_page as usize);
         Ok(Reply::read(Answer { data: page.map(Listed::from).collect(), meta }))
     }
 }
 
-/// What is known about the pages after `found` contacts, of which at most one is beyond this page.
-fn meta(page: u32, per_page: u32, found: u32) -> Meta {
-    let has_more = found > page * per_page;
+/// What is known about the pages after the first `found` contacts.
+fn meta(page: u32, per_page: u32, found: u32, has_more: bool) -> Meta {
     let total = (!has_more).then_some(found);
     let last_page = total.map(|total| total.div_ceil(per_page).max(1));
     Meta { current_page: page, last_page, per_page, total, has_more }
@@ -131,13 +129,13 @@ mod tests {
         for (page, per_page, found, last_page, total, has_more) in [
             (1, 25, 0, Some(1), Some(0), false),
             (1, 25, 25, Some(1), Some(25), false),
-            (1, 25, 26, None, None, true),
+            (1, 25, 25, None, None, true),
             (2, 25, 26, Some(2), Some(26), false),
             (7, 10, 21, Some(3), Some(21), false),
-            (50, 100, 5_001, None, None, true),
+            (50, 100, 5_000, None, None, true),
         ] {
             let expected = Meta { current_page: page, last_page, per_page, total, has_more };
-            assert_eq!(meta(page, per_page, found), expected);
+            assert_eq!(meta(page, per_page, found, has_more), expected);
         }
     }
 }

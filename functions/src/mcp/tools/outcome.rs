@@ -44,7 +44,10 @@ pub(super) fn explanation(error: &Error) -> Option<String> {
     Some(match error {
         Error::Malformed => "The arguments must be an object.".to_owned(),
         Error::Invalid(violations) => format!("The given data was invalid. {}", messages(violations)),
-        Error::Rule(rule) | Error::NoKey(rule) | Error::Missing { what: rule, .. } => (*rule).to_owned(),
+        Error::Rule(rule)
+        | Error::NoKey(rule)
+        | Error::PreconditionFailed(rule)
+        | Error::Missing { what: rule, .. } => (*rule).to_owned(),
         Error::NotFound { .. } | Error::Deleted => {
             "Contact not found. list_contacts finds contacts by a part of their name, phone number or email address."
                 .to_owned()
