@@ -50,7 +50,7 @@
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use contacts::model::{Contact, ContactId};
+use contacts::model::ContactId;
 use contacts::store::ContactsTable;
 use functions::{Action, Call, ContactRef, Error, Input, Invalid, Reply};
 use serde::Serialize;

@@ -64,8 +64,6 @@ pub(super) fn explanation(error: &Error) -> Option<String> {
             | store::Error::Unreadable(_)
             | store::Error::Internal(_),
         )
-        // Tools have no conditions.
-        | Error::PreconditionFailed(_)
         | Error::Internal(_) => return None,
     })
 }
