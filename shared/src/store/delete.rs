@@ -38,7 +38,7 @@ impl ContactsTable {
     /// [`upsert`](ContactsTable::upsert) does. The repetition of a call with an idempotency key has no former ids and no
     /// memberships.
     ///
-    /// Cost: one GetItem, and one PutItem or, with memberships, one TransactWriteItems; with former ids one more BatchGetItem.
+    /// Cost: one GetItem, and one PutItem or, with memberships, one TransactWriteItems; one more GetItem for each former id.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the contact does not exist or was deleted before; [`Error::Conflict`],
