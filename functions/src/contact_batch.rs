@@ -44,7 +44,7 @@ impl ContactBatch {
     /// Reads `contacts`, a list of 1 to 100 objects, each with `read`, as strictly as the whole input.
     ///
     /// # Errors
-    /// [`Invalid`], recorded in `input`, if it is no such list.
+    /// [`Invalid`], recorded in `input`, if it has another form.
     pub fn parse(
         input: &mut Input,
         read: impl Fn(&mut Input) -> Result<ContactFields, Invalid>,
