@@ -80,6 +80,10 @@ def unfit_for_generators(place, schema):
         yield f"{place}: openapi-generator compares a constant `true` with a text; write `not: {{ const: false }}`"
     elif constants and not kinds:
         yield f"{place}: the constant needs a `type` beside it"
+    if any(not {"$ref", "type", "anyOf", "oneOf", "allOf"} & set(part) for key in MANY for part in schema.get(key, [])):
+        yield f"{place}: generators make a class of each alternative; write rules about the same fields with `if` or `not`"
+    if "default" in schema:
+        yield f"{place}: openapi-typescript makes fields with a default required; say it in the description"
     if "array" in kinds and "items" not in schema:
         yield f"{place}: the array needs `items`"
     if "object" in kinds and "properties" not in schema and "additionalProperties" not in schema:
