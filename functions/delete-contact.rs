@@ -6,7 +6,7 @@
 //! # Input
 //! | field | required | type and limits |
 //! |---|---|---|
-//! | `contact_id` | this or `phone` | UUID; takes precedence if both are given |
+//! | `contact_id` | this or `phone` | UUID, also one from before a change of the number; takes precedence if both are given |
 //! | `phone` | this or `contact_id` | phone number: `+` or `00`, country code, 7–15 digits in all; spaces and `-.()/` are ignored |
 //!
 //! # Answer
@@ -47,6 +47,7 @@
 //! # Cost
 //! 1 GetItem and 1 PutItem. If the contact has tags, 1 TransactWriteItems instead of the PutItem, which deletes the
 //! memberships too. A name or email address with `+` and a digit (`jane+1@example.com`) counts as a tag here.
+//! If the contact's number was changed, 1 more GetItem and, in the transaction, 1 more write for each of at most 5 former ids.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 

@@ -7,21 +7,8 @@ use contacts::store::{Search, Window};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
+use super::{ATTEMPTS, call_until_served};
 use crate::support::{Bundle, InvocationOutcome, Reply, invalid, output_of};
-
-/// How often a call is made that fails because a busy machine is too slow for it.
-const ATTEMPTS: usize = 10;
-
-/// Calls an action until it does not answer 503, as a client does.
-async fn call(bundle: &Bundle, action: &str, body: Value) -> Reply {
-    for _ in 1..ATTEMPTS {
-        let reply = bundle.call(action, body.clone()).await;
-        if reply.status != 503 {
-            return reply;
-        }
-    }
-    bundle.call(action, body).await
-}
 
 /// Records a message, which is delivered again until it is recorded.
 async fn record(bundle: &Bundle, message: Value) {
@@ -40,7 +27,7 @@ async fn pages(bundle: &Bundle, action: &str, filters: &Value, limit: usize) -> 
     body["limit"] = json!(limit);
     let mut pages = Vec::new();
     loop {
-        let page = call(bundle, action, body.clone()).await;
+        let page = call_until_served(bundle, action, body.clone()).await;
         assert_eq!(page.status, 200, "{body}: {}", page.body);
         let next = next_cursor(&page);
         let length = page.json().as_array().unwrap().len();
@@ -191,17 +178,19 @@ async fn three_thousand_contacts_are_met_once_each_while_others_are_written() {
             let n = others.next().unwrap();
             let phone = format!("+1415{n:07}");
             let created =
-                call(&bundle, "create-contact", json!({ "phone": phone, "name": "Other", "tags": "all" })).await;
+                call_until_served(&bundle, "create-contact", json!({ "phone": phone, "name": "Other", "tags": "all" }))
+                    .await;
             assert_eq!(created.status, 201, "{}", created.body);
             let message = json!({
                 "phone": phone, "message_id": format!("{n} {written}"), "direction": "in",
                 "occurred_at": contacts::model::Timestamp::now().to_string()
             });
             record(&bundle, message).await;
-            let tagged = call(&bundle, "add-tag", json!({ "phone": phone, "tag": format!("t{}", n % 5) })).await;
+            let tagged =
+                call_until_served(&bundle, "add-tag", json!({ "phone": phone, "tag": format!("t{}", n % 5) })).await;
             assert_eq!(tagged.status, 200, "{}", tagged.body);
             if n % 11 == 0 {
-                let deleted = call(&bundle, "delete-contact", json!({ "phone": phone })).await;
+                let deleted = call_until_served(&bundle, "delete-contact", json!({ "phone": phone })).await;
                 // 404 if an attempt without an answer has deleted it.
                 assert!(matches!(deleted.status, 200 | 404), "{}", deleted.body);
             }

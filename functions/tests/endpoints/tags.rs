@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use super::call_until_served;
 use crate::support::Bundle;
 
 const PHONE: &str = "+14155550123";
@@ -64,10 +65,11 @@ async fn forty_tags_added_simultaneously_are_all_kept() {
     let bundle = with_jane("vip").await;
     // Forty processes that start at once take most of the time of a call, so they start before.
     join_all((0..40).map(|_| bundle.call("add-tag", json!({ "phone": PHONE, "tag": "vip" })))).await;
-    let calls = (0..40).map(|n| bundle.call("add-tag", json!({ "phone": PHONE, "tag": format!("t{n:02}") })));
+    // Forty writers in turn take longer than a call may, if the machine is busy. A write whose call failed may have been applied.
+    let calls =
+        (0..40).map(|n| call_until_served(&bundle, "add-tag", json!({ "phone": PHONE, "tag": format!("t{n:02}") })));
     for (n, reply) in join_all(calls).await.iter().enumerate() {
         assert_eq!((reply.status, &reply.json()["tag_added"]), (200, &json!(format!("t{n:02}"))), "{}", reply.body);
-        reply.has("x-contact-outcome", "updated");
     }
     assert!(bundle.processes("add-tag") > 1);
     let tags = tags_of_jane(&bundle).await;
@@ -80,7 +82,8 @@ async fn forty_tags_added_simultaneously_are_all_kept() {
     for tag in ["t00", "t39", "vip"] {
         assert_eq!(bundle.call("search-contacts", json!({ "tag": tag })).await.each("phone"), [PHONE], "{tag}");
     }
-    let calls = (0..10).map(|n| bundle.call("remove-tag", json!({ "phone": PHONE, "tag": format!("t{n:02}") })));
+    let calls =
+        (0..10).map(|n| call_until_served(&bundle, "remove-tag", json!({ "phone": PHONE, "tag": format!("t{n:02}") })));
     for reply in join_all(calls).await {
         assert_eq!(reply.status, 200, "{}", reply.body);
     }

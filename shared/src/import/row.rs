@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
     use crate::import::{EXPORT, Mapping, Options, protect};
-    use crate::model::{StoredTenant, Tag, Tombstone};
+    use crate::model::{StoredTenant, Tag, Tombstone, trim};
 
     const HEADER: [&str; 10] = [
         "phone",
@@ -294,7 +294,8 @@ mod tests {
     proptest! {
         #[test]
         fn an_export_keeps_all_tags(texts in prop::collection::vec("[*:' =+@'\u{a0}\u{feff}＝aé;\"|-]{0,6}.{0,3}", 0..12)) {
-            let given: Vec<Tag> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+            // No endpoint takes a tag with invisible characters at its ends.
+            let given: Vec<Tag> = texts.iter().filter_map(|text| trim(text).parse().ok()).collect();
             let tags = Tags::try_from(given).unwrap();
             let cell = tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",");
             let contact = exported("", &cell).apply_to(None, &tenant(), Timestamp::now()).unwrap();

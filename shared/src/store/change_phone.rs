@@ -32,7 +32,7 @@ impl ContactsTable {
     ///
     /// At most [`Contact::MAX_FORMER_IDS`] former ids lead to the contact; the oldest one is forgotten.
     ///
-    /// Cost: one BatchGetItem of the contact and the new id, one more with former ids; one TransactWriteItems of the contact
+    /// Cost: one BatchGetItem of the contact and the new id, one GetItem for each former id; one TransactWriteItems of the contact
     /// under both ids, two writes for each membership, and one for each former id. Each lost race adds as much again.
     /// After a lost response, the call recognises its own write, as [`upsert`](ContactsTable::upsert) does.
     ///

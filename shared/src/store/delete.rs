@@ -37,7 +37,7 @@ impl ContactsTable {
     /// contact for a moment longer. After a lost response, the call recognises its own deletion, as
     /// [`upsert`](ContactsTable::upsert) does.
     ///
-    /// Cost: one GetItem, and one PutItem or, with memberships, one TransactWriteItems; with former ids one more BatchGetItem.
+    /// Cost: one GetItem, and one PutItem or, with memberships, one TransactWriteItems; one more GetItem for each former id.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the contact does not exist or was deleted before; [`Error::Conflict`],

@@ -10,8 +10,8 @@ use super::contacts_table::ContactsTable;
 use super::error::Error;
 use super::keys::{self, Item, sort_key};
 use super::read::all_attributes;
-use super::snapshot::{Consistency, Snapshot};
-use crate::model::{ContactId, Stored, Tenant, Tombstone};
+use super::snapshot::{Consistency, Snapshot, Target};
+use crate::model::{ContactId, ContactKey, Stored, Tenant, Tombstone};
 
 /// An id that a contact leaves, or has left before, and what is to be stored under its key.
 pub(super) struct Left {
@@ -43,21 +43,18 @@ impl ContactsTable {
     }
 
     /// Those of the `former` ids of the contact `id` that lead to it, in their order, with what `rewrite` makes of the
-    /// redirect in each place. One BatchGetItem, unless `former` is empty.
+    /// redirect in each place. One GetItem for each: operators who erase need no permission for BatchGetItem.
     pub(super) async fn redirects(
         &self,
         tenant: &Tenant,
         id: ContactId,
         former: &[ContactId],
-        rewrite: impl Fn(usize, &Tombstone) -> Tombstone,
+        rewrite: impl Fn(usize, &Tombstone) -> Tombstone + Send,
     ) -> Result<Vec<Left>, Error> {
-        if former.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut snapshots = self.snapshots(tenant, former).await?;
         let mut redirects: Vec<Left> = Vec::with_capacity(former.len());
         for former_id in former {
-            let Some(snapshot) = snapshots.remove(former_id) else { continue };
+            let key = ContactKey::Number(*former_id);
+            let snapshot = self.snapshot(Target::new(tenant, key, None), Consistency::Strong).await?;
             // Another contact may have been created with the number.
             let Some(Stored::Deleted(redirect)) = &snapshot.stored else { continue };
             if redirect.moved_to == Some(id) {

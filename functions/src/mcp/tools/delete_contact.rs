@@ -27,7 +27,7 @@ impl Action for DeleteContact {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
-        table.delete(&call.tenant, self.id).await?;
-        Ok(Reply::read(Answer { id: self.id, deleted: true }))
+        let deletion = table.delete(&call.tenant, self.id).await?;
+        Ok(Reply::read(Answer { id: deletion.id, deleted: true }))
     }
 }
