@@ -9,7 +9,7 @@ from .resources import as_list, binary_of, of_type
 DOCUMENT = "functions/src/events/asyncapi.yaml"
 # Functions that take requests or the table's stream, and no event that others can send. Every other function belongs into
 # the list of the document's channel `Functions`.
-WITHOUT_EVENTS = {"me", "openapi", "publish-changes"}
+WITHOUT_EVENTS = {"mcp", "me", "openapi", "publish-changes"}
 
 
 @cache
