@@ -50,7 +50,9 @@ pub(super) fn input<A: Action>(request: &Request) -> Result<Input, Error> {
         InputSource::Body => Input::from_json(request.body()),
         InputSource::BodyAndCursor => {
             let mut input = Input::from_json(request.body())?;
-            if let Some(cursor) = request.query_string_parameters().first("cursor") {
+            let parameters = request.query_string_parameters();
+            // An empty parameter is none, as everywhere.
+            if let Some(cursor) = parameters.first("cursor").filter(|cursor| !cursor.trim().is_empty()) {
                 input.set("cursor", cursor)?;
             }
             Ok(input)

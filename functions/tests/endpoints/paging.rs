@@ -321,10 +321,17 @@ async fn links_are_followed_with_the_same_body() {
         let all: HashSet<&String> = found.iter().collect();
         assert_eq!((found.len(), all.len()), (7, 7), "{action}: {found:?}");
     }
-    // A cursor in the query string takes the place of the one in the body.
-    let path = "/api/v1/actions/list-tags?cursor=nonsense";
-    let refused = bundle.request("POST", path, &[("authorization", "Bearer demo-token")], "{}").await;
-    assert_eq!(refused.status, 422, "{}", refused.body);
+    // A cursor in the query string takes the place of the one in the body, and an empty one is none.
+    for (cursor, body, status) in [
+        ("nonsense", "{}", 422),
+        ("", r#"{"cursor":"nonsense"}"#, 422),
+        ("%20", r#"{"cursor":{}}"#, 422),
+        ("", "{}", 200),
+    ] {
+        let path = format!("/api/v1/actions/list-tags?cursor={cursor}");
+        let reply = bundle.request("POST", &path, &[("authorization", "Bearer demo-token")], body).await;
+        assert_eq!(reply.status, status, "{cursor} {body}: {}", reply.body);
+    }
 }
 
 /// Sorted without regard to case, in the catalogue's order otherwise, with tags of more than one page of DynamoDB.
