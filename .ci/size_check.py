@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 LIMIT_BYTES = 5_500_000
+# The MCP server has the code of all actions.
+LARGER = {"mcp": 5_800_000}
 
 
 def main():
@@ -21,9 +23,10 @@ def main():
         print(f"not built: {', '.join(missing)}. Run `bash .ci/build` first.")
         return True
     sizes = {name: (built / name / "bootstrap").stat().st_size for name in names}
+    limits = {name: LARGER.get(name, LIMIT_BYTES) for name in names}
     for name, size in sizes.items():
-        print(f"{name:24} {size:>12,}{'  over ' + format(LIMIT_BYTES, ',') if size > LIMIT_BYTES else ''}")
-    return max(sizes.values()) > LIMIT_BYTES
+        print(f"{name:24} {size:>12,}{f'  over {limits[name]:,}' if size > limits[name] else ''}")
+    return any(size > limits[name] for name, size in sizes.items())
 
 
 if __name__ == "__main__":

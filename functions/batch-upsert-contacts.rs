@@ -19,7 +19,8 @@
 //! ```
 //! `outcome` is `created`, `updated` or `unchanged`. A result with 422 has the path of every invalid field. One with 503
 //! means what it means for `create-contact`, or that the time limit of the call was reached: the contact may have been
-//! written, and it can be sent again. One with 500 is an unexpected error, which is logged.
+//! written, and it can be sent again. One with 410 repeats an `Idempotency-Key`: its first result was deleted with the contact.
+//! One with 500 is an unexpected error, which is logged.
 //!
 //! # Errors
 //! | status | body | when |
@@ -29,7 +30,6 @@
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"contacts":["<message>"]}}` | `contacts` is missing, no list, empty, or has more than 100 elements |
 //! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
-//! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles the first read or cannot be reached: no contact was written; or the call takes 28.5 s; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
