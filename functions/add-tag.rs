@@ -28,6 +28,8 @@
 //! | 422 | `{"message":"A contact can have at most 45 tags.","error":"A contact can have at most 45 tags."}` | the contact has 45 other tags |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
 //! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
+//! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
+//! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts or for 8 s, or the call takes 9.5 s; in each case the write may have been applied; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -38,9 +40,14 @@
 //! # Guarantees
 //! Idempotent: adding a tag that the contact has changes nothing. Concurrent calls never lose a tag.
 //!
+//! With the header `Idempotency-Key`, a repetition with the same token, key and body within 24 h has no effect and gets the
+//! first answer with `Idempotency-Replayed: true`, even if the contact has changed since. Only successes are remembered.
+//!
 //! # Cost
 //! 1 BatchGetItem, 1 TransactWriteItems, which writes the contact and the membership of each of its tags (write
 //! amplification); the read alone if nothing changes.
+//! An `Idempotency-Key` makes the read a BatchGetItem and the write a TransactWriteItems with one more item; a repetition is
+//! the read alone.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
@@ -64,6 +71,7 @@ struct Answer {
 
 impl Action for AddTag {
     const NAME: &'static str = "add-tag";
+    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

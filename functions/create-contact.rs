@@ -30,6 +30,8 @@
 //! | 422 | `{"message":"Malformed JSON.","error":"Malformed JSON."}` | the body is not a JSON object; an empty body and `[]` count as `{}` |
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
+//! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
+//! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts or for 8 s, or the call takes 9.5 s; in each case the write may have been applied; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -45,6 +47,9 @@
 //! With `If-None-Match: *`, the contact is only created: 412 if it exists. With `If-Match: "7"`, it is only changed, and only if
 //! its version is 7. A deleted contact does not exist.
 //!
+//! With the header `Idempotency-Key`, a repetition with the same token, key and body within 24 h has no effect and gets the
+//! first answer with `Idempotency-Replayed: true`, even if the contact has changed since. Only successes are remembered.
+//!
 //! # Cost
 //! | case | requests |
 //! |---|---|
@@ -59,46 +64,30 @@
 //! there may be one more TransactWriteItems, for new entries of the tag catalogue.
 //!
 //! A name or email address with `+` and a digit (`jane+1@example.com`) counts as one more tag here.
+//! An `Idempotency-Key` makes the read a BatchGetItem and the write a TransactWriteItems with one more item; a repetition is
+//! the read alone.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
-use contacts::model::{ContactId, Email, Name, Phone, Tags, Timestamp};
 use contacts::store::ContactsTable;
-use functions::{Action, Call, ContactFields, Error, Input, Invalid, Reply};
-use serde::Serialize;
+use functions::{Action, Call, ContactFields, CreatedContact, Error, Input, Invalid, Reply};
 
 struct CreateContact(ContactFields);
 
-#[derive(Serialize)]
-struct Answer {
-    id: ContactId,
-    phone: Phone,
-    name: Option<Name>,
-    email: Option<Email>,
-    tags: Tags,
-    created_at: Timestamp,
-}
-
 impl Action for CreateContact {
     const NAME: &'static str = "create-contact";
-    type Answer = Answer;
+    const WRITES: bool = true;
+    type Answer = CreatedContact;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {
         ContactFields::parse(input).map(CreateContact)
     }
 
-    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
+    async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<CreatedContact>, Error> {
         let conditions = call.preconditions.parse()?;
         let (contact, outcome) = self.0.upsert(table, &call.tenant, &conditions).await?;
-        let answer = Answer {
-            id: contact.id,
-            phone: contact.phone,
-            name: contact.name,
-            email: contact.email,
-            tags: contact.tags,
-            created_at: contact.created_at,
-        };
-        Ok(Reply::upserted(answer, outcome).with_version(contact.version))
+        let version = contact.version;
+        Ok(Reply::upserted(CreatedContact::from(contact), outcome).with_version(version))
     }
 }
 

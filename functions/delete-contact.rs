@@ -25,6 +25,8 @@
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact, or it was deleted before |
 //! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
+//! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
+//! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts or for 8 s, or the call takes 9.5 s; in each case the contact may have been deleted; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -40,14 +42,19 @@
 //! is opted out, until the person opts in at a later time. Events that occurred before the deletion change nothing. Tags
 //! stay in the tag catalogue. docs/operations.md says what else remains, and for how long.
 //!
-//! Repeating a call that succeeded answers 404. By SQS or EventBridge, an event whose contact does not exist
+//! Repeating a call that succeeded, without a key, answers 404. By SQS or EventBridge, an event whose contact does not exist
 //! succeeds, because it cannot be told from a redelivery; one that is redelivered after the contact was created again deletes
 //! it again.
+//!
+//! With the header `Idempotency-Key`, a repetition with the same token, key and body within 24 h has no effect and gets the
+//! first answer with `Idempotency-Replayed: true`, even if the contact has changed since. Only successes are remembered.
 //!
 //! # Cost
 //! 1 GetItem and 1 PutItem. If the contact has tags, 1 TransactWriteItems instead of the PutItem, which deletes the
 //! memberships too. A name or email address with `+` and a digit (`jane+1@example.com`) counts as a tag here.
 //! If the contact's number was changed, 1 more GetItem and, in the transaction, 1 more write for each of at most 5 former ids.
+//! An `Idempotency-Key` makes the read a BatchGetItem and the write a TransactWriteItems with one more item; a repetition is
+//! the read alone.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
@@ -68,6 +75,7 @@ struct Answer {
 
 impl Action for DeleteContact {
     const NAME: &'static str = "delete-contact";
+    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

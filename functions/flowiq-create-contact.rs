@@ -36,6 +36,9 @@
 //! | 409 | `{"error":"Contact already exists","message":"A contact with phone number 27123456789 already exists"}` | the number exists in any spelling; nothing is changed |
 //! | 400 | `{"success":false,"error":"Validation failed","message":"The If-Match must be …"}` | `If-Match` or `If-None-Match` is neither `*` nor a list of entity tags |
 //! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed. With `If-None-Match: *`, it takes the place of 409 |
+//! | 400 | `{"success":false,"error":"Invalid Idempotency-Key","message":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters |
+//! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` was used with another body |
+//! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts or for 8 s, or the call takes 9.5 s; in each case the write may have been applied; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -48,9 +51,14 @@
 //! SQS or EventBridge, an event whose number exists already succeeds and changes nothing, because it cannot
 //! be told from a redelivery; a direct invocation fails with `ContactExists`.
 //!
+//! With the header `Idempotency-Key`, a repetition with the same token, key and body within 24 h has no effect and gets the
+//! first answer with `Idempotency-Replayed: true`, even if the contact has changed since. Only successes are remembered.
+//!
 //! # Cost
 //! 1 GetItem (0.5 read units) and 1 PutItem (3 write units; 4 with an email address). With tags 1 BatchGetItem and 1
 //! TransactWriteItems. For 409 the read twice, the second time strongly consistent, and no write.
+//! An `Idempotency-Key` makes the read a BatchGetItem and the write a TransactWriteItems with one more item; a repetition is
+//! the read alone.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
@@ -104,6 +112,7 @@ impl FromStr for FullNumber {
 impl Action for CreateContact {
     const NAME: &'static str = "flowiq-create-contact";
     const DIALECT: Dialect = Dialect::FlowIq;
+    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

@@ -71,7 +71,7 @@
 //! | `list_contacts` | those of search-contacts; a page reads the contacts before it too, some 45 read units per 1,000, of which there can be 5,000 |
 //! | `get_contact`, `create_contact`, `update_contact`, `delete_contact` | those of the action of that name |
 //! | `tag_contact` | 1 BatchGetItem (GetItem if only tags are removed), 1 TransactWriteItems if something changes |
-//! | `import_contacts` | those of create-contact for each, four at once |
+//! | `import_contacts` | those of batch-upsert-contacts |
 //! | other messages | none |
 //!
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more

@@ -29,6 +29,8 @@
 //! | 422 | `{"error":"Neither contact_id nor phone provided"}` | both are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no such contact |
 //! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed |
+//! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters, or was used with another body |
+//! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, other writers win 40 attempts or for 8 s, or the call takes 9.5 s; in each case the write may have been applied; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |
@@ -42,12 +44,19 @@
 //!
 //! With `If-Match: "7"`, the contact is changed only if its version is 7: of several simultaneous calls with one version, only
 //! the first that changes something succeeds. A call whose own write was applied, but whose response DynamoDB's client lost,
-//! recognises it and succeeds. A client that gets 503 cannot know whether the write was applied: it has to get the contact again.
+//! recognises it and succeeds. A client that gets 503 cannot know whether the write was applied: it has to get the contact
+//! again, or to repeat the call with the same `Idempotency-Key`.
+//!
+//! With the header `Idempotency-Key`, a repetition with the same token, key and body within 24 h has no effect and gets the
+//! first answer with `Idempotency-Replayed: true`, even if the contact has changed since, and whatever the repetition's `If-Match`
+//! says. Only successes are remembered.
 //!
 //! # Cost
 //! 1 GetItem (BatchGetItem if `tags` is not empty). Then, if something changes, 1 PutItem, or 1
 //! TransactWriteItems if tags change, or if the contact has tags and its name or email address changes. If more than
 //! 50 tags are added and removed together, there may be one more TransactWriteItems, for new entries of the tag catalogue.
+//! An `Idempotency-Key` makes the read a BatchGetItem and the write a TransactWriteItems with one more item; a repetition is
+//! the read alone.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 
@@ -76,6 +85,7 @@ struct Answer {
 
 impl Action for UpdateContact {
     const NAME: &'static str = "update-contact";
+    const WRITES: bool = true;
     type Answer = Answer;
 
     fn parse(input: &mut Input) -> Result<Self, Invalid> {

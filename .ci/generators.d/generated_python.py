@@ -5,6 +5,7 @@ import os
 import carnet_api
 from carnet_api.exceptions import NotFoundException, UnprocessableEntityException
 from carnet_api.models import (
+    BatchUpsertContactsRequest,
     ContactKey,
     CreateContactRequest,
     FlowiqCreateContactRequest,
@@ -30,6 +31,9 @@ def main() -> None:
 
     metadata = {"plan": "pro", "visits": 3}
     created = qyvo.create_contact(CreateContactRequest(phone=PHONE, name="Ada", tags="vip, beta", metadata=metadata))
+    contacts = [CreateContactRequest(phone=PHONE, name="Ada"), CreateContactRequest(phone="+" + "1" * 7)]
+    first, second = qyvo.batch_upsert_contacts(BatchUpsertContactsRequest(contacts=contacts), idempotency_key="batch-5").results
+    assert first.contact and second.contact and first.contact.id == created.id != second.contact.id
     contact = qyvo.get_contact(GetContactRequest(phone=PHONE))
     assert contact.id == created.id and contact.metadata == metadata
     change = UpdateContactRequest(contact_id=str(contact.id), name="Ada Generated", metadata={"visits": 4})

@@ -11,6 +11,14 @@ const phone = '+14155550102';
 async function main() {
   const body = { phone, name: 'Ada', tags: 'vip, beta', metadata: { plan: 'pro', visits: 3 } };
   const created = await api.createContact({ ...qyvo, body });
+  const batch = await api.batchUpsertContacts({
+    ...qyvo,
+    headers: { 'Idempotency-Key': 'batch-2' },
+    body: { contacts: [{ phone, name: 'Ada' }, { phone: '1' }] },
+  });
+  const [first, second] = batch.data.results;
+  assert.equal(first?.contact?.id, created.data.id);
+  assert.ok(second?.errors?.['contacts.1.phone']);
   const { data: contact } = await api.getContact({ ...qyvo, body: { phone } });
   assert.equal(contact.id, created.data.id);
   assert.deepEqual(contact.metadata, body.metadata);

@@ -12,6 +12,13 @@ async function main() {
   const created = await qyvo.POST('/api/v1/actions/create-contact', {
     body: { phone, name: 'Ada', tags: 'vip, beta', metadata: { plan: 'pro', visits: 3 } },
   });
+  const batch = await qyvo.POST('/api/v1/actions/batch-upsert-contacts', {
+    params: { header: { 'Idempotency-Key': 'batch-1' } },
+    body: { contacts: [{ phone, name: 'Ada' }, { phone: '1' }] },
+  });
+  const [first, second] = batch.data!.results;
+  assert.equal(first?.contact?.id, created.data?.id);
+  assert.ok(second?.errors?.['contacts.1.phone']);
   const { data: contact } = await qyvo.POST('/api/v1/actions/get-contact', { body: { phone } });
   assert.equal(contact?.id, created.data?.id);
   assert.deepEqual(contact?.metadata, { plan: 'pro', visits: 3 });

@@ -7,6 +7,7 @@ from carnet_client.api.contract_document import get_openapi_json, get_openapi_ya
 from carnet_client.api.flow_iq import flowiq_create_contact, flowiq_get_contact
 from carnet_client.api.qyvo import (
     add_tag,
+    batch_upsert_contacts,
     create_contact,
     delete_contact,
     get_contact,
@@ -17,6 +18,8 @@ from carnet_client.api.qyvo import (
     update_contact,
 )
 from carnet_client.models import (
+    BatchUpserted,
+    BatchUpsertContactsRequest,
     Contact,
     ContactKey,
     ContactNotFound,
@@ -53,6 +56,14 @@ def main() -> None:
     body = CreateContactRequest(phone=PHONE, name="Ada", tags="vip, beta", metadata=metadata)
     created = create_contact.sync(client=qyvo, body=body)
     assert isinstance(created, CreatedContact)
+    contacts = [CreateContactRequest(phone=PHONE, name="Ada"), CreateContactRequest(phone="1")]
+    batch = batch_upsert_contacts.sync(
+        client=qyvo, body=BatchUpsertContactsRequest(contacts=contacts), idempotency_key="batch-4"
+    )
+    assert isinstance(batch, BatchUpserted)
+    first, second = batch.results
+    assert not isinstance(first.contact, Unset) and first.contact.id == created.id
+    assert not isinstance(second.errors, Unset) and "contacts.1.phone" in second.errors
     contact = get_contact.sync(client=qyvo, body=GetContactRequest(phone=PHONE))
     assert isinstance(contact, Contact)
     assert contact.id == created.id and contact.metadata.to_dict() == {"plan": "pro", "visits": 3}

@@ -18,6 +18,12 @@ async function refused(call: Promise<unknown>): Promise<[number, unknown]> {
 async function main() {
   const createContactRequest = { phone, name: 'Ada', tags: 'vip, beta', metadata: { plan: 'pro', visits: 3 } };
   const created = await qyvo.createContact({ createContactRequest });
+  const { results } = await qyvo.batchUpsertContacts({
+    idempotencyKey: 'batch-3',
+    batchUpsertContactsRequest: { contacts: [{ phone, name: 'Ada' }, { phone: '1' }] },
+  });
+  assert.equal(results[0]?.contact?.id, created.id);
+  assert.ok(results[1]?.errors?.['contacts.1.phone']);
   const contact = await qyvo.getContact({ getContactRequest: { phone } });
   assert.equal(contact.id, created.id);
   assert.deepEqual(contact.metadata, createContactRequest.metadata);

@@ -13,6 +13,7 @@ WRITES = (*MAKES, "DeleteItem")
 # For each binary with an HTTP route: its actions on the contacts table, and the indexes it queries.
 NEEDS = {
     "add-tag": (("BatchGetItem", "PutItem"), ()),
+    "batch-upsert-contacts": (WRITES, ()),
     "create-contact": (WRITES, ()),
     "delete-contact": (WRITES, ()),
     "flowiq-create-contact": (MAKES, ()),

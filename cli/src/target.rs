@@ -227,7 +227,12 @@ pub(crate) fn explain_store(error: store::Error) -> BoxError {
             "check the credentials and the network, and whether it was done before you try again"
         }
         store::Error::Internal(_) => "check the name of the table, the region, and what the credentials permit",
-        store::Error::NotFound | store::Error::NumberTaken | store::Error::Unreadable(_) => return error.into(),
+        // Commands have no idempotency keys.
+        store::Error::NotFound
+        | store::Error::NumberTaken
+        | store::Error::Unreadable(_)
+        | store::Error::KeyReused
+        | store::Error::AnswerGone => return error.into(),
     };
     format!("{error}; {hint}").into()
 }

@@ -8,6 +8,7 @@ use std::future::Future;
 use contacts::model::{ContactId, Cursor, Tenant};
 use contacts::store::{ContactsTable, Outcome};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::conditions::{Conditions, Preconditions};
 use crate::error::Error;
@@ -24,6 +25,9 @@ pub trait Action: Sized + Send {
     /// Where the input is in an HTTP request. Events always carry it in their envelope.
     const INPUT: InputSource = InputSource::Body;
 
+    /// Whether the action writes contacts. Then an HTTP call can have an idempotency key.
+    const WRITES: bool = false;
+
     /// The body of the answer.
     type Answer: Serialize + Send;
 
@@ -36,6 +40,12 @@ pub trait Action: Sized + Send {
     /// Runs the action for the tenant of `call`.
     fn run(self, table: &ContactsTable, call: &Call)
     -> impl Future<Output = Result<Reply<Self::Answer>, Error>> + Send;
+
+    /// Runs the action for an event whose answer nobody reads, because it comes from a queue or an event bus. An error
+    /// means that the event has to be delivered again, or to go to the dead-letter queue.
+    fn deliver(self, table: &ContactsTable, call: &Call) -> impl Future<Output = Result<(), Error>> + Send {
+        async { self.run(table, call).await.map(drop) }
+    }
 
     /// Whether an event that fails with `error` counts as done, because an earlier delivery may have done the
     /// work: SQS and EventBridge deliver at least once. Direct invocations get the error.
@@ -87,6 +97,8 @@ pub struct Call {
     pub tenant: Tenant,
     /// The conditional headers of the request. Empty for events. An action about one contact parses and checks them.
     pub preconditions: Preconditions,
+    /// When the event source cancels the call. What is not finished then gets no answer.
+    pub deadline: Instant,
 }
 
 /// The answer of an action.

@@ -3,7 +3,8 @@
 use contacts::model::{
     Contact, ContactId, Email, Locale, Metadata, Name, Patch, Phone, Source, Tags, Tenant, Timestamp,
 };
-use contacts::store::{ContactsTable, Outcome};
+use contacts::store::{Basis, ContactsTable, Outcome};
+use serde::Serialize;
 
 use crate::conditions::Conditions;
 use crate::error::Error;
@@ -26,6 +27,30 @@ pub struct ContactFields {
     pub locale: Patch<Locale>,
     /// Where a new contact comes from. That of an existing contact never changes.
     pub source: Source,
+}
+
+/// A contact as `create-contact` answers it.
+#[derive(Debug, Serialize)]
+pub struct CreatedContact {
+    id: ContactId,
+    phone: Phone,
+    name: Option<Name>,
+    email: Option<Email>,
+    tags: Tags,
+    created_at: Timestamp,
+}
+
+impl From<Contact> for CreatedContact {
+    fn from(contact: Contact) -> Self {
+        CreatedContact {
+            id: contact.id,
+            phone: contact.phone,
+            name: contact.name,
+            email: contact.email,
+            tags: contact.tags,
+            created_at: contact.created_at,
+        }
+    }
 }
 
 impl ContactFields {
@@ -79,13 +104,30 @@ impl ContactFields {
         tenant: &Tenant,
         conditions: &Conditions,
     ) -> Result<(Contact, Outcome), Error> {
+        self.upsert_on(table, tenant, conditions, None).await
+    }
+
+    /// As [`upsert`](ContactFields::upsert), based on what was read before, if it was.
+    ///
+    /// # Errors
+    /// As [`upsert`](ContactFields::upsert).
+    pub async fn upsert_on(
+        &self,
+        table: &ContactsTable,
+        tenant: &Tenant,
+        conditions: &Conditions,
+        basis: Option<Basis>,
+    ) -> Result<(Contact, Outcome), Error> {
         let id = self.id(tenant);
         let now = Timestamp::now();
         let rule = |stored: Option<Contact>| {
             conditions.check(stored.as_ref().map(|stored| stored.version))?;
             Ok::<_, Error>(self.applied_to(stored, id, now))
         };
-        table.upsert(tenant, id, self.tags.value(), rule).await
+        match basis {
+            Some(basis) => table.upsert_on(tenant, id, self.tags.value(), basis, rule).await,
+            None => table.upsert(tenant, id, self.tags.value(), rule).await,
+        }
     }
 
     /// The contact after the request, for what is stored.

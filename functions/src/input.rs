@@ -65,6 +65,12 @@ impl Input {
         Input { is_strict: true, ..self }
     }
 
+    /// As strict as the input that this one is a part of.
+    #[must_use]
+    pub fn strict_as(self, whole: &Input) -> Self {
+        Input { is_strict: whole.is_strict, ..self }
+    }
+
     /// Counts a field as known that is read elsewhere.
     pub(crate) fn know(&mut self, name: &'static str) {
         self.fields.ask(name);
@@ -83,7 +89,7 @@ impl Input {
     ///
     /// # Errors
     /// [`Error::Invalid`].
-    pub(crate) fn parse<T>(mut self, parse: impl FnOnce(&mut Input) -> Result<T, Invalid>) -> Result<T, Error> {
+    pub fn parse<T>(mut self, parse: impl FnOnce(&mut Input) -> Result<T, Invalid>) -> Result<T, Error> {
         let parsed = parse(&mut self);
         if self.is_strict {
             for (name, violation) in self.fields.unknown() {

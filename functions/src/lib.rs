@@ -9,6 +9,7 @@
 //! serve                                  start-up, and the loop over Lambda's Runtime API
 //! http  stream                           HTTP requests; consumers of the table's stream
 //! events  mcp                            direct invocation, SQS, EventBridge; tools for agents
+//! contact_batch                          several contacts of a request
 //! action  contact_fields  contact_lookup  contact_ref  tag_filter
 //!                                        Action, BatchAction, Call, Reply; what requests say about contacts
 //! conditions  input  json                If-Match and If-None-Match; typed fields of a request; serialization of answers
@@ -34,6 +35,7 @@
 mod action;
 mod conditions;
 mod config;
+mod contact_batch;
 mod contact_fields;
 mod contact_lookup;
 mod contact_ref;
@@ -52,11 +54,12 @@ mod telemetry;
 pub use action::{Action, BatchAction, Call, Dialect, InputSource, Reply};
 pub use conditions::{Conditions, Preconditions};
 pub use config::{ChangeFeedConfig, Config, ConfigError, EventDetail};
-pub use contact_fields::ContactFields;
+pub use contact_batch::{ContactBatch, Upserted};
+pub use contact_fields::{ContactFields, CreatedContact};
 pub use contact_lookup::{ContactLookup, LookupErrors};
 pub use contact_ref::ContactRef;
 pub use error::Error;
-pub use http::openapi;
+pub use http::{ItemAnswer, openapi};
 pub use input::{Input, Invalid};
 pub use mcp::TOOLS as MCP_TOOLS;
 pub use serve::{

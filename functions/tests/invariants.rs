@@ -104,11 +104,23 @@ fn only_one_file_writes_batches_and_it_only_deletes() {
 #[test]
 fn every_function_of_the_store_takes_a_tenant() {
     let verification = ["inspect", "repair", "verify"].map(|file| format!("verification/{file}"));
-    let places =
-        ["change_phone", "locking", "pages", "read", "redirect", "save", "search", "tags", "tenant_items", "write"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(verification);
+    let places = [
+        "change_phone",
+        "locking",
+        "pages",
+        "prefetch",
+        "read",
+        "redirect",
+        "repeat",
+        "save",
+        "search",
+        "tags",
+        "tenant_items",
+        "write",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain(verification);
     let places: Vec<String> = places.map(|file| format!("shared/src/store/{file}.rs")).collect();
     let mut calls = 0;
     for source in deployed().filter(|source| places.contains(&source.path)) {

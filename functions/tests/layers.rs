@@ -31,6 +31,7 @@ const CRATES: [Layers; 4] = [
             &["serve"],
             &["http", "stream"],
             &["events", "mcp"],
+            &["contact_batch"],
             &["action", "contact_fields", "contact_lookup", "contact_ref", "tag_filter"],
             &["conditions", "input", "json"],
             &["error"],

@@ -171,6 +171,13 @@ fn qyvo() -> Vec<Case> {
         a("remove-tag", json!({ "phone": "$phone9", "tag": "$run" }), 404, "an unknown number"),
         a("search-contacts", json!({ "tag": "$run-b" }), 200, "by a tag that was removed").eventually(),
         a(
+            "batch-upsert-contacts",
+            json!({ "contacts": [{ "phone": "$phone1" }, { "phone": "$spaced1" }, { "phone": "1" }] }),
+            200,
+            "unchanged contacts and an invalid one",
+        ),
+        a("batch-upsert-contacts", json!({}), 422, "no contacts"),
+        a(
             "create-contact",
             json!({ "phone": "$phone5", "name": "Carnet Smoke $run", "tags": "$run" }),
             201,

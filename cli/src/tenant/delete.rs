@@ -171,6 +171,7 @@ fn document(deletion: &TenantDeletion) -> Value {
 /// What the items of a kind are.
 fn described(kind: &str) -> &str {
     match kind {
+        "answer" => "results of calls with an idempotency key",
         "calls" => "call records of tokens",
         "contact" => "contacts, deleted ones included",
         "event" => "ids of applied events",

@@ -25,13 +25,27 @@ pub(super) struct BatchContext<'a> {
 impl BatchContext<'_> {
     /// Runs a single event and returns its answer as JSON.
     pub(super) async fn run_one<A: Action>(&self, event: Envelope<A>) -> Result<Box<RawValue>, EventError> {
-        let tenant = self.tenant(event.tenant_id).await?;
-        tracing::Span::current().record("tenant_id", tenant.id().to_string());
-        let call = call(&tenant);
+        let call = self.call_of(event.tenant_id).await?;
         match timeout_at(self.deadline, event.action.run(self.table, &call)).await {
             Ok(reply) => Ok(to_raw(&reply?.body)?),
             Err(_) => Err(EventError::TimedOut),
         }
+    }
+
+    /// Runs a single event whose answer nobody reads.
+    pub(super) async fn deliver_one<A: Action>(&self, event: Envelope<A>) -> Result<(), EventError> {
+        let call = self.call_of(event.tenant_id).await?;
+        match timeout_at(self.deadline, event.action.deliver(self.table, &call)).await {
+            Ok(delivered) => Ok(delivered?),
+            Err(_) => Err(EventError::TimedOut),
+        }
+    }
+
+    /// The call of a single event.
+    async fn call_of(&self, tenant_id: TenantId) -> Result<Call, EventError> {
+        let tenant = self.tenant(tenant_id).await?;
+        tracing::Span::current().record("tenant_id", tenant.id().to_string());
+        Ok(self.call(tenant))
     }
 
     /// Runs the events that could be parsed, one group after the other, and returns one result per event.
@@ -95,11 +109,15 @@ impl BatchContext<'_> {
 
     async fn run_group<R: Runner>(&self, group: Group<R::Action>) -> Vec<Result<(), EventError>> {
         let count = group.actions.len();
-        let call = call(&group.tenant);
+        let call = self.call(group.tenant);
         match timeout_at(self.deadline, R::run(group.actions, self.table, &call)).await {
             Ok(results) => results.into_iter().map(|result| result.map_err(EventError::from)).collect(),
             Err(_) => vec![Err(EventError::TimedOut); count],
         }
+    }
+
+    fn call(&self, tenant: Tenant) -> Call {
+        Call { tenant, preconditions: Preconditions::default(), deadline: self.deadline }
     }
 
     async fn tenant(&self, id: TenantId) -> Result<Tenant, EventError> {
@@ -114,10 +132,6 @@ impl BatchContext<'_> {
 /// that was deleted since. To deliver it once more would change nothing.
 pub(super) fn is_redelivery<A: Action>(error: &EventError) -> bool {
     matches!(error, EventError::Action(error) if A::is_redelivery(error) || matches!(error, Error::Deleted))
-}
-
-fn call(tenant: &Tenant) -> Call {
-    Call { tenant: tenant.clone(), preconditions: Preconditions::default() }
 }
 
 /// Events that are run together, with their indexes in the batch.

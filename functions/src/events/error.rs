@@ -80,9 +80,12 @@ impl EventError {
                 Error::Store(store::Error::Conflict) => "Conflict",
                 Error::Store(store::Error::Throttled) => "Throttled",
                 Error::Store(store::Error::Unavailable(_)) => "Unavailable",
+                // Events have no idempotency keys and no preconditions.
                 Error::Store(
                     store::Error::NotFound
                     | store::Error::NumberTaken
+                    | store::Error::KeyReused
+                    | store::Error::AnswerGone
                     | store::Error::Unreadable(_)
                     | store::Error::Internal(_),
                 )

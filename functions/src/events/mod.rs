@@ -75,8 +75,8 @@ async fn respond<R: Runner>(batch: &BatchContext<'_>, event: &str) -> Result<Box
             Ok(to_raw(&sqs::respond::<R>(batch, records).await?)?)
         }
         EventSourceKeys { detail_type: Some(_), detail: Some(detail), .. } => {
-            match batch.run_one(Envelope::<R::Action>::parse(detail.get())?).await {
-                Ok(_) => {}
+            match batch.deliver_one(Envelope::<R::Action>::parse(detail.get())?).await {
+                Ok(()) => {}
                 Err(error) if is_redelivery::<R::Action>(&error) => tracing::info!("the event is a redelivery"),
                 Err(error) => return Err(error),
             }

@@ -37,7 +37,7 @@ impl<A: Action> Runner for OneByOne<A> {
     async fn run(events: Vec<A>, table: &ContactsTable, call: &Call) -> Vec<Result<(), Error>> {
         let mut results = Vec::with_capacity(events.len());
         for event in events {
-            results.push(event.run(table, call).await.map(drop));
+            results.push(event.deliver(table, call).await);
         }
         results
     }

@@ -26,6 +26,9 @@ pub(super) enum HttpError {
     /// The request names another tenant than the token's.
     #[error("the request names another tenant than the token's")]
     OtherTenant,
+    /// The idempotency key is not one of 1 to 255 visible ASCII characters.
+    #[error("the idempotency key is invalid")]
+    BadKey,
     /// The call did not finish within the time limit. A write may have been applied.
     #[error("the time limit was reached")]
     TimedOut,
@@ -33,6 +36,9 @@ pub(super) enum HttpError {
     #[error(transparent)]
     Action(#[from] Error),
 }
+
+/// What clients read about a key that is not one.
+pub(super) const BAD_KEY: &str = "The Idempotency-Key must be 1 to 255 visible ASCII characters.";
 
 impl From<access::Error> for HttpError {
     fn from(error: access::Error) -> Self {

@@ -5,7 +5,7 @@ use contacts::model::{Tenant, Violation, trim};
 use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
 
-use super::error::HttpError;
+use super::error::{BAD_KEY, HttpError};
 use super::qyvo;
 use crate::error::{Error, FieldViolation, messages};
 
@@ -59,6 +59,7 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
             StatusCode::UNAUTHORIZED,
             failure("Authentication mismatch", "Bearer token does not match the provided tenantId"),
         ),
+        HttpError::BadKey => (StatusCode::BAD_REQUEST, failure("Invalid Idempotency-Key", BAD_KEY)),
         HttpError::Action(Error::Missing { what, hint }) => (StatusCode::BAD_REQUEST, failure(what, hint)),
         HttpError::Action(Error::Malformed) => {
             (StatusCode::BAD_REQUEST, failure("Malformed JSON", "The body must be a JSON object"))

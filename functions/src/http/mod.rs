@@ -8,6 +8,8 @@
 //! | `request.rs` | the parts of a request: token, tenant, input, preconditions, request id |
 //! | `prefer.rs` | the preference for strict handling |
 //! | `response.rs` | statuses and headers of the answer |
+//! | `idempotency.rs` | calls with an idempotency key |
+//! | `item.rs` | the answer about one contact of a request about several |
 //! | `error.rs` | what can go wrong with a request |
 //! | `mcp_message.rs` | messages of the Model Context Protocol in requests and responses |
 //! | `qyvo.rs`, `flowiq.rs` | the dialects' error bodies and rules of their own |
@@ -16,6 +18,8 @@
 
 mod error;
 mod flowiq;
+mod idempotency;
+mod item;
 mod mcp_message;
 pub mod openapi;
 mod prefer;
@@ -33,7 +37,7 @@ use contacts::store::{ConsumedUnits, ContactsTable, WritePermit};
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
 use serde::Serialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use crate::action::{Action, Call, Dialect, Reply};
@@ -41,6 +45,7 @@ use crate::conditions::Preconditions;
 use crate::deadline::time_left;
 use crate::mcp;
 use error::HttpError;
+pub use item::ItemAnswer;
 use openapi::OpenApiDocument;
 pub(crate) use sanitize::sanitize;
 
@@ -76,7 +81,8 @@ pub(crate) async fn answer_mcp(
         let response = async {
             let tenant = request::tenant(Dialect::Qyvo, &caller, &request)?;
             tracing::Span::current().record("tenant_id", tenant.id().to_string());
-            let call = Call { tenant: tenant.clone(), preconditions: Preconditions::default() };
+            let deadline = Instant::now() + time_left(&request.lambda_context());
+            let call = Call { tenant: tenant.clone(), preconditions: Preconditions::default(), deadline };
             let headers = mcp_message::headers(&request);
             let answer = Box::pin(mcp::answer(&table, &call, &headers, request.body())).await;
             Ok(mcp_message::to_response(answer))
@@ -126,13 +132,19 @@ async fn run<A: Action>(
 ) -> Result<Response<Body>, HttpError> {
     let tenant = request::tenant(A::DIALECT, caller, request)?;
     tracing::Span::current().record("tenant_id", tenant.id().to_string());
+    let once = idempotency::once::<A>(caller, tenant, request)?;
     let input = request::input::<A>(request)?;
     let is_strict = prefer::is_strict(request.headers());
     let answer = async {
         let action = if is_strict { input.strict() } else { input }.parse(A::parse)?;
-        let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request) };
+        let deadline = Instant::now() + time_left(&request.lambda_context());
+        let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request), deadline };
+        let for_once = once.as_ref().map(|once| table.once(once));
         // Boxed: the SDK's futures are large, and every layer around this one would copy them.
-        Ok(response::success(Box::pin(action.run(table, &call)).await?)?)
+        let reply = Box::pin(action.run(for_once.as_ref().unwrap_or(table), &call)).await?;
+        let mut response = response::success(reply)?;
+        idempotency::mark(response.headers_mut(), once.as_ref());
+        Ok(response)
     };
     let answer = answer.await;
     if !is_strict {

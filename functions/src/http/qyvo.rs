@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 
-use super::error::HttpError;
+use super::error::{BAD_KEY, HttpError};
 use crate::error::{Error, FieldViolation};
 
 /// The body of an error. Qyvo's own errors have different keys by kind; see `openapi.yaml`.
@@ -26,24 +26,36 @@ impl<'a> ErrorBody<'a> {
         ErrorBody { message: Some(text), error: Some(text), errors: IndexMap::new() }
     }
 
+    /// The body about one of several items: with `errors`, nothing else is needed.
+    pub(super) fn of_item(self) -> Self {
+        if self.errors.is_empty() { self } else { ErrorBody { message: None, ..self } }
+    }
+
     pub(super) fn json(&self) -> String {
         // Serializing strings cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// The status and body of an error.
+/// The status and body of an error, as JSON.
 pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
+    let (status, body) = error_parts(error);
+    (status, body.json())
+}
+
+/// The status and body of an error.
+pub(super) fn error_parts(error: &HttpError) -> (StatusCode, ErrorBody<'_>) {
     let message = |text| ErrorBody { message: Some(text), ..ErrorBody::default() };
     // Without `message`, as Qyvo's pages print these errors.
     let rule = |text| ErrorBody { error: Some(text), ..ErrorBody::default() };
     let both = ErrorBody::both;
-    let (status, body) = match error {
+    match error {
         HttpError::NoToken | HttpError::Unauthenticated | HttpError::OtherTenant => {
             (StatusCode::UNAUTHORIZED, message("Unauthenticated."))
         }
         HttpError::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, both("Too Many Attempts.")),
         HttpError::NoTenant => (StatusCode::UNPROCESSABLE_ENTITY, rule("No workspace configured for this account.")),
+        HttpError::BadKey => (StatusCode::UNPROCESSABLE_ENTITY, both(BAD_KEY)),
         HttpError::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable.")),
         HttpError::Action(error) => match error {
             Error::Malformed => (StatusCode::UNPROCESSABLE_ENTITY, both("Malformed JSON.")),
@@ -63,6 +75,13 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
             Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))
             }
+            Error::Store(store::Error::KeyReused) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, both("The Idempotency-Key was used with another body."))
+            }
+            Error::Store(store::Error::AnswerGone) => {
+                let text = "The call was carried out before. Its answer was deleted with the contact.";
+                (StatusCode::GONE, both(text))
+            }
             Error::Store(
                 store::Error::NotFound
                 | store::Error::NumberTaken
@@ -71,6 +90,5 @@ pub(super) fn error_response(error: &HttpError) -> (StatusCode, String) {
             )
             | Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, both("Server Error.")),
         },
-    };
-    (status, body.json())
+    }
 }

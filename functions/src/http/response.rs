@@ -42,12 +42,7 @@ pub(super) fn success<T: Serialize>(reply: Reply<T>) -> Result<Response<Body>, E
         response.headers_mut().insert(header::ETAG, tag);
     }
     if let Some(outcome) = reply.outcome {
-        let outcome = match outcome {
-            Outcome::Created => "created",
-            Outcome::Updated => "updated",
-            Outcome::Unchanged => "unchanged",
-        };
-        response.headers_mut().insert(OUTCOME, HeaderValue::from_static(outcome));
+        response.headers_mut().insert(OUTCOME, HeaderValue::from_static(name(outcome)));
     }
     if let Some(cursor) = reply.next_cursor {
         // A cursor is safe in URLs. The target is relative, so that it is right behind every host and stage.
@@ -60,6 +55,15 @@ pub(super) fn success<T: Serialize>(reply: Reply<T>) -> Result<Response<Body>, E
         }
     }
     Ok(response)
+}
+
+/// The name of an outcome for clients.
+pub(super) fn name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Created => "created",
+        Outcome::Updated => "updated",
+        Outcome::Unchanged => "unchanged",
+    }
 }
 
 /// The response for an error.

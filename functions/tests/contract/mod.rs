@@ -10,16 +10,20 @@
 //! | `n8n_node.rs` | the requests of Qyvo's node for n8n |
 //! | `preconditions.rs` | `ETag`, `If-Match`, `If-None-Match` |
 //! | `rate_limit.rs` | the rate limit, its headers and 429 |
+//! | `idempotency.rs` | the header `Idempotency-Key` |
+//! | `repetitions.rs` | that header together with conditions, changes of number and outdated reads |
 //! | `strict.rs` | `Prefer: handling=strict` |
 //! | `openapi.rs` | the OpenAPI document: its routes, its examples, how it is served |
 
 mod all_endpoints;
 mod authentication;
 mod flowiq;
+mod idempotency;
 mod invalid_input;
 mod n8n_node;
 mod openapi;
 mod preconditions;
 mod qyvo;
 mod rate_limit;
+mod repetitions;
 mod strict;

@@ -35,6 +35,7 @@ async fn unknown_fields_are_invalid() {
     creation.as_object_mut().unwrap().remove("contact_id");
     let cases = [
         ("create-contact", creation, "contact_id", "name"),
+        ("batch-upsert-contacts", json!({ "contacts": [{ "phone": "+14155550123" }] }), "contact", "contacts"),
         ("get-contact", with(json!({ "email": "jane@example.com" })), "emails", "email"),
         ("update-contact", with(written), "first_name", "name"),
         ("search-contacts", json!({ "query": "jane", "tag": "vip", "email": "" }), "tags", "tag"),

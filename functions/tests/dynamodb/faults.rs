@@ -17,10 +17,11 @@ fn jane() -> Value {
 }
 
 /// One call of each action, two of create-contact: with and without tags.
-fn calls() -> [(&'static str, Value); 9] {
+fn calls() -> [(&'static str, Value); 10] {
     [
         ("create-contact", jane()),
         ("create-contact", json!({ "phone": PHONE, "tags": "secret" })),
+        ("batch-upsert-contacts", json!({ "contacts": [jane()] })),
         ("get-contact", json!({ "phone": PHONE })),
         ("update-contact", json!({ "phone": PHONE, "name": "Janet" })),
         ("search-contacts", json!({ "query": "jane" })),

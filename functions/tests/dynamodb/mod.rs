@@ -2,7 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `cost_table.rs` | the table of docs/costs.md against the counted units |
+//! | `cost_table/` | the table of docs/costs.md against the counted units |
 //! | `request_cost.rs` | the requests and capacity units of each endpoint |
 //! | `access_table.rs` | creating tenants, issuing tokens, and the index of the access table |
 //! | `access_operators.rs` | changing tenants, rotating and revoking tokens, concurrently and with lost responses |

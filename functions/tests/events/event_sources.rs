@@ -16,6 +16,7 @@ async fn every_action_works_from_every_event_source() {
     let (mut created, occurred_at) = (0, "2026-11-11T21:29:54Z");
     let mut cases = vec![
         ("create-contact", json!({ "phone": PHONE, "name": "Jane" }), "phone"),
+        ("batch-upsert-contacts", json!({ "contacts": [{ "phone": PHONE, "name": "Jane" }] }), "results"),
         ("get-contact", json!({ "phone": PHONE }), "phone"),
         ("update-contact", json!({ "phone": PHONE, "metadata": { "a": 1 } }), "phone"),
         ("search-contacts", json!({ "query": "jane" }), "0"),

@@ -1,14 +1,13 @@
 //! The function `record-message`: a message is counted once, however often and in whichever order it is delivered.
 
 use std::collections::HashMap;
-use std::fs;
 
 use contacts::model::Timestamp;
 use contacts::model::{Contact, Source};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, FaultProxy, InvocationOutcome, error_of, output_of};
+use crate::support::{Bundle, Fault, FaultProxy, InvocationOutcome, error_of, kill, output_of};
 
 const PHONE: &str = "+14155550123";
 /// 2026-05-07T08:14:23Z
@@ -281,7 +280,7 @@ async fn a_batch_redelivered_after_a_crash_is_counted_once() {
     let call = bundle.invoke("record-message", batch(&bundle, &messages).await);
     let (outcome, ()) = tokio::join!(call, async {
         proxy.response_held().await;
-        kill(&process_of("record-message", &proxy.url()));
+        kill("record-message", &proxy.url());
     });
     assert!(matches!(outcome, InvocationOutcome::Failed(_)), "{outcome:?}");
     proxy.inject(|_| Fault::None);
@@ -291,20 +290,4 @@ async fn a_batch_redelivered_after_a_crash_is_counted_once() {
             assert_eq!(contact(&bundle, phone).await["total_messages"], total, "{phone}");
         }
     }
-}
-
-/// The id of the process of a function that uses this DynamoDB.
-fn process_of(function: &str, server: &str) -> String {
-    let matches = |pid: &String| {
-        let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        let (name, environment) = (read("cmdline"), String::from_utf8_lossy(&read("environ")).into_owned());
-        String::from_utf8_lossy(&name).contains(function) && environment.contains(server)
-    };
-    let mut pids =
-        fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    pids.find(matches).expect("a process of the function")
-}
-
-fn kill(pid: &str) {
-    assert!(std::process::Command::new("kill").args(["-9", pid]).status().unwrap().success());
 }

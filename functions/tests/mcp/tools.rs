@@ -288,12 +288,16 @@ async fn import_contacts_has_an_outcome_for_each() {
     assert_eq!((&hundred["created"], hundred["results"].as_array().unwrap().len()), (&json!(100), 100));
     let phones: Vec<&Value> = hundred["results"].as_array().unwrap().iter().map(|result| &result["phone"]).collect();
     assert_eq!(phones, (0..100).map(|n| number(n)["phone"].clone()).collect::<Vec<_>>().iter().collect::<Vec<_>>());
-    for contacts in [json!([]), json!((0..101).map(number).collect::<Vec<_>>()), json!({}), json!("x"), Value::Null] {
+    for contacts in [json!([]), json!((0..101).map(number).collect::<Vec<_>>()), json!({}), json!("x")] {
         assert_eq!(
             agent.refuses("import_contacts", json!({ "contacts": contacts })).await,
             "The given data was invalid. The contacts must be a list of 1 to 100 objects."
         );
     }
+    assert_eq!(
+        agent.refuses("import_contacts", json!({ "contacts": null })).await,
+        "The given data was invalid. The contacts field is required."
+    );
     // An element of another type fails alone.
     let reply = agent.send("import_contacts", &json!({ "contacts": ["x", { "phone": "+14155550101" }] })).await.json();
     let results = &reply["result"]["structuredContent"]["results"];

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -113,6 +116,8 @@ pub struct Call {
     pub call: String,
     /// Unparsed, because parsing changes the spelling of numbers.
     body: Option<Box<RawValue>>,
+    /// Its idempotency key.
+    key: Option<String>,
     event: Option<String>,
     /// The number that a contact has, and the one that it gets.
     change_phone: Option<[String; 2]>,
@@ -137,7 +142,14 @@ impl Calls {
                 let event = bundle.envelope(call.input.clone()).await;
                 output_of(&bundle.invoke(function, event).await);
             } else {
-                let reply = bundle.ask(&call.call, call.body()).await;
+                let reply = match &call.key {
+                    None => bundle.ask(&call.call, call.body()).await,
+                    Some(key) => {
+                        let [method, path, token] = call.call.split(' ').collect::<Vec<_>>()[..] else { panic!() };
+                        let headers = [("authorization", &*format!("Bearer {token}")), ("idempotency-key", key)];
+                        bundle.request(method, path, &headers, call.body().to_owned()).await
+                    }
+                };
                 assert!(reply.status < 300, "{}: {reply:?}", call.call);
             }
         }
@@ -226,6 +238,7 @@ fn parsed(json: &Value) -> AttributeValue {
     match kind.as_str() {
         "S" => AttributeValue::S(text()),
         "N" => AttributeValue::N(text()),
+        "B" => AttributeValue::B(Blob::new(STANDARD.decode(text()).unwrap())),
         "BOOL" => AttributeValue::Bool(value.as_bool().unwrap()),
         "NULL" => AttributeValue::Null(true),
         "L" => AttributeValue::L(value.as_array().unwrap().iter().map(parsed).collect()),
@@ -242,6 +255,7 @@ pub fn to_json(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!({ "S": text }),
         AttributeValue::N(number) => json!({ "N": number }),
+        AttributeValue::B(bytes) => json!({ "B": STANDARD.encode(bytes) }),
         AttributeValue::Bool(value) => json!({ "BOOL": value }),
         AttributeValue::Null(_) => json!({ "NULL": true }),
         AttributeValue::L(list) => json!({ "L": list.iter().map(to_json).collect::<Vec<_>>() }),

@@ -55,6 +55,13 @@ fn writes() -> Vec<Write> {
         http("create-contact", "create-contact", json!({ "phone": JOSE, "name": "José Álvares" }), &[], &[]),
         http("update-contact", "update-contact", name, &["updated name"], &["name", "search_text"]),
         http(
+            "batch-upsert-contacts",
+            "batch-upsert-contacts",
+            json!({ "contacts": [{ "phone": JOSE, "name": "Zé" }] }),
+            &["updated name"],
+            &["name", "search_text"],
+        ),
+        http(
             "update-contact",
             "update-contact",
             json!({ "phone": JOSE, "metadata": { "city": "Rio" } }),

@@ -62,3 +62,21 @@ pub fn declared_binaries() -> BTreeSet<String> {
     };
     entries.map(name).collect()
 }
+
+/// Kills the process of a function that uses the DynamoDB at this address.
+pub fn kill(function: &str, dynamodb: &str) {
+    let pid = process_of(function, dynamodb);
+    assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+}
+
+/// The id of the process of a function that uses this DynamoDB.
+fn process_of(function: &str, server: &str) -> String {
+    let matches = |pid: &String| {
+        let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        let (name, environment) = (read("cmdline"), String::from_utf8_lossy(&read("environ")).into_owned());
+        String::from_utf8_lossy(&name).contains(function) && environment.contains(server)
+    };
+    let mut pids =
+        fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    pids.find(matches).expect("a process of the function")
+}

@@ -44,7 +44,7 @@ pub use agent::{tools, violation};
 pub use carnet_local::{EventRefusal, InvocationOutcome, Options};
 
 use documented_stack::DocumentedStack;
-pub use executables::{declared_binaries, executables, functions, peak_memory, template};
+pub use executables::{declared_binaries, executables, functions, kill, peak_memory, template};
 pub use fault_proxy::{Fault, FaultProxy, ForwardedRequest};
 pub use invocation::{error_of, eventbridge_event, failed_records, output_of, sqs_record};
 use local_sdk::local_sdk;
@@ -183,6 +183,13 @@ impl Bundle {
         let reply = Reply::read(request.send().await.unwrap()).await;
         openapi::check(method, path, &reply);
         reply
+    }
+
+    /// Calls an action as tenant `demo` whose process does not live to answer. Returns the status of API Gateway's answer.
+    pub async fn call_that_dies(&self, action: &str, header: (&str, &str), body: &Value) -> u16 {
+        let call = self.http.post(format!("{}/api/v1/actions/{action}", self.stack.url()));
+        let call = call.header("authorization", "Bearer demo-token").header(header.0, header.1).body(body.to_string());
+        call.send().await.unwrap().status().as_u16()
     }
 
     /// Sends a GET with this request target, which may be one that HTTP clients would encode or refuse. `{}` in it

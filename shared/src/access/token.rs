@@ -111,6 +111,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// SHA-256 of the token, in hex.
+    pub fn token_digest(&self) -> &str {
+        &self.digest
+    }
+
     pub(super) fn new(record: TokenRecord, tenant: Option<Tenant>, digest: String) -> Self {
         let rate_limit = record.rate_limit.or(tenant.as_ref().and_then(Tenant::rate_limit));
         Caller { user: record.user, tenant, rate_limit, digest }

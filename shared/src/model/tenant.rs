@@ -109,6 +109,13 @@ impl Tenant {
         Uuid::new_v5(&self.0.namespace, format!("tag#{}", tag.as_str()).as_bytes())
     }
 
+    /// What stands for a call with an idempotency key, and for a request's body, where results of calls are stored: hashes
+    /// that cannot be computed without the namespace. `token` is the digest of the caller's token.
+    pub(crate) fn call_ids(&self, token: &str, function: &str, key: &str, body: &[u8]) -> (Uuid, Uuid) {
+        let call = Uuid::new_v5(&self.0.namespace, format!("call#{token}#{function}#{key}").as_bytes());
+        (call, Uuid::new_v5(&self.0.namespace, &[b"body#", body].concat()))
+    }
+
     /// The key of the cursors of a list of this tenant: see [`CursorKey::derive`].
     pub(crate) fn cursor_key(&self, list: &str, filters: &[Option<&str>]) -> CursorKey {
         CursorKey::derive(&self.0.namespace, list, filters)

@@ -91,6 +91,14 @@ impl Stored {
         }
     }
 
+    /// The id that the contact has now, if its number was changed.
+    pub fn moved_to(&self) -> Option<ContactId> {
+        match self {
+            Stored::Contact(_) => None,
+            Stored::Deleted(tombstone) => tombstone.moved_to,
+        }
+    }
+
     /// The version, which every write increments.
     pub fn version(&self) -> u64 {
         match self {

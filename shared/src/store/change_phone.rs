@@ -83,7 +83,8 @@ impl ContactsTable {
                 None => Change { contact: new, there: here, left: Vec::new() },
             };
             let (target, new) = (Target::new(tenant, to, None), Stored::Contact(change.contact.clone()));
-            let (attempt, _) = self.save(target, &change.there, &new, &change.left, Vec::new(), &call).await?;
+            let (attempt, _) =
+                self.save(target, &change.there, (&new, Outcome::Updated), &change.left, Vec::new(), &call).await?;
             match attempt {
                 Attempt::Written => return Ok((change.contact, Outcome::Updated)),
                 Attempt::Lost(_) => retry.pause_after_race().await?,
@@ -121,8 +122,7 @@ impl ContactsTable {
         let mut left = self.redirects(tenant, old.id, &former, forward).await?;
         let lead_here = left.iter().filter(|left| left.new.moved_to.is_some()).map(|left| left.id);
         contact.former_ids = std::iter::once(old.id).chain(lead_here).collect();
-        // Writers whose last write was under the old id recognise it under the new one.
-        there.take_writes_of(&here);
+        there.take_memory_of(&here);
         let redirect = Tombstone::redirect(old, to, contact.version, Timestamp::now());
         left.insert(0, Left { id: old.id, snapshot: here, new: redirect });
         Ok(Change { contact, there, left })

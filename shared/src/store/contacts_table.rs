@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::SetOnce;
 
 use super::client::Client;
+use super::once::Once;
 
 /// The table that holds the contacts of all tenants.
 ///
@@ -13,6 +14,8 @@ pub struct ContactsTable {
     pub(super) client: Client,
     pub(super) name: String,
     permission: Option<Arc<SetOnce<()>>>,
+    /// The idempotency key of the call.
+    pub(super) once: Option<Once>,
 }
 
 /// Permission for the writes of a [`ContactsTable`]. If it is dropped without [`allow`](WritePermit::allow), waiting
@@ -22,19 +25,21 @@ pub struct WritePermit(Arc<SetOnce<()>>);
 impl ContactsTable {
     /// The table with this name.
     pub fn new(client: Client, name: String) -> Self {
-        ContactsTable { client, name, permission: None }
+        ContactsTable { client, name, permission: None, once: None }
     }
 
     /// The same table for one call: reads start at once, writes wait until the permit allows them. So a call
     /// reads while its rate-limit check is still running.
     pub fn with_held_writes(&self) -> (Self, WritePermit) {
         let permission = Arc::new(SetOnce::new());
-        let table = ContactsTable {
-            client: self.client.clone(),
-            name: self.name.clone(),
-            permission: Some(Arc::clone(&permission)),
-        };
+        let table = ContactsTable { permission: Some(Arc::clone(&permission)), ..self.with_once(self.once.clone()) };
         (table, WritePermit(permission))
+    }
+
+    /// The same table for the same call, with this idempotency key.
+    pub(super) fn with_once(&self, once: Option<Once>) -> Self {
+        let (client, name) = (self.client.clone(), self.name.clone());
+        ContactsTable { client, name, permission: self.permission.clone(), once }
     }
 
     /// Waits until writes are permitted.

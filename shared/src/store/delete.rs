@@ -35,7 +35,8 @@ impl ContactsTable {
     ///
     /// Entries of the tag catalogue belong to the tenant and stay. Indexes, which are eventually consistent, can list the
     /// contact for a moment longer. After a lost response, the call recognises its own deletion, as
-    /// [`upsert`](ContactsTable::upsert) does.
+    /// [`upsert`](ContactsTable::upsert) does. The repetition of a call with an idempotency key has no former ids and no
+    /// memberships.
     ///
     /// Cost: one GetItem, and one PutItem or, with memberships, one TransactWriteItems; one more GetItem for each former id.
     ///
@@ -62,12 +63,13 @@ impl ContactsTable {
             Ok::<_, E>(Stored::Deleted(Tombstone::of(&contact, Timestamp::now())))
         };
         let written = self.write(target, Consistency::Strong, delete).await?;
-        let (Some(Stored::Contact(contact)), Stored::Deleted(tombstone)) = (written.old, written.new) else {
+        let Stored::Deleted(Tombstone { deleted_at, opted_out_at, version, moved_to: _ }) = written.new else {
             return Err(Error::Internal("a deletion stored a contact".to_owned()).into());
         };
-        let memberships = labels(&contact).len();
-        let Tombstone { deleted_at, opted_out_at, version, moved_to: _ } = tombstone;
-        Ok(Deletion { id: contact.id, former_ids: contact.former_ids, deleted_at, memberships, opted_out_at, version })
+        let contact = written.old.and_then(Stored::into_contact);
+        let memberships = contact.as_ref().map_or(0, |contact| labels(contact).len());
+        let former_ids = contact.map(|contact| contact.former_ids).unwrap_or_default();
+        Ok(Deletion { id: written.id, former_ids, deleted_at, memberships, opted_out_at, version })
     }
 
     /// The ids of all contacts with this email address, the oldest contact first, for operators.

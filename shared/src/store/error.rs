@@ -15,6 +15,12 @@ pub enum Error {
     /// Other writers changed the item during every attempt to write it.
     #[error("other writers changed the item during every attempt")]
     Conflict,
+    /// The idempotency key of the call was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The call has been carried out before, and its result is not readable any more, because the contact was deleted.
+    #[error("the call was carried out before, and its result is gone with the contact")]
+    AnswerGone,
     /// DynamoDB throttled the request after all retries, or left keys of a BatchGetItem unprocessed.
     #[error("DynamoDB throttled the request")]
     Throttled,

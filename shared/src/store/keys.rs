@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
 
 use crate::model::{ContactId, EventId, Tag, Tenant};
 
@@ -25,6 +26,9 @@ pub(super) const EXPIRES_AT: &str = "expires_at";
 /// Prefix of the sort keys of contacts.
 pub(super) const CONTACT: &str = "contact#";
 
+/// Prefix of the sort keys of results of calls with an idempotency key.
+pub(super) const ANSWER: &str = "answer#";
+
 /// Prefix of the sort keys of memberships.
 pub(super) const MEMBERSHIP: &str = "tag#";
 
@@ -34,6 +38,11 @@ pub(super) const DEFINITION: &str = "tagdef#";
 /// The last writes of a contact, the latest first: the random ids of the calls, with times. After a lost response, a call
 /// finds out whether its own write was applied, even if other writers have followed.
 pub(super) const WRITE_IDS: &str = "write_ids";
+
+/// The random key with which the results of calls about a contact are sealed: 32 bytes. It is deleted with the contact,
+/// which makes them unreadable, and moves with it to another id. Contacts that no call with an idempotency key has been
+/// about have none.
+pub(super) const ANSWER_KEY: &str = "answer_key";
 
 /// When a contact was deleted or left its id. Only tombstones and redirects have it.
 pub(super) const DELETED_AT: &str = "deleted_at";
@@ -106,6 +115,11 @@ pub(super) fn event(tenant: &Tenant, kind: &str, id: &EventId) -> Item {
 /// `event#<kind>#<id>`: an applied event, as versions before the layout `09` recorded it.
 pub(super) fn event_by_plain_id(tenant: &Tenant, kind: &str, id: &EventId) -> Item {
     key(tenant, format!("event#{kind}#{}", id.as_str()))
+}
+
+/// `answer#<keyed hash of the call>`: the result of a call with an idempotency key.
+pub(super) fn answer(tenant: &Tenant, call: Uuid) -> Item {
+    key(tenant, format!("{ANSWER}{call}"))
 }
 
 /// A string attribute.

@@ -6,9 +6,10 @@ use std::collections::HashSet;
 
 use super::contacts_table::ContactsTable;
 use super::error::Error;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Written};
 use super::retry::Retry;
-use super::snapshot::{Consistency, Target, new_call_id};
+use super::seal::new_key;
+use super::snapshot::{Consistency, Snapshot, Target, new_call_id};
 use super::transaction::Attempt;
 use crate::model::{Contact, ContactKey, EventId, Stored, Timestamp};
 
@@ -20,20 +21,35 @@ impl ContactsTable {
     /// # Errors
     /// The errors of `rule`; [`Error::Conflict`], [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`],
     /// [`Error::Internal`].
-    pub(super) async fn write<R, E>(
+    pub(super) async fn write<R, E>(&self, target: Target<'_>, first_read: Consistency, rule: R) -> Result<Written, E>
+    where
+        R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
+        E: From<Error>,
+    {
+        let snapshot = self.snapshot(target, first_read).await?;
+        self.write_over(target, snapshot, rule).await
+    }
+
+    /// As [`write`](ContactsTable::write), based on a snapshot that was read already.
+    ///
+    /// # Errors
+    /// As [`write`](ContactsTable::write).
+    pub(super) async fn write_over<R, E>(
         &self,
         mut target: Target<'_>,
-        first_read: Consistency,
+        mut snapshot: Snapshot,
         rule: R,
     ) -> Result<Written, E>
     where
         R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
         E: From<Error>,
     {
-        let mut snapshot = self.snapshot(target, first_read).await?;
         let mut retry = Retry::new();
         let (call, named) = (new_call_id(), target.key);
         loop {
+            if let Some(done) = self.done_before(target, &mut snapshot, &call).await? {
+                return Ok(done);
+            }
             if let Some(key) = next_key(named, target.key, snapshot.stored.as_ref()) {
                 target.key = key;
                 retry.pause_after_race().await?;
@@ -51,17 +67,31 @@ impl ContactsTable {
             let mut new = ruled?;
             let tags = new.contact().map(|contact| &contact.tags);
             let undefined = tags.map(|tags| snapshot.undefined(tags, target.tags)).unwrap_or_default();
-            if !changes {
+            // The result of a call with an idempotency key is sealed with a key that the contact's item holds.
+            let lacks_key = self.once.is_some() && snapshot.answer_key.is_none() && new.contact().is_some();
+            if !changes && !lacks_key {
                 self.define(target.tenant, undefined).await?;
-                return Ok(Written { old: snapshot.stored, new, outcome: Outcome::Unchanged });
+                if self.record_unchanged(target, &snapshot, &new, &call).await? {
+                    return Ok(Written { id: target.id(), old: snapshot.stored, new, outcome: Outcome::Unchanged });
+                }
+                retry.pause_after_race().await?;
+                snapshot = self.snapshot(target, Consistency::Strong).await?;
+                continue;
             }
-            let outcome = follow(snapshot.stored.as_ref(), &mut new);
+            if lacks_key {
+                snapshot.answer_key = Some(new_key()?);
+            }
+            let followed = follow(snapshot.stored.as_ref(), &mut new);
+            let outcome = if changes { followed } else { Outcome::Unchanged };
             let left = self.ended_redirects(target.tenant, snapshot.stored.as_ref(), &new).await?;
-            let (attempt, undefined) = self.save(target, &snapshot, &new, &left, undefined, &call).await?;
+            let (attempt, undefined) = self.save(target, &snapshot, (&new, outcome), &left, undefined, &call).await?;
             let refused = match attempt {
                 Attempt::Written => {
                     self.define(target.tenant, undefined).await?;
-                    return Ok(Written { old: snapshot.stored, new, outcome });
+                    if let Some(once) = &self.once {
+                        once.carried_out();
+                    }
+                    return Ok(Written { id: target.id(), old: snapshot.stored, new, outcome });
                 }
                 Attempt::Lost(item) => item,
                 Attempt::Throttled => {
@@ -71,8 +101,8 @@ impl ContactsTable {
             };
             let old = snapshot.stored.take();
             match refused {
-                // The other writer may also have applied some of the events: read everything again.
-                Some(item) if target.events.ids.is_empty() => {
+                // The other writer may also have applied some of the events, or be the same call: read everything again.
+                Some(item) if target.events.ids.is_empty() && self.once.is_none() => {
                     snapshot.set_stored(item)?;
                     snapshot.consistency = Consistency::Strong;
                 }
@@ -84,12 +114,69 @@ impl ContactsTable {
             // This call's own write was applied, but its response was lost. Other writers may have followed.
             if snapshot.is_written_by(&call) {
                 self.define(target.tenant, undefined).await?;
+                if self.once.is_some() {
+                    // The result was recorded with the write.
+                    continue;
+                }
                 // A later deletion of the contact, or a later creation of the deleted one, is not this call's answer.
                 let now = snapshot.stored.filter(|now| now.contact().is_some() == new.contact().is_some());
-                return Ok(Written { old, new: now.unwrap_or(new), outcome });
+                return Ok(Written { id: target.id(), old, new: now.unwrap_or(new), outcome });
             }
             retry.pause_after_race().await?;
         }
+    }
+}
+
+impl ContactsTable {
+    /// The result of the call, if it has an idempotency key and was carried out before. Catalogue entries of its tags that
+    /// could not be written then are written now.
+    async fn done_before(
+        &self,
+        target: Target<'_>,
+        snapshot: &mut Snapshot,
+        call: &str,
+    ) -> Result<Option<Written>, Error> {
+        let Some(once) = &self.once else { return Ok(None) };
+        let done = match once.recall(snapshot, call) {
+            // The read may have missed the contact's key, or its move to another id.
+            Err(Error::AnswerGone) if snapshot.consistency == Consistency::Eventual => {
+                *snapshot = self.snapshot(target, Consistency::Strong).await?;
+                once.recall(snapshot, call)
+            }
+            done => done,
+        };
+        let done = match (done, snapshot.stored.as_ref().and_then(Stored::moved_to)) {
+            // The contact has another number now, and has taken its key along.
+            (Err(Error::AnswerGone), Some(id)) => {
+                let there = self.snapshot(Target::new(target.tenant, id, None), Consistency::Strong).await?;
+                once.recall(&there, call)
+            }
+            (done, _) => done,
+        };
+        let Some(done) = done? else { return Ok(None) };
+        let tags = target.tags.into_iter().flat_map(|tags| tags.iter());
+        self.define(target.tenant, tags.filter(|tag| !snapshot.defined.contains(*tag)).cloned().collect()).await?;
+        Ok(Some(done))
+    }
+
+    /// Records the result of a call with an idempotency key that changes nothing. `false` if another call with the key was
+    /// faster.
+    async fn record_unchanged(
+        &self,
+        target: Target<'_>,
+        snapshot: &Snapshot,
+        unchanged: &Stored,
+        call: &str,
+    ) -> Result<bool, Error> {
+        let Some(once) = &self.once else { return Ok(true) };
+        let result = (target.id(), unchanged, Outcome::Unchanged);
+        let put = once.record(&self.name, target.tenant, result, snapshot.answer_key.as_ref(), call)?;
+        match self.put_alone(target.tenant, put).await? {
+            Attempt::Written => once.carried_out(),
+            Attempt::Lost(_) => return Ok(false),
+            Attempt::Throttled => return Err(Error::Throttled),
+        }
+        Ok(true)
     }
 }
 
@@ -106,23 +193,6 @@ fn next_key(named: ContactKey, key: ContactKey, stored: Option<&Stored>) -> Opti
             Some(ContactKey::Number(id))
         }
         _ => next,
-    }
-}
-
-/// What a call of [`write`](ContactsTable::write) has done.
-pub(super) struct Written {
-    /// What was stored before.
-    pub(super) old: Option<Stored>,
-    /// What is stored now; what this call has stored, if another has deleted or created the contact since.
-    pub(super) new: Stored,
-    pub(super) outcome: Outcome,
-}
-
-impl Written {
-    /// The contact of a rule that returns contacts.
-    pub(super) fn contact(self) -> Result<(Contact, Outcome), Error> {
-        let contact = self.new.into_contact().ok_or_else(|| Error::Internal("a rule deleted a contact".to_owned()))?;
-        Ok((contact, self.outcome))
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `contact#<id>` | the contact and its index attributes; or the tombstone of a deleted contact, or the redirect of one whose number was changed, which no index has |
 //! | `tag#<label>#<id>` | a membership: the contact's search row under a tag, or under the built-in label `*+` |
 //! | `tagdef#<tag>` | an entry of the tag catalogue: id, name, creation time |
+//! | `answer#<hash of the call>` | the result of a call with an idempotency key, so that its repetition is answered without an effect (TTL 24 h) |
 //! | `event#<kind>#<hash of the id>` | an applied event, so that its redelivery is ignored (TTL 31 days) |
 //!
 //! | index | keys | used by |
@@ -37,13 +38,17 @@ mod error;
 mod items;
 mod keys;
 mod locking;
+mod once;
 mod outcome;
 mod pages;
+mod prefetch;
 mod query;
 mod read;
 mod redirect;
+mod repeat;
 mod retry;
 mod save;
+mod seal;
 mod search;
 mod search_request;
 mod snapshot;
@@ -62,8 +67,10 @@ pub use contact_change::{ChangedItem, ContactChange, Moved};
 pub use contacts_table::{ContactsTable, WritePermit};
 pub use delete::Deletion;
 pub use error::Error;
+pub use once::Once;
 pub use outcome::Outcome;
 pub use pages::Page;
+pub use prefetch::Basis;
 pub use search_request::{Search, SearchPage, TagPage, TagSearch, Window};
 pub use tenant_items::{PAGE, TenantItems};
 pub use units::ConsumedUnits;

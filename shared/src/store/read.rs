@@ -91,7 +91,7 @@ impl ContactsTable {
     }
 
     /// Reads what a write is based on: the contact, which of the tags are in the tag catalogue, and which of the events
-    /// were applied before. One GetItem; with tags or events one BatchGetItem of at most 99 keys, two of each event.
+    /// were applied before, and the recorded result of a call with an idempotency key. One GetItem; with any of these one BatchGetItem of at most 99 keys, two of each event.
     pub(super) async fn snapshot(&self, target: Target<'_>, consistency: Consistency) -> Result<Snapshot, Error> {
         let Target { tenant, tags, events, .. } = target;
         let id = target.id();
@@ -110,6 +110,9 @@ impl ContactsTable {
             also(keys::event(tenant, events.kind, event), Extra::Event(event));
             also(keys::event_by_plain_id(tenant, events.kind, event), Extra::Event(event));
         }
+        if let Some(once) = &self.once {
+            also(once.key(tenant), Extra::Answer);
+        }
         if wanted.len() == 1 {
             if let Some(item) = self.item(keys::contact(tenant, id), consistency).await? {
                 snapshot.set_stored(item)?;
@@ -120,6 +123,7 @@ impl ContactsTable {
             match extras.get(sort_key(&item)) {
                 Some(Extra::Definition(tag)) => drop(snapshot.defined.insert((*tag).clone())),
                 Some(Extra::Event(event)) => drop(snapshot.applied.insert((*event).clone())),
+                Some(Extra::Answer) => snapshot.recorded = Some(item),
                 None => snapshot.set_stored(item)?,
             }
         }
@@ -165,6 +169,7 @@ fn projection(attributes: &[&str]) -> (HashMap<String, String>, String) {
 enum Extra<'a> {
     Definition(&'a Tag),
     Event(&'a EventId),
+    Answer,
 }
 
 /// The key of the item that an index row refers to.

@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 
 use super::contacts_table::ContactsTable;
 use super::error::{Error, map_sdk_error};
 use super::items::{self, labels};
-use super::keys::{self, ITEM, Item, Label};
+use super::keys::{self, ANSWER_KEY, ITEM, Item, Label, TENANT_ID, s};
+use super::outcome::Outcome;
 use super::redirect::Left;
 use super::retry::Retry;
 use super::snapshot::{Snapshot, Target};
@@ -24,7 +26,7 @@ impl ContactsTable {
     /// writes contacts.
     ///
     /// It compares old and new and sends the cheapest atomic request: one conditional PutItem, or one
-    /// TransactWriteItems if memberships, tag catalogue entries or events have to be written too. Catalogue entries
+    /// TransactWriteItems if memberships, tag catalogue entries, events or the call's result have to be written too. Catalogue entries
     /// of `undefined` tags that exceed the limit of the transaction are returned; they are written after it. If a
     /// tag of `undefined` is defined already, the attempt fails and is repeated.
     ///
@@ -34,7 +36,7 @@ impl ContactsTable {
         &self,
         target: Target<'_>,
         snapshot: &Snapshot,
-        new: &Stored,
+        (new, outcome): (&Stored, Outcome),
         left: &[Left],
         mut undefined: Vec<Tag>,
         call: &str,
@@ -46,6 +48,9 @@ impl ContactsTable {
             Stored::Contact(contact) => items::contact(tenant, contact, write_ids)?,
             Stored::Deleted(tombstone) => items::tombstone(tenant, id, tombstone, write_ids)?,
         };
+        if let Some(key) = snapshot.answer_key.filter(|_| new.contact().is_some()) {
+            item.insert(ANSWER_KEY.to_owned(), AttributeValue::B(Blob::new(key)));
+        }
         let mut writes = self.membership_writes(tenant, id, snapshot, new.contact())?;
         for left in left {
             if let (Some(old), Some(new)) = (left.snapshot.contact(), new.contact()) {
@@ -63,6 +68,10 @@ impl ContactsTable {
             let put = self.put_over(items::event(tenant, events.kind, id, now), None)?;
             writes.push(TransactWriteItem::builder().put(put).build());
         }
+        if let Some(once) = &self.once {
+            let put = once.record(&self.name, tenant, (id, new, outcome), snapshot.answer_key.as_ref(), call)?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
         // Only the first contact with a tag writes its catalogue entry. Later transactions leave the
         // entry alone, because otherwise all writers of a popular tag would conflict on it.
         let room = TRANSACTION - 1 - writes.len();
@@ -71,7 +80,7 @@ impl ContactsTable {
             writes.push(TransactWriteItem::builder().put(self.definition(tenant, tag)?).build());
         }
         if writes.is_empty() {
-            return Ok((self.put_alone(contact).await?, later));
+            return Ok((self.put_alone(tenant, contact).await?, later));
         }
         writes.insert(0, TransactWriteItem::builder().put(contact).build());
         Ok((self.transact(writes).await?, later))
@@ -126,7 +135,8 @@ impl ContactsTable {
     }
 
     /// Sends a put as a PutItem of its own, which costs half as much as in a transaction.
-    async fn put_alone(&self, put: Put) -> Result<Attempt, Error> {
+    pub(super) async fn put_alone(&self, tenant: &Tenant, put: Put) -> Result<Attempt, Error> {
+        debug_assert_eq!(put.item.get(TENANT_ID), Some(&s(tenant.id().to_string())));
         self.permission_to_write().await;
         let request = self.client.0.put_item().table_name(put.table_name).set_item(Some(put.item));
         let request = request

@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::earlier;
 use super::error::Error;
 use super::items;
-use super::keys::{Item, WRITE_IDS, s};
+use super::keys::{ANSWER_KEY, Item, WRITE_IDS, s};
+use super::seal::Key;
 use crate::model::{Contact, ContactId, ContactKey, EventId, Stored, Tag, Tags, Tenant, Timestamp};
 
 /// A contact remembers its last writes for this many seconds, longer than the SDK repeats a request whose response was
@@ -76,6 +77,10 @@ pub(super) struct Snapshot {
     pub(super) defined: HashSet<Tag>,
     /// The events, of those looked up, that were applied before.
     pub(super) applied: HashSet<EventId>,
+    /// The recorded result of the call, if it has an idempotency key and was carried out before.
+    pub(super) recorded: Option<Item>,
+    /// The key with which results of calls about the contact are sealed.
+    pub(super) answer_key: Option<Key>,
 }
 
 impl Snapshot {
@@ -88,6 +93,8 @@ impl Snapshot {
             write_ids: Vec::new(),
             defined: HashSet::new(),
             applied: HashSet::new(),
+            recorded: None,
+            answer_key: None,
         }
     }
 
@@ -112,13 +119,17 @@ impl Snapshot {
         let ids = ids.into_iter().flatten().filter_map(|id| id.as_s().ok());
         self.write_ids = ids.cloned().collect();
         self.is_current = earlier::is_current(&item);
+        let key = item.get(ANSWER_KEY).and_then(|key| key.as_b().ok());
+        self.answer_key = key.and_then(|key| key.as_ref().try_into().ok());
         self.stored = Some(items::stored(item)?);
         Ok(())
     }
 
-    /// Remembers the writes of another snapshot instead.
-    pub(super) fn take_writes_of(&mut self, other: &Snapshot) {
+    /// Takes over what the item of a contact that moves here remembers: its writes, so that their writers recognise them,
+    /// and the key of the results of calls about it, so that they stay readable, and no other contact's do.
+    pub(super) fn take_memory_of(&mut self, other: &Snapshot) {
         self.write_ids.clone_from(&other.write_ids);
+        self.answer_key = other.answer_key;
     }
 
     /// Whether the call with this id has written the contact or deleted it, and its write is still remembered.

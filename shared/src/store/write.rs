@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use super::contacts_table::ContactsTable;
 use super::error::Error;
 use super::outcome::Outcome;
+use super::prefetch::Basis;
 use super::snapshot::{Consistency, EventIds, Target};
 use crate::model::{Contact, ContactId, ContactKey, EventId, Stored, Tags, Tenant};
 
@@ -47,6 +48,28 @@ impl ContactsTable {
         E: From<Error>,
     {
         self.upsert_over(tenant, id, tags, |stored| rule(stored.and_then(Stored::into_contact))).await
+    }
+
+    /// As [`upsert`](ContactsTable::upsert), without its first read: `basis` was read before by
+    /// [`prefetch`](ContactsTable::prefetch), with the same tags.
+    ///
+    /// # Errors
+    /// As [`upsert`](ContactsTable::upsert).
+    pub async fn upsert_on<R, E>(
+        &self,
+        tenant: &Tenant,
+        id: ContactId,
+        tags: Option<&Tags>,
+        basis: Basis,
+        rule: R,
+    ) -> Result<(Contact, Outcome), E>
+    where
+        R: Fn(Option<Contact>) -> Result<Contact, E> + Send + Sync,
+        E: From<Error>,
+    {
+        let target = Target::new(tenant, ContactKey::Number(id), tags);
+        let rule = |stored: Option<Stored>, _: &_| rule(stored.and_then(Stored::into_contact)).map(Stored::Contact);
+        self.write_over(target, basis.0, rule).await?.contact().map_err(E::from)
     }
 
     /// As [`upsert`](ContactsTable::upsert), with a `rule` that also sees the tombstone of a deleted contact.

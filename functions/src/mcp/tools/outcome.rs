@@ -61,6 +61,9 @@ pub(super) fn explanation(error: &Error) -> Option<String> {
         Error::Store(
             store::Error::NotFound
             | store::Error::NumberTaken
+            // Tools have no idempotency keys.
+            | store::Error::KeyReused
+            | store::Error::AnswerGone
             | store::Error::Unreadable(_)
             | store::Error::Internal(_),
         )

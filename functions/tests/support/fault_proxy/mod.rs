@@ -55,6 +55,9 @@ pub enum Fault {
     ShortPage(u32),
     /// Answers an eventually consistent read with an earlier response to the same request, if there is one.
     StaleRead,
+    /// Answers an eventually consistent BatchGetItem with the contacts of an earlier response to the same request, if there
+    /// is one, and with the other items as they are now.
+    StaleContacts,
     /// Answers a Query of an index with a page on which each row is as on an earlier page or as it is now. The number
     /// is the seed by which rows are chosen.
     StaleRows(u64),
@@ -292,6 +295,9 @@ async fn forward(
         let mut earlier = proxied.earlier.lock().unwrap();
         match (fault, earlier.of(&text)) {
             (Fault::StaleRead, Some(stale)) => response = stale,
+            (Fault::StaleContacts, Some(stale)) => {
+                response = stale::earlier_contacts(&stale, &response).unwrap_or(response);
+            }
             (Fault::StaleRows(seed), Some(stale)) if is_query => {
                 let mut random = fastrand::Rng::with_seed(seed);
                 response = stale::mixed_page(&stale, &response, || random.bool()).unwrap_or(response);

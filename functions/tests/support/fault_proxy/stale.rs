@@ -42,6 +42,22 @@ pub(super) fn can_be_stale(operation: &str, request: &Value) -> bool {
     }
 }
 
+/// A response to a BatchGetItem that has the contacts of an earlier one, and its own other items. `None` for another
+/// operation.
+///
+/// A read is eventually consistent for each item by itself.
+pub(super) fn earlier_contacts(earlier: &str, present: &str) -> Option<String> {
+    let [mut earlier, mut present]: [Value; 2] =
+        [serde_json::from_str(earlier).ok()?, serde_json::from_str(present).ok()?];
+    let is_contact = |item: &Value| item["item"]["S"].as_str().is_some_and(|key| key.starts_with("contact#"));
+    for (table, items) in present["Responses"].as_object_mut()? {
+        let (items, earlier) = (items.as_array_mut()?, earlier["Responses"][table].as_array_mut()?);
+        items.retain(|item| !is_contact(item));
+        items.extend(earlier.drain(..).filter(is_contact));
+    }
+    Some(present.to_string())
+}
+
 /// A page of an index some of whose rows are stale: each row is as in the earlier page or as in the present one, and one
 /// that is in only one of them is there or not. `None` if one of the pages is not the only one.
 ///

@@ -12,6 +12,7 @@ use crate::store::contacts_table::ContactsTable;
 use crate::store::error::Error;
 use crate::store::items;
 use crate::store::keys::{self, ITEM, Item};
+use crate::store::outcome::Outcome;
 use crate::store::retry::Retry;
 use crate::store::snapshot::{Consistency, Target, new_call_id};
 use crate::store::transaction::{Attempt, transact, unbuilt};
@@ -118,7 +119,7 @@ impl ContactsTable {
             };
             let moved_to = contact.map(|contact| contact.id);
             let new = Stored::Deleted(Tombstone { version: old.version + 1, moved_to, ..old.clone() });
-            let (attempt, _) = self.save(target, &snapshot, &new, &[], Vec::new(), &call).await?;
+            let (attempt, _) = self.save(target, &snapshot, (&new, Outcome::Updated), &[], Vec::new(), &call).await?;
             match attempt {
                 Attempt::Written => return Ok(Repair::Repaired),
                 Attempt::Lost(_) => retry.pause_after_race().await?,
@@ -139,7 +140,7 @@ impl ContactsTable {
         };
         // Otherwise memberships would be left alone, because the search row is unchanged.
         snapshot.is_current = false;
-        let (attempt, _) = self.save(target, &snapshot, &new, &[], Vec::new(), call).await?;
+        let (attempt, _) = self.save(target, &snapshot, (&new, Outcome::Updated), &[], Vec::new(), call).await?;
         Ok(attempt)
     }
 

@@ -16,7 +16,7 @@ use crate::model::{ContactId, Tag, TagDefinition, Tenant};
 use crate::store::contacts_table::ContactsTable;
 use crate::store::error::Error;
 use crate::store::items;
-use crate::store::keys::{self, CONTACT, DEFINITION, Item, MEMBERSHIP, sort_key};
+use crate::store::keys::{self, ANSWER, CONTACT, DEFINITION, Item, MEMBERSHIP, sort_key};
 use crate::store::query::Range;
 
 /// How many contacts are suspicious before they are inspected. It bounds the memory.
@@ -25,10 +25,11 @@ const MAX_SUSPICIOUS: usize = 500;
 /// How long the catalogue entry of a tag may be written after the contact with the tag: the time of the retries.
 const CATALOGUE_DELAY: Duration = Duration::from_secs(10);
 
-/// The sort keys that no kind of item has: those beside `contact#`, `event#`, `tag#` and `tagdef#`. `$` follows `#`. The
+/// The sort keys that no kind of item has: those beside `answer#`, `contact#`, `event#`, `tag#` and `tagdef#`. `$` follows `#`. The
 /// upper bounds are included, but no item has them as its key.
-const ELSEWHERE: [Range<'_>; 5] = [
-    Range::Below(CONTACT),
+const ELSEWHERE: [Range<'_>; 6] = [
+    Range::Below(ANSWER),
+    Range::Between("answer$", CONTACT),
     Range::Between("contact$", "event#"),
     Range::Between("event$", MEMBERSHIP),
     Range::Between("tag$", DEFINITION),

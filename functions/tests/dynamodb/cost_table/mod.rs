@@ -3,17 +3,17 @@
 //!
 //! The units are those of a warm process that has the token and its tenant in its cache, as the document says.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod counter;
+
+use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, Fault, FaultProxy, failed_records, options, output_of, sqs_record, with_rate_limit};
+use crate::support::Fault;
+use counter::{Counter, Units, count};
 
-/// The read units and write units of the calls, by function and case.
-type Units = BTreeMap<(String, String), (f64, f64)>;
-
-const DOCUMENT: &str = include_str!("../../../docs/costs.md");
+const DOCUMENT: &str = include_str!("../../../../docs/costs.md");
 
 /// The rows of the document's table: function in backticks, case, read units, write units, dollars.
 fn documented() -> Units {
@@ -29,129 +29,20 @@ fn documented() -> Units {
     rows.map(row).collect()
 }
 
-/// A deployment behind the counting proxy, and the units counted so far.
-struct Counter {
-    bundle: Bundle,
-    proxy: FaultProxy,
-    units: Units,
-}
-
-impl Counter {
-    async fn call(&self, request: &str, body: Value) {
-        let reply = self.bundle.ask(request, &body.to_string()).await;
-        assert!(reply.status < 300, "{request}: {reply:?}");
-    }
-
-    /// A contact with three index entries: it has a name and an email address.
-    async fn create(&self, phone: &str, tags: &str) {
-        let email = format!("jane{phone}@example.com").replace('+', ".");
-        let body = json!({ "phone": phone, "name": "Jane Smith", "email": email, "tags": tags });
-        self.call("create-contact", body).await;
-    }
-
-    /// Starts counting: the change feed has published everything and knows the tenant, and nothing is running.
-    async fn begin(&self) {
-        for action in ["add-tag", "remove-tag"] {
-            self.call("create-contact", json!({ "phone": "+14155559999" })).await;
-            self.call(action, json!({ "phone": "+14155559999", "tag": "warm" })).await;
-        }
-        self.bundle.caught_up().await;
-        self.proxy.clear();
-    }
-
-    /// Notes what has been counted as the cost of this case.
-    fn end(&mut self, function: &str, case: &str) {
-        let seen = self.proxy.take_requests();
-        let is_write = |operation: &str| ["Put", "Write", "Update"].iter().any(|verb| operation.contains(verb));
-        let units = |write| seen.iter().filter(|s| is_write(&s.operation) == write).map(|s| s.units).sum::<f64>();
-        self.units.insert((function.to_owned(), case.to_owned()), (units(false), units(true)));
-    }
-
-    /// Counts an HTTP call with this status. The token is put into the cache by a call with an empty body first, which
-    /// every function but those without input rejects before it reads a contact.
-    async fn http(&mut self, function: &str, case: &str, request: &str, body: Value, status: u16) {
-        self.bundle.ask(request, if function == "search-contacts" { r#"{"tag":","}"# } else { "{}" }).await;
-        self.begin().await;
-        let reply = self.bundle.ask(request, &body.to_string()).await;
-        assert_eq!(reply.status, status, "{function}: {case}: {reply:?}");
-        self.end(function, case);
-    }
-
-    /// Counts an action of Qyvo.
-    async fn action(&mut self, function: &str, case: &str, body: Value) {
-        let status = if function == "create-contact" { 201 } else { 200 };
-        self.http(function, case, function, body, status).await;
-    }
-
-    /// Counts a call of a tool of the MCP server.
-    async fn tool(&mut self, case: &str, tool: &str, arguments: Value) {
-        let params = json!({ "name": tool, "arguments": arguments });
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
-        // The token is put into the cache.
-        self.bundle.ask("POST /mcp", "{}").await;
-        self.begin().await;
-        let reply = self.bundle.ask("POST /mcp", &body.to_string()).await;
-        assert!(reply.json()["result"]["structuredContent"].is_object(), "{case}: {reply:?}");
-        self.end("mcp", case);
-    }
-
-    /// Counts an event of these inputs: a direct invocation of one, or a batch of a queue.
-    async fn event(&mut self, function: &str, case: &str, inputs: &[Value]) {
-        let mut warm = inputs[0].clone();
-        warm["phone"] = json!("+14155559999");
-        if inputs[0].get("message_id").is_some() {
-            warm["message_id"] = json!(format!("warm {case}"));
-        }
-        output_of(&self.bundle.invoke(function, self.bundle.envelope(warm).await).await);
-        let mut events = Vec::new();
-        for input in inputs {
-            events.push(self.bundle.envelope(input.clone()).await);
-        }
-        self.begin().await;
-        if let [event] = &events[..] {
-            output_of(&self.bundle.invoke(function, event.clone()).await);
-        } else {
-            let record = |(n, event): (usize, &Value)| sqs_record(&n.to_string(), &event.to_string(), None);
-            let records: Vec<Value> = events.iter().enumerate().map(record).collect();
-            let outcome = self.bundle.invoke(function, json!({ "Records": records })).await;
-            assert_eq!(failed_records(&outcome), [""; 0]);
-        }
-        self.end(function, case);
-    }
-}
-
-impl Counter {
-    /// Counts the import of one row.
-    async fn import(&mut self, case: &str, cells: Value) {
-        let batch = json!({ "rows": [{ "cells": cells }] });
-        let mut check = batch.clone();
-        check["check"] = json!(true);
-        output_of(&self.bundle.invoke("import-contacts", self.bundle.envelope(check).await).await);
-        let event = self.bundle.envelope(batch).await;
-        self.begin().await;
-        output_of(&self.bundle.invoke("import-contacts", event).await);
-        self.end("import-contacts", &format!("a row: {case}"));
-    }
-}
-
-/// Runs one group of cases in a deployment of its own. Returns the units, and the length of the longest line that a call
-/// logged.
-async fn count(rate_limit: Option<u32>, cases: impl AsyncFnOnce(&mut Counter)) -> (Units, usize) {
-    let settings = rate_limit.map_or_else(options, with_rate_limit);
-    let (bundle, proxy, _engine) = Bundle::behind_proxy_with(settings).await;
-    let mut counter = Counter { bundle, proxy, units: Units::new() };
-    cases(&mut counter).await;
-    let lines = counter.bundle.log.lines();
-    let longest = lines.iter().filter(|line| line.contains(r#""answered""#)).map(String::len).max().unwrap();
-    (counter.units, longest)
-}
-
 async fn creates(c: &mut Counter) {
     let named = |phone: &str, name: &str| json!({ "phone": phone, "name": name });
     let jane = json!({ "phone": "+14155550100", "name": "Jane Smith", "email": "jane@example.com" });
     c.action("create-contact", "new", jane.clone()).await;
     c.action("create-contact", "unchanged", jane).await;
     c.action("create-contact", "renamed", named("+14155550100", "Janet Smith")).await;
+    c.bundle.ask("create-contact", "{}").await;
+    for case in ["renamed, with an idempotency key", "repeated with its idempotency key"] {
+        c.begin().await;
+        let headers = [("authorization", "Bearer demo-token"), ("idempotency-key", "key")];
+        let reply = c.bundle.send("create-contact", &headers, named("+14155550100", "Jane").to_string()).await;
+        assert_eq!(reply.status, 201);
+        c.end("create-contact", case);
+    }
     c.create("+14155550101", "a, b, c").await;
     let tagged = json!({ "phone": "+14155550102", "name": "Jane Smith", "email": "j@example.com", "tags": "a, b, c" });
     c.action("create-contact", "new, with three known tags", tagged).await;
@@ -165,6 +56,22 @@ async fn creates(c: &mut Counter) {
     c.proxy.inject_once("GetItem", Fault::StaleRead);
     c.call("create-contact", named("+14155550103", "Janet Smith")).await;
     c.end("create-contact", "renamed, after one refused write");
+}
+
+async fn batches(c: &mut Counter) {
+    let contacts = |count: usize, tags: &str| {
+        let contact = |n| {
+            let email = format!("jane.{n}@example.com");
+            json!({ "phone": format!("+1415555{n:04}"), "name": "Jane Smith", "email": email, "tags": tags })
+        };
+        json!({ "contacts": (0..count).map(contact).collect::<Vec<_>>() })
+    };
+    c.create("+14155559998", "a, b, c").await;
+    c.action("batch-upsert-contacts", "one new contact", contacts(1, "")).await;
+    c.action("batch-upsert-contacts", "one contact, unchanged", contacts(1, "")).await;
+    c.action("batch-upsert-contacts", "100 contacts, 99 of them new", contacts(100, "")).await;
+    c.action("batch-upsert-contacts", "100 contacts, unchanged", contacts(100, "")).await;
+    c.action("batch-upsert-contacts", "100 contacts get three known tags", contacts(100, "a, b, c")).await;
 }
 
 async fn updates(c: &mut Counter) {
@@ -342,8 +249,9 @@ async fn first_call(c: &mut Counter) {
 
 /// Makes all calls. Returns the counted units, and the length of the longest line that a call logged.
 async fn count_all() -> (Units, usize) {
-    let (c, u, t, r, s, a, e, l, m, f) = tokio::join!(
+    let (c, b, u, t, r, s, a, e, l, m, f) = tokio::join!(
         count(None, creates),
+        count(None, batches),
         count(None, updates),
         count(None, tags),
         count(None, reads),
@@ -354,7 +262,7 @@ async fn count_all() -> (Units, usize) {
         count(Some(300), agents_rate_limit),
         count(None, first_call),
     );
-    let groups = [c, u, t, r, s, a, e, l, m, f];
+    let groups = [c, b, u, t, r, s, a, e, l, m, f];
     let longest = groups.iter().map(|(_, longest)| *longest).max().unwrap();
     (groups.into_iter().flat_map(|(units, _)| units).collect(), longest)
 }

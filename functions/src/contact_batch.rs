@@ -1,0 +1,148 @@
+//! Several contacts that a request creates or changes, each by itself.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use contacts::model::{Contact, ContactId, Tags, Tenant, Violation};
+use contacts::store::{self, Basis, ContactsTable, Outcome};
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout_at};
+
+use crate::action::Call;
+use crate::conditions::Conditions;
+use crate::contact_fields::ContactFields;
+use crate::error::Error;
+use crate::input::{Input, Invalid};
+
+/// The maximum number of contacts of a call. Their keys fit into one BatchGetItem.
+const MAX: usize = 100;
+/// What is left of the call's time when contacts that are not finished are given up, so that the others are answered.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// The field `contacts` of an input: each contact, or why it cannot be one.
+pub struct ContactBatch(Vec<Result<ContactFields, Error>>);
+
+/// What was done with a contact.
+pub type Upserted = Result<(Contact, Outcome), Error>;
+
+/// The contacts with one number, with their places in the call.
+struct Group<'a> {
+    id: ContactId,
+    contacts: Vec<(usize, &'a ContactFields)>,
+}
+
+impl<'a> Group<'a> {
+    /// The tags that the first contact is given.
+    fn first_tags(&self) -> Option<&'a Tags> {
+        self.contacts.first().and_then(|(_, contact)| contact.tags.value())
+    }
+}
+
+impl ContactBatch {
+    /// Reads `contacts`, a list of 1 to 100 objects, each with `read`, as strictly as the whole input.
+    ///
+    /// # Errors
+    /// [`Invalid`], recorded in `input`, if it has another form.
+    pub fn parse(
+        input: &mut Input,
+        read: impl Fn(&mut Input) -> Result<ContactFields, Invalid>,
+    ) -> Result<Self, Invalid> {
+        let contacts = input.json::<Vec<Box<RawValue>>>("contacts", Violation::NotContacts(MAX))?;
+        let contacts = contacts.ok_or_else(|| input.refuse("contacts", Violation::Required))?;
+        if !(1..=MAX).contains(&contacts.len()) {
+            return Err(input.refuse("contacts", Violation::NotContacts(MAX)));
+        }
+        let read = |(index, contact): (usize, Box<RawValue>)| match Input::element("contacts", index, &contact) {
+            Ok(element) => element.strict_as(input).parse(&read),
+            Err(_) => Err(Error::invalid(&format!("contacts.{index}"), Violation::NotObject)),
+        };
+        Ok(ContactBatch(contacts.into_iter().enumerate().map(read).collect()))
+    }
+
+    /// The error of the first contact that cannot be one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.0.iter().try_for_each(|contact| contact.as_ref().map(drop).map_err(Error::clone))
+    }
+
+    /// Applies the contacts: those with one number one after the other, in their order, and others four at once, as imports
+    /// do. More would not make a batch much faster, and would leave less of the table's capacity to other calls. Returns one
+    /// result per contact, in order.
+    ///
+    /// # Errors
+    /// The errors of the read that precedes all writes. The result of each contact has its own error.
+    pub async fn upsert(&self, table: &ContactsTable, call: &Call) -> Result<Vec<Upserted>, Error> {
+        let until = call.deadline.checked_sub(RESERVE).unwrap_or(call.deadline);
+        let groups = self.groups(&call.tenant);
+        let table = &Box::pin(table.begin(&call.tenant)).await?;
+        // With an idempotency key, each contact is read together with its recorded result.
+        let bases = if table.is_once() { HashMap::new() } else { prefetch(table, &call.tenant, &groups).await? };
+        let bases = Mutex::new(bases);
+        let next = AtomicUsize::new(0);
+        let worker = || async {
+            let mut done = Vec::new();
+            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let mut basis = bases.lock().ok().and_then(|mut bases| bases.remove(&group.id));
+                for (index, contact) in &group.contacts {
+                    let part = table.part(*index);
+                    done.push((*index, upsert_until(until, contact, &part, &call.tenant, basis.take()).await));
+                }
+            }
+            done
+        };
+        let (one, two, three, four) = tokio::join!(worker(), worker(), worker(), worker());
+        let mut done: HashMap<usize, Upserted> = [one, two, three, four].into_iter().flatten().collect();
+        let result = |(index, contact): (usize, &Result<ContactFields, Error>)| match contact {
+            Ok(_) => done.remove(&index).unwrap_or_else(|| Err(Error::Internal("a contact was left out".to_owned()))),
+            Err(error) => Err(error.clone()),
+        };
+        Ok(self.0.iter().enumerate().map(result).collect())
+    }
+
+    /// The valid contacts by number, in the order in which the numbers occur.
+    fn groups(&self, tenant: &Tenant) -> Vec<Group<'_>> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        let mut known: HashMap<ContactId, usize> = HashMap::new();
+        for (index, contact) in self.0.iter().enumerate() {
+            let Ok(contact) = contact else { continue };
+            let id = contact.id(tenant);
+            let group = *known.entry(id).or_insert(groups.len());
+            if group == groups.len() {
+                groups.push(Group { id, contacts: Vec::new() });
+            }
+            groups[group].contacts.push((index, contact));
+        }
+        groups
+    }
+}
+
+/// What the first write of each contact is based on.
+async fn prefetch(
+    table: &ContactsTable,
+    tenant: &Tenant,
+    groups: &[Group<'_>],
+) -> Result<HashMap<ContactId, Basis>, Error> {
+    let wanted = groups.iter().map(|group| (group.id, group.first_tags())).collect();
+    // Boxed: the SDK's futures are large, and every layer around this one would copy them.
+    Ok(Box::pin(table.prefetch(tenant, &wanted)).await?)
+}
+
+/// Creates or changes one contact, unless the time is over before.
+async fn upsert_until(
+    until: Instant,
+    contact: &ContactFields,
+    table: &ContactsTable,
+    tenant: &Tenant,
+    basis: Option<Basis>,
+) -> Upserted {
+    let too_late = || Error::Store(store::Error::Unavailable("the time limit of the call was reached".to_owned()));
+    if Instant::now() >= until {
+        return Err(too_late());
+    }
+    let upserted = timeout_at(until, Box::pin(contact.upsert_on(table, tenant, &Conditions::default(), basis))).await;
+    upserted.unwrap_or_else(|_| Err(too_late()))
+}
