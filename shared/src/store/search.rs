@@ -11,7 +11,7 @@
 //!    active first, filtered by DynamoDB, until there are enough matches or the index ends.
 //!
 //! In plans 2 and 3, and when plan 1 uses the walk, a query of 7 to 15 digits also looks up the contact with that number (one GetItem),
-//! because WhatsApp writes some numbers in two ways and the stored spelling may be the other one.
+//! because WhatsApp writes some numbers in two ways, and the stored spelling can differ from that of the query.
 //!
 //! Every plan returns the contacts that follow a position in the order of the results. A position says nothing about the
 //! plan, so each page of a search can use another one. A plan looks for one contact more than a page has: only then does the page
