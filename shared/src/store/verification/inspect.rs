@@ -81,20 +81,19 @@ impl ContactsTable {
         id: ContactId,
         pace: &mut Pace,
     ) -> Result<Option<Finding>, Error> {
-        let mut wanted = vec![id];
+        let mut target: Option<ContactId> = None;
         loop {
-            let keys: Vec<Item> = wanted.iter().map(|id| keys::contact(tenant, *id)).collect();
-            let mut items = self.at_once(&keys, pace).await?.into_iter().map(Option::unwrap_or_default);
-            let stored = |item: Item| items::stored(item).ok();
-            let to = match items.next().and_then(stored) {
-                Some(Stored::Deleted(Tombstone { moved_to: Some(to), .. })) => to,
-                _ => return Ok(None),
-            };
-            if wanted.get(1) != Some(&to) && to != id {
-                wanted = vec![id, to];
+            let ids = std::iter::once(id).chain(target);
+            let keys: Vec<Item> = ids.map(|id| keys::contact(tenant, id)).collect();
+            let mut items = self.at_once(&keys, pace).await?.into_iter();
+            let redirect = items.next().flatten().and_then(|item| items::stored(item).ok());
+            let Some(Stored::Deleted(Tombstone { moved_to: Some(to), .. })) = redirect else { return Ok(None) };
+            // The target is not known yet, or has changed since it was read. DynamoDB refuses to read one key twice.
+            if target != Some(to) && to != id {
+                target = Some(to);
                 continue;
             }
-            let is_contact = items.next().is_some_and(|item| !item.is_empty() && !item.contains_key(DELETED_AT));
+            let is_contact = items.next().flatten().is_some_and(|item| !item.contains_key(DELETED_AT));
             return Ok((!is_contact).then(|| Finding::new(FindingKind::DanglingRedirect, Place::Contact(id))));
         }
     }
