@@ -15,6 +15,7 @@ import httpx
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.append(str(HERE.parent / "clients.d"))
+import process  # noqa: E402
 import stack  # noqa: E402
 
 TIMEOUT_S = 120
@@ -124,25 +125,14 @@ def programs(text):
 async def execute(command, directory, url, **variables):
     """Runs a program with more environment variables; returns what it printed."""
     ours = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=directory,
-        env=ours | {"CARNET_URL": url, "CARNET_TOKEN": "demo-token"} | variables,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    environment = ours | {"CARNET_URL": url, "CARNET_TOKEN": "demo-token"} | variables
     try:
-        printed, complaint = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+        status, printed, errors = await process.run(*command, timeout=TIMEOUT_S, cwd=directory, env=environment)
     except asyncio.TimeoutError as error:
         raise Failed(f"no end after {TIMEOUT_S} s") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise Failed(f"exit code {process.returncode}: {(printed + complaint).decode(errors='replace')}")
-    return printed.decode()
+    if status:
+        raise Failed(f"exit code {status}: {printed}{errors}")
+    return printed
 
 
 async def try_program(language, program, expected, url):
@@ -209,4 +199,4 @@ async def main():
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    stack.main(main())

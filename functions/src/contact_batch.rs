@@ -1,8 +1,7 @@
 //! Several contacts that a request creates or changes, each by itself.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use contacts::model::{Contact, ContactId, Tags, Tenant, Violation};
@@ -31,6 +30,8 @@ pub type Upserted = Result<(Contact, Outcome), Error>;
 struct Group<'a> {
     id: ContactId,
     contacts: Vec<(usize, &'a ContactFields)>,
+    /// What the write of the first one is based on, if it was read.
+    basis: Option<Basis>,
 }
 
 impl<'a> Group<'a> {
@@ -77,19 +78,21 @@ impl ContactBatch {
     /// The errors of the read that precedes all writes. The result of each contact has its own error.
     pub async fn upsert(&self, table: &ContactsTable, call: &Call) -> Result<Vec<Upserted>, Error> {
         let until = call.deadline.checked_sub(RESERVE).unwrap_or(call.deadline);
-        let groups = self.groups(&call.tenant);
+        let mut groups = self.groups(&call.tenant);
         let table = &Box::pin(table.begin(&call.tenant)).await?;
         // With an idempotency key, each contact is read together with its recorded result.
-        let bases = if table.is_once() { HashMap::new() } else { prefetch(table, &call.tenant, &groups).await? };
-        let bases = Mutex::new(bases);
-        let next = AtomicUsize::new(0);
+        if !table.is_once() {
+            let mut bases = prefetch(table, &call.tenant, &groups).await?;
+            groups.iter_mut().for_each(|group| group.basis = bases.remove(&group.id));
+        }
+        let waiting = Mutex::new(groups.into_iter());
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
         let worker = || async {
             let mut done = Vec::new();
-            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let mut basis = bases.lock().ok().and_then(|mut bases| bases.remove(&group.id));
-                for (index, contact) in &group.contacts {
-                    let part = table.part(*index);
-                    done.push((*index, upsert_until(until, contact, &part, &call.tenant, basis.take()).await));
+            while let Some(Group { contacts, mut basis, .. }) = next() {
+                for (index, contact) in contacts {
+                    let part = table.part(index);
+                    done.push((index, upsert_until(until, contact, &part, &call.tenant, basis.take()).await));
                 }
             }
             done
@@ -112,7 +115,7 @@ impl ContactBatch {
             let id = contact.id(tenant);
             let group = *known.entry(id).or_insert(groups.len());
             if group == groups.len() {
-                groups.push(Group { id, contacts: Vec::new() });
+                groups.push(Group { id, contacts: Vec::new(), basis: None });
             }
             groups[group].contacts.push((index, contact));
         }

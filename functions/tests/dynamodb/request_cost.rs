@@ -2,6 +2,7 @@
 //! its cache. The cost of events is in `events/record_message.rs`.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use contacts::store::Error;
 use serde_json::{Value, json};
 
 use crate::support::{Bundle, ForwardedRequest, error_of, output_of, with_rate_limit};
@@ -206,6 +207,23 @@ async fn a_search_for_a_whole_phone_number_is_four_requests() {
     requests.sort();
     assert_eq!(requests, ["BatchGetItem", "GetItem", "Query", "Query"]);
     assert!(reads <= 3.0, "{reads}");
+}
+
+/// The former number does not name the contact, so the redirect under its key is not followed.
+#[tokio::test]
+async fn a_search_for_a_former_number_does_not_follow_the_redirect() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    let (action, body) = jane();
+    let id = bundle.call(action, body).await.id().parse().unwrap();
+    let (tenant, phone) = (bundle.tenant("demo-token").await, "+14155550124".parse().unwrap());
+    bundle.table.change_phone(&tenant, id, &phone, Ok::<_, Error>).await.unwrap();
+    // Starts the process that is measured, and caches the token.
+    bundle.call_raw("search-contacts", "{").await;
+    proxy.clear();
+    assert_eq!(bundle.call("search-contacts", json!({ "query": "14155550123" })).await.body, "[]");
+    let mut requests: Vec<_> = proxy.take_requests().into_iter().map(|seen| seen.operation).collect();
+    requests.sort();
+    assert_eq!(requests, ["GetItem", "Query"]);
 }
 
 #[tokio::test]

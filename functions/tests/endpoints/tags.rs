@@ -44,7 +44,7 @@ async fn a_removed_tag_stays_in_the_tag_list() {
     let unknown = bundle.call("remove-tag", json!({ "phone": PHONE, "tag": "never used" })).await;
     unknown.has("x-contact-outcome", "unchanged");
     bundle.call("search-contacts", json!({ "tag": "vip" })).await.is(200, "[]");
-    // The removed tag is still listed. Removing a tag that nobody has defines no tag.
+    // The removed tag is still listed. Removing a tag that no contact has defines no tag.
     assert_eq!(bundle.call("list-tags", json!({})).await.each("name"), ["fr-FR", "vip"]);
 }
 
