@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, FaultProxy, Reply, failed_records, options, output_of, sqs_record, with_rate_limit};
+use crate::support::{Bundle, FaultProxy, failed_records, options, output_of, sqs_record, with_rate_limit};
 
 /// The read units and write units of the calls, by function and case.
 pub type Units = BTreeMap<(String, String), (f64, f64)>;
@@ -63,21 +63,20 @@ impl Counter {
         self.http(function, case, function, body, status).await;
     }
 
-    /// Counts an action of Qyvo that is called with this header.
+    /// Counts an action of Qyvo that is called with this header, as [`http`](Self::http) does.
     pub async fn with_header(
         &mut self,
         (function, case): (&str, &str),
         header: (&str, &str),
         body: Value,
         status: u16,
-    ) -> Reply {
+    ) {
         self.bundle.ask(function, "{}").await;
         self.begin().await;
         let headers = [("authorization", "Bearer demo-token"), header];
         let reply = self.bundle.send(function, &headers, body.to_string()).await;
         assert_eq!(reply.status, status, "{function}: {case}: {reply:?}");
         self.end(function, case);
-        reply
     }
 
     /// Counts a call of a tool of the MCP server that succeeds.
