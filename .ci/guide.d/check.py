@@ -36,7 +36,8 @@ HOP_BY_HOP = ("host", "connection", "content-length", "content-encoding", "trans
 class Network(ThreadingHTTPServer):
     """A proxy before the stack. Some requests are throttled, some do not arrive, and some answers are lost.
 
-    `faults` are their kinds by the number of the request: what a program does must not depend on them.
+    `faults` are their kinds by the number of the request: what a program does must not depend on them. The first answer to a
+    batch says of one contact that it may not have been written.
     """
 
     def __init__(self, url, faults):
@@ -45,6 +46,7 @@ class Network(ThreadingHTTPServer):
         self.requests = 0
         self.injected = 0
         self.keys = []
+        self.unfinished = False
         client = httpx.Client(base_url=url, trust_env=False, timeout=60)
         lock = threading.Lock()
 
@@ -67,7 +69,13 @@ class Network(ThreadingHTTPServer):
                 if fault == "lost":
                     return self.hang_up()
                 headers = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
-                return self.answer(answer.status_code, headers, answer.content)
+                content = answer.content
+                if self.path.endswith("/batch-upsert-contacts") and answer.is_success and not network.unfinished:
+                    network.unfinished = True
+                    batch = answer.json()
+                    batch["results"][0] = {"status": 503, "message": "Injected.", "error": "Injected."}
+                    content = json.dumps(batch).encode()
+                return self.answer(answer.status_code, headers, content)
 
             do_GET = do_POST
 

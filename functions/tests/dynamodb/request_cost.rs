@@ -267,12 +267,13 @@ async fn flowiq_calls_read_first() {
 }
 
 #[tokio::test]
-async fn me_the_document_and_unknown_paths_cost_nothing() {
+async fn me_the_documents_and_unknown_paths_cost_nothing() {
     let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     bundle.me("demo-token").await;
     proxy.clear();
     assert_eq!(bundle.me("demo-token").await.status, 200);
     assert_eq!(bundle.ask("GET /api/v1/openapi.json -", "").await.status, 200);
+    assert_eq!(bundle.ask("GET /api/v1/asyncapi.json -", "").await.status, 200);
     assert_eq!(bundle.ask("GET /nowhere -", "").await.status, 404);
     assert_eq!(proxy.take_requests().len(), 0);
 }
