@@ -1,6 +1,5 @@
 //! Several contacts that a request creates or changes, each by itself.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -82,8 +81,10 @@ impl ContactBatch {
         let table = &Box::pin(table.begin(&call.tenant)).await?;
         // With an idempotency key, each contact is read together with its recorded result.
         if !table.is_once() {
-            let mut bases = prefetch(table, &call.tenant, &groups).await?;
-            groups.iter_mut().for_each(|group| group.basis = bases.remove(&group.id));
+            let wanted: Vec<_> = groups.iter().map(|group| (group.id, group.first_tags())).collect();
+            // Boxed: the SDK's futures are large, and every layer around this one would copy them.
+            let bases = Box::pin(table.prefetch(&call.tenant, &wanted)).await?;
+            groups.iter_mut().zip(bases).for_each(|(group, basis)| group.basis = basis);
         }
         let waiting = Mutex::new(groups.into_iter());
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -98,40 +99,29 @@ impl ContactBatch {
             done
         };
         let (one, two, three, four) = tokio::join!(worker(), worker(), worker(), worker());
-        let mut done: HashMap<usize, Upserted> = [one, two, three, four].into_iter().flatten().collect();
-        let result = |(index, contact): (usize, &Result<ContactFields, Error>)| match contact {
-            Ok(_) => done.remove(&index).unwrap_or_else(|| Err(Error::Internal("a contact was left out".to_owned()))),
-            Err(error) => Err(error.clone()),
-        };
-        Ok(self.0.iter().enumerate().map(result).collect())
+        let refused = |contact: &Result<ContactFields, Error>| contact.as_ref().err().cloned();
+        let left_out = || Error::Internal("a contact was left out".to_owned());
+        let mut results: Vec<Upserted> =
+            self.0.iter().map(|contact| Err(refused(contact).unwrap_or_else(left_out))).collect();
+        for (index, upserted) in [one, two, three, four].into_iter().flatten() {
+            results[index] = upserted;
+        }
+        Ok(results)
     }
 
     /// The valid contacts by number, in the order in which the numbers occur.
     fn groups(&self, tenant: &Tenant) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut known: HashMap<ContactId, usize> = HashMap::new();
         for (index, contact) in self.0.iter().enumerate() {
             let Ok(contact) = contact else { continue };
             let id = contact.id(tenant);
-            let group = *known.entry(id).or_insert(groups.len());
-            if group == groups.len() {
-                groups.push(Group { id, contacts: Vec::new(), basis: None });
+            match groups.iter_mut().find(|group| group.id == id) {
+                Some(group) => group.contacts.push((index, contact)),
+                None => groups.push(Group { id, contacts: vec![(index, contact)], basis: None }),
             }
-            groups[group].contacts.push((index, contact));
         }
         groups
     }
-}
-
-/// What the first write of each contact is based on.
-async fn prefetch(
-    table: &ContactsTable,
-    tenant: &Tenant,
-    groups: &[Group<'_>],
-) -> Result<HashMap<ContactId, Basis>, Error> {
-    let wanted = groups.iter().map(|group| (group.id, group.first_tags())).collect();
-    // Boxed: the SDK's futures are large, and every layer around this one would copy them.
-    Ok(Box::pin(table.prefetch(tenant, &wanted)).await?)
 }
 
 /// Creates or changes one contact, unless the time is over before.
