@@ -51,6 +51,20 @@ async fn a_repetition_is_answered_whatever_its_conditions_say() {
     assert_eq!(bundle.call("get-contact", json!({ "phone": FIRST })).await.json()["name"], "Zoe");
 }
 
+/// The transaction that gives a contact its key is throttled, and the call changes nothing else: the key of the first attempt
+/// must not seal the answer, because nothing has stored it.
+#[tokio::test]
+async fn a_throttled_call_that_changes_nothing_can_be_repeated() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    let body = json!({ "phone": FIRST, "name": "Jane" });
+    bundle.call("create-contact", body.clone()).await.has("etag", r#""1""#);
+    proxy.inject_once("TransactWriteItems", Fault::ThrottledTransaction);
+    let first = bundle.once("create-contact", "key", &body).await;
+    first.has("x-contact-outcome", "unchanged").has("etag", r#""2""#);
+    let again = bundle.once("create-contact", "key", &body).await;
+    assert_eq!((answer(&again), is_replayed(&again)), (answer(&first), true));
+}
+
 /// The answers to earlier calls stay readable when the contact gets another number, and are gone when it is deleted.
 #[tokio::test]
 async fn answers_move_with_the_contact_and_are_deleted_with_it() {
