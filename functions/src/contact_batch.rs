@@ -69,7 +69,8 @@ impl ContactBatch {
         self.0.iter().try_for_each(|contact| contact.as_ref().map(drop).map_err(Error::clone))
     }
 
-    /// Applies the contacts: those with one number one after the other, in their order, and others four at once, as imports
+    /// Applies the contacts: those with one number one after the other, in their order until one fails that can be sent again,
+    /// whose error the later ones get too, and others four at once, as imports
     /// do. More would not make a batch much faster, and would leave less of the table's capacity to other calls. Returns one
     /// result per contact, in order.
     ///
@@ -87,9 +88,16 @@ impl ContactBatch {
             let mut done = Vec::new();
             while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let mut basis = bases.lock().ok().and_then(|mut bases| bases.remove(&group.id));
+                let mut failed = None;
                 for (index, contact) in &group.contacts {
                     let part = table.part(*index);
-                    done.push((*index, upsert_until(until, contact, &part, &call.tenant, basis.take()).await));
+                    let upserted = match failed.clone() {
+                        // The contact before is sent again, and would then be applied over this one.
+                        Some(error) => Err(error),
+                        None => upsert_until(until, contact, &part, &call.tenant, basis.take()).await,
+                    };
+                    failed = upserted.as_ref().err().filter(|error| is_repeatable(error)).cloned();
+                    done.push((*index, upserted));
                 }
             }
             done
@@ -129,6 +137,11 @@ async fn prefetch(
     let wanted = groups.iter().map(|group| (group.id, group.first_tags())).collect();
     // Boxed: the SDK's futures are large, and every layer around this one would copy them.
     Ok(Box::pin(table.prefetch(tenant, &wanted)).await?)
+}
+
+/// Whether a contact with this error succeeds when it is sent again.
+fn is_repeatable(error: &Error) -> bool {
+    matches!(error, Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)))
 }
 
 /// Creates or changes one contact, unless the time is over before.
