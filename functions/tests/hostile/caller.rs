@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::client::{Client, Invocation, contact_of};
+use super::client::{Answer, Client, Headers, Invocation, contact_of};
 use super::generate::Generator;
-use super::history::{Call, Outcome};
+use super::history::{Call, Delivery, Outcome};
 use super::invocation::{eventbridge_event, sqs_record};
 use super::operation::{Operation, Target};
 use super::population::{Person, Population};
@@ -23,6 +24,10 @@ const EVENT_FUNCTIONS: [&str; 4] = ["record-message", "record-consent", "set-con
 const BUS: &str = "Bus";
 /// How often a queue delivers a record.
 const MAX_DELIVERIES: usize = 5;
+/// How many of its last calls with an idempotency key a caller repeats now and then.
+const REPEATED: usize = 12;
+/// How many requests with one key are sent at the same time.
+const AT_ONCE: usize = 3;
 
 /// A caller.
 pub struct Caller {
@@ -36,6 +41,12 @@ pub struct Caller {
     pub calls: Vec<Call>,
     /// The version of each contact that the caller has last seen in an `ETag`.
     pub seen: HashMap<String, u64>,
+    /// The number of the caller.
+    pub number: u64,
+    /// How many idempotency keys it has used, by customer and function: the same keys for each of them.
+    pub keys: HashMap<(usize, &'static str), u64>,
+    /// The places of its calls with an idempotency key.
+    pub keyed: Vec<usize>,
 }
 
 /// A record of a queue on its way.
@@ -60,13 +71,15 @@ impl Caller {
         let customer = self.generator.0.usize(..self.population.customers.len());
         let before = self.calls.len();
         match self.generator.0.u32(..100) {
+            0..10 if !self.keyed.is_empty() => self.repeat().await,
             0..70 => self.over_http(customer).await,
             70..80 => self.directly(customer).await,
             80..85 => self.over_the_bus(customer).await,
             85..93 => self.by_queue(customer, false).await,
             _ => self.by_queue(customer, true).await,
         }
-        self.calls.len() - before
+        // A repetition is no call of its own.
+        (self.calls.len() - before).max(1)
     }
 
     async fn url(&mut self) -> String {
@@ -111,6 +124,8 @@ impl Caller {
             if_match: None,
             etag: None,
             place: None,
+            key: None,
+            deliveries: Vec::new(),
         });
         self.calls.last_mut().unwrap()
     }
@@ -126,9 +141,17 @@ impl Caller {
         // A version that others may have overwritten since.
         let is_conditional = operation.writes() && self.generator.0.u32(..4) == 0;
         let if_match = self.seen.get(&person.contact_id).copied().filter(|_| is_conditional);
+        let has_key = !limited && operation.writes() && self.generator.0.u32(..3) == 0;
+        let key = has_key.then(|| self.key(customer, operation.function()));
         let call = self.add(mark, "http", operation, &person);
         call.if_match = if_match;
-        (call.outcome, call.etag) = client.call(&url, credentials, token, &call.operation, if_match).await;
+        if key.is_some() {
+            call.key = key;
+            return self.first_request().await;
+        }
+        let headers = Headers { if_match, ..Headers::default() };
+        let answer = client.call(&url, credentials, token, &call.operation, &headers).await;
+        (call.outcome, call.etag) = (answer.outcome, answer.etag);
         call.ended = Instant::now();
         let seen = call.contact_id.clone().zip(call.etag);
         self.seen.extend(seen);
@@ -136,6 +159,52 @@ impl Caller {
         if limited && matches!(call.operation, Operation::Refused { .. }) {
             // The rate limit is checked before the input.
             self.calls.pop();
+        }
+    }
+
+    /// A key that no call of this function with the customer's token has had.
+    fn key(&mut self, customer: usize, function: &'static str) -> String {
+        let count = self.keys.entry((customer, function)).or_default();
+        *count += 1;
+        format!("call-{}-{count}", self.number)
+    }
+
+    /// Sends the last call, which has an idempotency key, now and then several times at once.
+    async fn first_request(&mut self) {
+        let index = self.calls.len() - 1;
+        self.keyed.push(index);
+        let times = if self.generator.0.u32(..4) == 0 { AT_ONCE } else { 1 };
+        self.request(index, times, false).await;
+        let call = &self.calls[index];
+        let seen = call.contact_id.clone().zip(call.etag);
+        self.seen.extend(seen);
+    }
+
+    /// Repeats one of the last calls with an idempotency key, or uses its key for another body.
+    async fn repeat(&mut self) {
+        let last = &self.keyed[self.keyed.len().saturating_sub(REPEATED)..];
+        let index = last[self.generator.0.usize(..last.len())];
+        let has_other_body = self.calls[index].succeeded() && self.generator.0.u32(..6) == 0;
+        let times = if self.generator.0.u32(..6) == 0 { AT_ONCE } else { 1 };
+        self.request(index, times, has_other_body).await;
+    }
+
+    /// Sends the request of a call with an idempotency key this many times at the same time.
+    async fn request(&mut self, index: usize, times: usize, has_other_body: bool) {
+        let url = self.url().await;
+        let Call { ref operation, customer, if_match, ref key, .. } = self.calls[index];
+        let headers = Headers { if_match, key: key.clone(), has_other_body };
+        let (credentials, client) = (&self.population.customers[customer], &self.client);
+        let request = || async {
+            let began = Instant::now();
+            let answer = client.call(&url, credentials, &credentials.token, operation, &headers).await;
+            (began, Instant::now(), answer)
+        };
+        let mut answers = join_all((0..times).map(|_| request())).await;
+        answers.sort_by_key(|(_, ended, _)| *ended);
+        for (began, ended, Answer { outcome, etag, body, is_replayed }) in answers {
+            let delivery = Delivery { began, ended, outcome, etag, body, is_replayed, has_other_body };
+            self.calls[index].deliver(delivery);
         }
     }
 

@@ -29,6 +29,36 @@ pub struct Client {
     pub violations: Violations,
 }
 
+/// What a request over HTTP says beside its input.
+#[derive(Default, Clone)]
+pub struct Headers {
+    /// The version to name in `If-Match`.
+    pub if_match: Option<u64>,
+    /// The `Idempotency-Key`.
+    pub key: Option<String>,
+    /// Whether the body differs by a space from that of the operation.
+    pub has_other_body: bool,
+}
+
+/// The answer to a request over HTTP.
+pub struct Answer {
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// The version in the `ETag`.
+    pub etag: Option<u64>,
+    pub body: String,
+    /// Whether it has `Idempotency-Replayed: true`.
+    pub is_replayed: bool,
+}
+
+impl Answer {
+    /// There was no answer, for this reason.
+    fn none(why: &str) -> Self {
+        let outcome = Outcome::Unknown(why.to_owned());
+        Answer { outcome, etag: None, body: String::new(), is_replayed: false }
+    }
+}
+
 /// The answer of an invocation.
 pub enum Invocation {
     Answered(Value),
@@ -45,16 +75,14 @@ impl Client {
     }
 
     /// Makes a call over HTTP with a token of the customer.
-    ///
-    /// Returns how it ended, and the version in the answer's `ETag`. `if_match` is the version to name in `If-Match`.
     pub async fn call(
         &self,
         url: &str,
         customer: &Customer,
         token: &str,
         operation: &Operation,
-        if_match: Option<u64>,
-    ) -> (Outcome, Option<u64>) {
+        headers: &Headers,
+    ) -> Answer {
         let action = format!("/api/v1/actions/{}", operation.function());
         let (method, path, token, body) = match operation {
             Operation::Me => ("GET", "/api/v1/me".to_owned(), token, String::new()),
@@ -69,20 +97,22 @@ impl Client {
             Operation::Refused { token, .. } => ("POST", action, &**token, operation.input().to_string()),
             _ => ("POST", action, token, operation.input().to_string()),
         };
+        let body = if headers.has_other_body { body + " " } else { body };
         let request = self.http.request(method.parse().unwrap(), format!("{url}{path}"));
         let request = request.header("authorization", format!("Bearer {token}")).body(body);
-        let request = match if_match {
-            Some(version) => request.header("if-match", format!("\"{version}\"")),
-            None => request,
-        };
+        let if_match = headers.if_match.map(|version| ("if-match", format!("\"{version}\"")));
+        let key = headers.key.clone().map(|key| ("idempotency-key", key));
+        let request =
+            if_match.into_iter().chain(key).fold(request, |request, (name, value)| request.header(name, value));
         let Ok(response) = request.header("content-type", "application/json").send().await else {
-            return (Outcome::Unknown("no response".to_owned()), None);
+            return Answer::none("no response");
         };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let etag = headers.get("etag").and_then(|tag| tag.to_str().ok()?.trim_matches('"').parse().ok());
+        let is_replayed = headers.get("idempotency-replayed").is_some_and(|value| value == "true");
         match response.text().await {
-            Ok(body) => (self.outcome(operation, status, &headers, &body), etag),
-            Err(_) => (Outcome::Unknown("half a response".to_owned()), None),
+            Ok(body) => Answer { outcome: self.outcome(operation, status, &headers, &body), etag, body, is_replayed },
+            Err(_) => Answer::none("half a response"),
         }
     }
 

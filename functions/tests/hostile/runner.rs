@@ -161,6 +161,9 @@ impl Run {
                 marks: Arc::clone(&self.marks),
                 calls: Vec::new(),
                 seen: HashMap::new(),
+                number: self.marks.fetch_add(1, Ordering::Relaxed),
+                keys: HashMap::new(),
+                keyed: Vec::new(),
             };
             let left = Arc::clone(&left);
             callers.spawn(async move {

@@ -7,6 +7,7 @@
 //! | `chain.rs` | the versions of a contact in their order |
 //! | `attribution.rs` | which call has made which version |
 //! | `answers.rs` | whether the answer of a call is true |
+//! | `keys.rs` | whether calls with an idempotency key took effect once, and their repetitions got the same answer |
 //! | `feed.rs` | whether every change was published |
 //!
 //! Every write of a contact increments its `version` and puts its id in front of `write_ids`, so the stored item names
@@ -16,6 +17,7 @@ mod answers;
 mod attribution;
 mod chain;
 mod feed;
+mod keys;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -91,6 +93,7 @@ impl Judge {
             let (checks, forgotten) = answers::check(index, &calls, &mut chains, population);
             self.checks += checks;
             self.forgotten += u64::from(forgotten);
+            self.checks += keys::check(index, &calls, &mut chains);
         }
         attribution::check_fifo(&calls, &mut chains);
         self.checks += feed::check(&events, &mut chains, population);
