@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::client::{Answer, Client, Headers, Invocation, contact_of};
+use super::client::{Client, Headers, Invocation, contact_of};
 use super::generate::Generator;
-use super::history::{Call, Delivery, Outcome};
+use super::history::{Call, Outcome};
 use super::invocation::{eventbridge_event, sqs_record};
 use super::operation::{Operation, Target};
 use super::population::{Person, Population};
+use super::repetitions::Keyed;
 
 /// The functions that take batches here: those that take events only, as [`Generator::event`] numbers them, and one of
 /// the others.
@@ -24,10 +24,6 @@ const EVENT_FUNCTIONS: [&str; 4] = ["record-message", "record-consent", "set-con
 const BUS: &str = "Bus";
 /// How often a queue delivers a record.
 const MAX_DELIVERIES: usize = 5;
-/// How many of its last calls with an idempotency key a caller repeats now and then.
-const REPEATED: usize = 12;
-/// How many requests with one key are sent at the same time.
-const AT_ONCE: usize = 3;
 
 /// A caller.
 pub struct Caller {
@@ -45,8 +41,8 @@ pub struct Caller {
     pub number: u64,
     /// How many idempotency keys it has used, by customer and function: the same keys for each of them.
     pub keys: HashMap<(usize, &'static str), u64>,
-    /// The places of its calls with an idempotency key.
-    pub keyed: Vec<usize>,
+    /// Its requests with an idempotency key.
+    pub keyed: Vec<Keyed>,
 }
 
 /// A record of a queue on its way.
@@ -72,6 +68,7 @@ impl Caller {
         let before = self.calls.len();
         match self.generator.0.u32(..100) {
             0..10 if !self.keyed.is_empty() => self.repeat().await,
+            10..16 => self.batch(customer).await,
             0..70 => self.over_http(customer).await,
             70..80 => self.directly(customer).await,
             80..85 => self.over_the_bus(customer).await,
@@ -82,16 +79,16 @@ impl Caller {
         (self.calls.len() - before).max(1)
     }
 
-    async fn url(&mut self) -> String {
+    pub(super) async fn url(&mut self) -> String {
         let url = self.url.wait_for(Option::is_some).await.unwrap();
         url.clone().unwrap_or_default()
     }
 
-    fn mark(&self) -> u64 {
+    pub(super) fn mark(&self) -> u64 {
         self.marks.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn person(&mut self, customer: usize) -> Person {
+    pub(super) fn person(&mut self, customer: usize) -> Person {
         let persons = &self.population.present[customer];
         if self.population.is_crowded && self.generator.0.u32(..10) < 7 {
             // A new one.
@@ -102,13 +99,14 @@ impl Caller {
         persons[index].clone()
     }
 
-    fn add(&mut self, mark: u64, source: &'static str, operation: Operation, person: &Person) -> &mut Call {
+    pub(super) fn add(&mut self, mark: u64, source: &'static str, operation: Operation, person: &Person) -> &mut Call {
         let names_none = matches!(
             operation,
             Operation::Search { .. }
                 | Operation::GetByEmail { .. }
                 | Operation::ListTags
                 | Operation::Me
+                | Operation::Batch { .. }
                 | Operation::Refused { .. }
         );
         let now = Instant::now();
@@ -146,8 +144,12 @@ impl Caller {
         let call = self.add(mark, "http", operation, &person);
         call.if_match = if_match;
         if key.is_some() {
-            call.key = key;
-            return self.first_request().await;
+            call.key.clone_from(&key);
+            let (operation, calls) = (call.operation.clone(), vec![Some(self.calls.len() - 1)]);
+            self.first_request(Keyed { customer, operation, if_match, key, calls }).await;
+            let call = &self.calls[self.calls.len() - 1];
+            self.seen.extend(call.contact_id.clone().zip(call.etag));
+            return;
         }
         let headers = Headers { if_match, ..Headers::default() };
         let answer = client.call(&url, credentials, token, &call.operation, &headers).await;
@@ -159,52 +161,6 @@ impl Caller {
         if limited && matches!(call.operation, Operation::Refused { .. }) {
             // The rate limit is checked before the input.
             self.calls.pop();
-        }
-    }
-
-    /// A key that no call of this function with the customer's token has had.
-    fn key(&mut self, customer: usize, function: &'static str) -> String {
-        let count = self.keys.entry((customer, function)).or_default();
-        *count += 1;
-        format!("call-{}-{count}", self.number)
-    }
-
-    /// Sends the last call, which has an idempotency key, now and then several times at once.
-    async fn first_request(&mut self) {
-        let index = self.calls.len() - 1;
-        self.keyed.push(index);
-        let times = if self.generator.0.u32(..4) == 0 { AT_ONCE } else { 1 };
-        self.request(index, times, false).await;
-        let call = &self.calls[index];
-        let seen = call.contact_id.clone().zip(call.etag);
-        self.seen.extend(seen);
-    }
-
-    /// Repeats one of the last calls with an idempotency key, or uses its key for another body.
-    async fn repeat(&mut self) {
-        let last = &self.keyed[self.keyed.len().saturating_sub(REPEATED)..];
-        let index = last[self.generator.0.usize(..last.len())];
-        let has_other_body = self.calls[index].succeeded() && self.generator.0.u32(..6) == 0;
-        let times = if self.generator.0.u32(..6) == 0 { AT_ONCE } else { 1 };
-        self.request(index, times, has_other_body).await;
-    }
-
-    /// Sends the request of a call with an idempotency key this many times at the same time.
-    async fn request(&mut self, index: usize, times: usize, has_other_body: bool) {
-        let url = self.url().await;
-        let Call { ref operation, customer, if_match, ref key, .. } = self.calls[index];
-        let headers = Headers { if_match, key: key.clone(), has_other_body };
-        let (credentials, client) = (&self.population.customers[customer], &self.client);
-        let request = || async {
-            let began = Instant::now();
-            let answer = client.call(&url, credentials, &credentials.token, operation, &headers).await;
-            (began, Instant::now(), answer)
-        };
-        let mut answers = join_all((0..times).map(|_| request())).await;
-        answers.sort_by_key(|(_, ended, _)| *ended);
-        for (began, ended, Answer { outcome, etag, body, is_replayed }) in answers {
-            let delivery = Delivery { began, ended, outcome, etag, body, is_replayed, has_other_body };
-            self.calls[index].deliver(delivery);
         }
     }
 
@@ -321,19 +277,19 @@ impl Caller {
         }
     }
 
-    fn envelope(&self, customer: usize, operation: &Operation) -> Value {
+    pub(super) fn envelope(&self, customer: usize, operation: &Operation) -> Value {
         json!({ "tenant_id": self.population.customers[customer].id, "input": operation.input() })
     }
 }
 
 /// The records that an answer names as failed; `None` if the whole batch failed.
-fn failed_records(invocation: &Invocation) -> Option<HashSet<String>> {
+pub(super) fn failed_records(invocation: &Invocation) -> Option<HashSet<String>> {
     let Invocation::Answered(answer) = invocation else { return None };
     let failures = answer["batchItemFailures"].as_array()?;
     Some(failures.iter().filter_map(|failure| failure["itemIdentifier"].as_str().map(str::to_owned)).collect())
 }
 
-fn failed(error_type: &str) -> Outcome {
+pub(super) fn failed(error_type: &str) -> Outcome {
     match error_type {
         "ValidationFailed" | "ContactNotFound" | "ContactExists" => Outcome::Refused(error_type.to_owned()),
         _ => Outcome::Unknown(error_type.to_owned()),

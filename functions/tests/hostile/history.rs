@@ -48,8 +48,9 @@ pub struct Delivery {
     pub etag: Option<u64>,
     /// The body of the answer.
     pub body: String,
-    /// Whether the answer says that it repeats an earlier one.
-    pub is_replayed: bool,
+    /// Whether the answer says that it repeats an earlier one. That to a batch says it of all contacts together: `None` if
+    /// one of the others may have been carried out.
+    pub is_replayed: Option<bool>,
     /// Whether the key was sent with another body than that of the call.
     pub has_other_body: bool,
 }
@@ -79,7 +80,7 @@ pub struct Call {
     pub if_match: Option<u64>,
     /// The version in the answer's `ETag`.
     pub etag: Option<u64>,
-    /// Its FIFO queue's message group, and its place in it.
+    /// The message group of its FIFO queue, or the contacts of its batch that have one number, and its place among them.
     pub place: Option<(u64, usize)>,
     /// The idempotency key.
     pub key: Option<String>,

@@ -19,6 +19,8 @@
 //! | `population.rs` | tenants, tokens, phone numbers |
 //! | `operation.rs`, `state.rs` | the model: what a call does to a contact |
 //! | `generate.rs`, `caller.rs`, `client.rs` | random calls, their delivery and their outcome |
+//! | `repetitions.rs` | requests with an idempotency key, and their repetitions |
+//! | `batches.rs` | batches of contacts |
 //! | `fault_schedule.rs` | which faults are injected |
 //! | `history.rs` | the record of calls and writes |
 //! | `judge/` | the rules |
@@ -28,6 +30,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod batches;
 mod caller;
 mod client;
 mod deployment;
@@ -49,6 +52,7 @@ mod local_sdk;
 mod operation;
 mod population;
 mod quiescence;
+mod repetitions;
 mod report;
 mod runner;
 mod self_test;

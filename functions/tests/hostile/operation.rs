@@ -81,6 +81,10 @@ pub enum Operation {
     },
     ListTags,
     Me,
+    /// Several contacts. To the judge each is a call of its own, so this is a request only.
+    Batch {
+        contacts: Vec<Value>,
+    },
     /// A call that has to be refused with this status and must not change anything: an action, a token and a body.
     Refused {
         status: u16,
@@ -108,11 +112,12 @@ impl Operation {
             Operation::Search { .. } => "search-contacts",
             Operation::ListTags => "list-tags",
             Operation::Me => "me",
+            Operation::Batch { .. } => "batch-upsert-contacts",
             Operation::Refused { action, .. } => action,
         }
     }
 
-    /// Whether it may change a contact.
+    /// Whether it may change the contact that it is about.
     pub fn writes(&self) -> bool {
         !matches!(
             self,
@@ -122,6 +127,7 @@ impl Operation {
                 | Operation::Search { .. }
                 | Operation::ListTags
                 | Operation::Me
+                | Operation::Batch { .. }
                 | Operation::Refused { .. }
         )
     }
@@ -151,6 +157,7 @@ impl Operation {
             Operation::Delete { target } | Operation::Get { target } => by(target),
             Operation::GetByEmail { email } => json!({ "email": email }),
             Operation::Search { criteria } => criteria.clone(),
+            Operation::Batch { contacts } => json!({ "contacts": contacts }),
             Operation::Refused { body, .. } => body.clone(),
             Operation::FlowiqGet { phone } => json!({ "phone_number": phone }),
             Operation::ListTags | Operation::Me => json!({}),

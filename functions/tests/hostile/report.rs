@@ -54,7 +54,7 @@ fn describe(call: &Call, start: Instant) -> String {
     for Delivery { began, ended, outcome, etag, is_replayed, has_other_body, .. } in &call.deliveries {
         let (began, ended) = (seconds(*began, start), seconds(*ended, start));
         text += &format!(
-            "\n    delivery from {began} s to {ended} s: {outcome:?}, ETag: {etag:?}, replayed: {is_replayed}, other body: \
+            "\n    delivery from {began} s to {ended} s: {outcome:?}, ETag: {etag:?}, replayed: {is_replayed:?}, other body: \
              {has_other_body}"
         );
     }
@@ -101,7 +101,7 @@ impl Counts {
             let kind = match &delivery.outcome {
                 Outcome::Refused(why) => format!("refused: {why}"),
                 Outcome::Unknown(why) => format!("unknown: {why}"),
-                _ if delivery.is_replayed => "replayed".to_owned(),
+                _ if delivery.is_replayed == Some(true) => "replayed".to_owned(),
                 _ => "carried out".to_owned(),
             };
             *self.deliveries.entry(kind).or_default() += 1;

@@ -201,8 +201,9 @@ fn counts_again(call: &Call, old: Option<&State>) -> bool {
     matches!(call.operation, Operation::Consent { opts_in: false, .. }) && call.operation.is_outdated(old)
 }
 
-/// Checks that the messages of each group of a FIFO queue were applied in the order of the queue.
-pub fn check_fifo(calls: &[Call], chains: &mut HashMap<String, Chain>) {
+/// Checks that the messages of each group of a FIFO queue were applied in the order of the queue, and the contacts of a batch
+/// that have one number in the order of the batch.
+pub fn check_order(calls: &[Call], chains: &mut HashMap<String, Chain>) {
     let mut groups: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (index, call) in calls.iter().enumerate() {
         if let Some((group, _)) = call.place {
@@ -211,19 +212,19 @@ pub fn check_fifo(calls: &[Call], chains: &mut HashMap<String, Chain>) {
     }
     for mut group in groups.into_values() {
         group.sort_by_key(|call| calls[*call].place);
-        let mut before: Option<(usize, std::time::Instant)> = None;
+        let mut before: Option<(usize, usize, std::time::Instant)> = None;
         for index in group {
             let call = &calls[index];
             let Some(chain) = call.contact_id.as_ref().and_then(|id| chains.get_mut(id)) else { continue };
-            let Some(version) = chain.made_by(index).map(|made| &chain.versions[made]) else { continue };
-            let (sent, answered) = (version.sent, version.answered);
-            if let Some((earlier, earlier_sent)) = before
-                && earlier_sent > answered
+            let Some(made) = chain.made_by(index) else { continue };
+            let (sent, answered) = (chain.versions[made].sent, chain.versions[made].answered);
+            if let Some((earlier, earlier_made, earlier_sent)) = before
+                && (earlier_sent > answered || calls[earlier].contact_id == call.contact_id && earlier_made > made)
             {
                 let sentence = format!("call {} was applied before call {}", call.id, calls[earlier].id);
-                chain.violate("a FIFO queue's order is kept", sentence, &[&calls[earlier], call]);
+                chain.violate("the order of a FIFO queue or a batch is kept", sentence, &[&calls[earlier], call]);
             }
-            before = Some((index, sent));
+            before = Some((index, made, sent));
         }
     }
 }

@@ -58,12 +58,13 @@ fn check_answers(call: &Call) -> Result<(), Violated> {
 }
 
 fn check_marks(call: &Call) -> Result<(), Violated> {
-    let originals = successes(call).filter(|delivery| !delivery.is_replayed).count();
+    let originals = successes(call).filter(|delivery| delivery.is_replayed == Some(false)).count();
     // The answer of the request that has carried out the call may be lost.
-    let is_lost = call
-        .deliveries
-        .iter()
-        .any(|delivery| matches!(delivery.outcome, Outcome::Unknown(_)) && delivery.began <= call.ended);
+    let is_unsure = |delivery: &Delivery| match delivery.outcome {
+        Outcome::Unknown(_) => true,
+        _ => delivery.is_replayed.is_none(),
+    };
+    let is_lost = call.deliveries.iter().any(|delivery| is_unsure(delivery) && delivery.began <= call.ended);
     match originals {
         0 if call.succeeded() && !is_lost => Err((MARKED, "all answers are marked as repetitions".to_owned())),
         0 | 1 => Ok(()),
@@ -103,7 +104,7 @@ fn check_delivery(index: usize, call: &Call, delivery: &Delivery, chain: &Chain)
         _ if is_repetition && is_deleted(index, call, chain, |version| is_between(call, delivery, version)) => {
             Err((DELETED, "the contact was deleted before the request".to_owned()))
         }
-        _ if is_repetition && !delivery.is_replayed => {
+        _ if is_repetition && delivery.is_replayed == Some(false) => {
             Err((MARKED, "an answer to a repetition is not marked".to_owned()))
         }
         _ => Ok(()),

@@ -95,7 +95,7 @@ impl Judge {
             self.forgotten += u64::from(forgotten);
             self.checks += keys::check(index, &calls, &mut chains);
         }
-        attribution::check_fifo(&calls, &mut chains);
+        attribution::check_order(&calls, &mut chains);
         self.checks += feed::check(&events, &mut chains, population);
         for (id, chain) in chains {
             self.versions += chain.versions.len().saturating_sub(usize::from(self.last.contains_key(&id))) as u64;
