@@ -69,6 +69,7 @@ impl Caller {
         match self.generator.0.u32(..100) {
             0..10 if !self.keyed.is_empty() => self.repeat().await,
             10..16 => self.batch(customer).await,
+            16..19 => self.all_pages(customer).await,
             0..70 => self.over_http(customer).await,
             70..80 => self.directly(customer).await,
             80..85 => self.over_the_bus(customer).await,
@@ -106,6 +107,7 @@ impl Caller {
                 | Operation::GetByEmail { .. }
                 | Operation::ListTags
                 | Operation::Me
+                | Operation::Pages { .. }
                 | Operation::Batch { .. }
                 | Operation::Refused { .. }
         );
@@ -177,16 +179,35 @@ impl Caller {
             Operation::Me | Operation::Refused { .. } => self.generator.create(&person, mark),
             other => other,
         };
-        let envelope = self.envelope(customer, &operation);
+        self.invoke(&url, mark, operation, &person).await;
+    }
+
+    /// Invokes the function of a call.
+    async fn invoke(&mut self, url: &str, mark: u64, operation: Operation, person: &Person) {
+        let envelope = self.envelope(person.customer, &operation);
         let client = self.client.clone();
-        let call = self.add(mark, "direct", operation, &person);
-        call.outcome = match client.invoke(&url, call.operation.function(), &envelope).await {
+        let call = self.add(mark, "direct", operation, person);
+        call.outcome = match client.invoke(url, call.operation.function(), &envelope).await {
             Invocation::Answered(answer) if call.operation.writes() => Outcome::Done(Some(contact_of(answer))),
             Invocation::Answered(answer) => Outcome::Read(contact_of(answer)),
             Invocation::Failed(error) => failed(&error),
             Invocation::Lost => Outcome::Unknown("no response".to_owned()),
         };
         call.ended = Instant::now();
+    }
+
+    /// Creates the contacts that stand still from then on, and records a message of every other one.
+    pub async fn create_still(&mut self) {
+        for (number, person) in self.population.still.clone().into_iter().enumerate() {
+            let (url, mark) = (self.url().await, self.mark());
+            let create = self.generator.create(&person, mark);
+            self.invoke(&url, mark, create, &person).await;
+            if number % 2 == 0 {
+                let mark = self.mark();
+                let message = self.generator.event(0, &person, mark);
+                self.invoke(&url, mark, message, &person).await;
+            }
+        }
     }
 
     /// Sends an event to the bus, or delivers it as the bus does, up to three times.

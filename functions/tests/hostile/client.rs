@@ -38,6 +38,8 @@ pub struct Headers {
     pub key: Option<String>,
     /// Whether the body differs by a space from that of the operation.
     pub has_other_body: bool,
+    /// The cursor in the query string.
+    pub cursor: Option<String>,
 }
 
 /// The answer to a request over HTTP.
@@ -49,13 +51,15 @@ pub struct Answer {
     pub body: String,
     /// Whether it has `Idempotency-Replayed: true`.
     pub is_replayed: bool,
+    /// The cursor of the next page.
+    pub next: Option<String>,
 }
 
 impl Answer {
     /// There was no answer, for this reason.
     fn none(why: &str) -> Self {
         let outcome = Outcome::Unknown(why.to_owned());
-        Answer { outcome, etag: None, body: String::new(), is_replayed: false }
+        Answer { outcome, etag: None, body: String::new(), is_replayed: false, next: None }
     }
 }
 
@@ -98,7 +102,8 @@ impl Client {
             _ => ("POST", action, token, operation.input().to_string()),
         };
         let body = if headers.has_other_body { body + " " } else { body };
-        let request = self.http.request(method.parse().unwrap(), format!("{url}{path}"));
+        let cursor = headers.cursor.as_ref().map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+        let request = self.http.request(method.parse().unwrap(), format!("{url}{path}{cursor}"));
         let request = request.header("authorization", format!("Bearer {token}")).body(body);
         let if_match = headers.if_match.map(|version| ("if-match", format!("\"{version}\"")));
         let key = headers.key.clone().map(|key| ("idempotency-key", key));
@@ -110,8 +115,12 @@ impl Client {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let etag = headers.get("etag").and_then(|tag| tag.to_str().ok()?.trim_matches('"').parse().ok());
         let is_replayed = headers.get("idempotency-replayed").is_some_and(|value| value == "true");
+        let next = headers.get("x-next-cursor").and_then(|cursor| cursor.to_str().ok()).map(str::to_owned);
         match response.text().await {
-            Ok(body) => Answer { outcome: self.outcome(operation, status, &headers, &body), etag, body, is_replayed },
+            Ok(body) => {
+                let outcome = self.outcome(operation, status, &headers, &body);
+                Answer { outcome, etag, body, is_replayed, next }
+            }
             Err(_) => Answer::none("half a response"),
         }
     }

@@ -21,6 +21,7 @@
 //! | `generate.rs`, `caller.rs`, `client.rs` | random calls, their delivery and their outcome |
 //! | `repetitions.rs` | requests with an idempotency key, and their repetitions |
 //! | `batches.rs` | batches of contacts |
+//! | `pages.rs` | lists in pages |
 //! | `fault_schedule.rs` | which faults are injected |
 //! | `history.rs` | the record of calls and writes |
 //! | `judge/` | the rules |
@@ -50,6 +51,7 @@ mod judge;
 #[path = "../support/local_sdk.rs"]
 mod local_sdk;
 mod operation;
+mod pages;
 mod population;
 mod quiescence;
 mod repetitions;

@@ -81,6 +81,12 @@ pub enum Operation {
     },
     ListTags,
     Me,
+    /// All pages of a list, each of at most so many rows.
+    Pages {
+        function: &'static str,
+        criteria: Value,
+        limit: usize,
+    },
     /// Several contacts. To the judge each is a call of its own, so this is a request only.
     Batch {
         contacts: Vec<Value>,
@@ -113,6 +119,7 @@ impl Operation {
             Operation::ListTags => "list-tags",
             Operation::Me => "me",
             Operation::Batch { .. } => "batch-upsert-contacts",
+            Operation::Pages { function, .. } => function,
             Operation::Refused { action, .. } => action,
         }
     }
@@ -127,6 +134,7 @@ impl Operation {
                 | Operation::Search { .. }
                 | Operation::ListTags
                 | Operation::Me
+                | Operation::Pages { .. }
                 | Operation::Batch { .. }
                 | Operation::Refused { .. }
         )
@@ -157,6 +165,7 @@ impl Operation {
             Operation::Delete { target } | Operation::Get { target } => by(target),
             Operation::GetByEmail { email } => json!({ "email": email }),
             Operation::Search { criteria } => criteria.clone(),
+            Operation::Pages { criteria, limit, .. } => and(criteria.clone(), json!({ "limit": limit })),
             Operation::Batch { contacts } => json!({ "contacts": contacts }),
             Operation::Refused { body, .. } => body.clone(),
             Operation::FlowiqGet { phone } => json!({ "phone_number": phone }),

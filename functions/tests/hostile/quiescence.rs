@@ -119,7 +119,7 @@ async fn difference(
 }
 
 /// Contacts with a message come first, by the time of the last one; the others by their creation.
-fn activity(state: &State) -> (Option<&String>, &String) {
+pub fn activity(state: &State) -> (Option<&String>, &String) {
     match &state.last_message_at {
         Some(time) => (Some(time), time),
         None => (None, &state.created_at),

@@ -58,7 +58,7 @@ impl Caller {
     /// Sends a request this many times at the same time.
     async fn request(&mut self, keyed: Keyed, times: usize, has_other_body: bool) {
         let url = self.url().await;
-        let headers = Headers { if_match: keyed.if_match, key: keyed.key.clone(), has_other_body };
+        let headers = Headers { if_match: keyed.if_match, key: keyed.key.clone(), has_other_body, cursor: None };
         let (credentials, client) = (&self.population.customers[keyed.customer], &self.client);
         let request = || async {
             let began = Instant::now();
@@ -67,7 +67,7 @@ impl Caller {
         };
         let mut answers = join_all((0..times).map(|_| request())).await;
         answers.sort_by_key(|(_, ended, _)| *ended);
-        for (began, ended, Answer { outcome, etag, body, is_replayed }) in answers {
+        for (began, ended, Answer { outcome, etag, body, is_replayed, .. }) in answers {
             let is_batch = matches!(keyed.operation, Operation::Batch { .. });
             let all_done = self.calls_of(&keyed).all(|call| call.succeeded() && call.ended < began);
             // The answer to a batch is a repetition only if nothing was carried out.

@@ -8,6 +8,7 @@
 //! | `attribution.rs` | which call has made which version |
 //! | `answers.rs` | whether the answer of a call is true |
 //! | `keys.rs` | whether calls with an idempotency key took effect once, and their repetitions got the same answer |
+//! | `lists.rs` | whether lists in pages are complete |
 //! | `feed.rs` | whether every change was published |
 //!
 //! Every write of a contact increments its `version` and puts its id in front of `write_ids`, so the stored item names
@@ -18,6 +19,7 @@ mod attribution;
 mod chain;
 mod feed;
 mod keys;
+mod lists;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -89,7 +91,9 @@ impl Judge {
             self.checks += attribution::attribute(&mut chain, &calls, of_contact, population, &mut self.counted);
             chains.insert(id, chain);
         }
+        let still = lists::Still::new(&calls);
         for index in 0..calls.len() {
+            self.checks += still.check(&calls[index], &mut chains, population);
             let (checks, forgotten) = answers::check(index, &calls, &mut chains, population);
             self.checks += checks;
             self.forgotten += u64::from(forgotten);
