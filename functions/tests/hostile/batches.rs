@@ -63,8 +63,8 @@ impl Caller {
         self.end_contacts(&calls, &outcome);
     }
 
-    /// Delivers records of a queue, each with a batch. A record with an invalid contact fails before anything is written, so
-    /// its contacts are no calls that could explain a version.
+    /// Delivers records of a queue, each with a batch. A record with an invalid contact fails before anything is written, so the
+    /// judge does not get calls for its contacts, and whatever it writes is a violation.
     async fn batches_by_queue(&mut self, customer: usize) {
         let (mut records, mut calls) = (Vec::new(), Vec::new());
         for number in 0..self.generator.0.usize(1..=RECORDS) {

@@ -41,6 +41,8 @@ pub struct Caller {
     pub number: u64,
     /// How many idempotency keys it has used, by customer and function: the same keys for each of them.
     pub keys: HashMap<(usize, &'static str), u64>,
+    /// By first id: the ids that it knows of contacts whose number changes.
+    pub ids: HashMap<String, Vec<String>>,
     /// Its requests with an idempotency key.
     pub keyed: Vec<Keyed>,
 }
@@ -70,13 +72,14 @@ impl Caller {
             0..10 if !self.keyed.is_empty() => self.repeat().await,
             10..16 => self.batch(customer).await,
             16..19 => self.all_pages(customer).await,
+            19..25 => self.about_mover(customer).await,
             0..70 => self.over_http(customer).await,
             70..80 => self.directly(customer).await,
             80..85 => self.over_the_bus(customer).await,
             85..93 => self.by_queue(customer, false).await,
             _ => self.by_queue(customer, true).await,
         }
-        // A repetition is no call of its own.
+        // Repetitions count too, although they belong to an earlier call.
         (self.calls.len() - before).max(1)
     }
 
@@ -126,6 +129,7 @@ impl Caller {
             place: None,
             key: None,
             deliveries: Vec::new(),
+            number_id: None,
         });
         self.calls.last_mut().unwrap()
     }
@@ -183,7 +187,7 @@ impl Caller {
     }
 
     /// Invokes the function of a call.
-    async fn invoke(&mut self, url: &str, mark: u64, operation: Operation, person: &Person) {
+    pub(super) async fn invoke(&mut self, url: &str, mark: u64, operation: Operation, person: &Person) {
         let envelope = self.envelope(person.customer, &operation);
         let client = self.client.clone();
         let call = self.add(mark, "direct", operation, person);
@@ -196,7 +200,8 @@ impl Caller {
         call.ended = Instant::now();
     }
 
-    /// Creates the contacts that stand still from then on, and records a message of every other one.
+    /// Creates the contacts that stand still from then on, and records a message of every other one. Creates those whose
+    /// number changes.
     pub async fn create_still(&mut self) {
         for (number, person) in self.population.still.clone().into_iter().enumerate() {
             let (url, mark) = (self.url().await, self.mark());
@@ -207,6 +212,11 @@ impl Caller {
                 let message = self.generator.event(0, &person, mark);
                 self.invoke(&url, mark, message, &person).await;
             }
+        }
+        for mover in self.population.movers.clone() {
+            let (url, mark) = (self.url().await, self.mark());
+            let create = self.generator.create(&mover[0], mark);
+            self.invoke(&url, mark, create, &mover[0]).await;
         }
     }
 
@@ -321,6 +331,7 @@ pub(super) fn failed(error_type: &str) -> Outcome {
 pub fn needs_contact(operation: &Operation) -> bool {
     match operation {
         Operation::Message { target, .. } | Operation::Consent { target, .. } => matches!(target, Target::Id(_)),
+        Operation::ChangePhone { .. } => true,
         Operation::Update { .. } | Operation::AddTag { .. } | Operation::RemoveTag { .. } => true,
         Operation::Delete { .. } => true,
         Operation::SetState { .. } | Operation::Get { .. } | Operation::FlowiqGet { .. } => true,

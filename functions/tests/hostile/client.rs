@@ -98,6 +98,7 @@ impl Client {
                 let path = format!("/contact?tenantId={}", customer.slug);
                 ("POST", path, &*customer.key, operation.input().to_string())
             }
+            Operation::ChangePhone { .. } => ("POST", "/mcp".to_owned(), token, operation.input().to_string()),
             Operation::Refused { token, .. } => ("POST", action, &**token, operation.input().to_string()),
             _ => ("POST", action, token, operation.input().to_string()),
         };
@@ -129,6 +130,7 @@ impl Client {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let json = || serde_json::from_str(body).unwrap_or_default();
         match (status, header("x-contact-outcome")) {
+            (200, None) if matches!(operation, Operation::ChangePhone { .. }) => self.of_tool(&json()),
             (200 | 201, Some("created")) => Outcome::Created(contact_of(json())),
             (200 | 201, Some("updated")) => Outcome::Updated(contact_of(json())),
             (200 | 201, Some("unchanged")) => Outcome::Unchanged(contact_of(json())),
@@ -141,6 +143,23 @@ impl Client {
                 let sentence = format!("{} answered {status} {body} {headers:?}", operation.function());
                 self.violate("answers have a documented status", sentence);
                 Outcome::Unknown(status.to_string())
+            }
+        }
+    }
+
+    /// How the call of a tool ended that has got this answer.
+    fn of_tool(&self, answer: &Value) -> Outcome {
+        let result = &answer["result"];
+        let (contact, text) = (&result["structuredContent"], result["content"][0]["text"].as_str().unwrap_or_default());
+        match (result["isError"] == true, contact["outcome"].as_str()) {
+            (false, Some("updated")) => Outcome::Updated(contact.clone()),
+            (false, Some("unchanged")) => Outcome::Unchanged(contact.clone()),
+            (true, _) if text.starts_with("Contact not found.") => Outcome::Refused("404".to_owned()),
+            (true, _) if text.starts_with("Contact already exists.") => Outcome::Refused("409".to_owned()),
+            (true, _) if text.starts_with("Service Unavailable.") => Outcome::Unknown("503 of a tool".to_owned()),
+            _ => {
+                self.violate("answers have a documented status", format!("update_contact answered {answer}"));
+                Outcome::Unknown("no result".to_owned())
             }
         }
     }

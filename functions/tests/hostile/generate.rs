@@ -106,7 +106,7 @@ impl Generator {
     }
 
     /// Some fields, of which at least one contains the mark.
-    fn fields(&mut self, person: &Person, mark: u64) -> Fields {
+    pub fn fields(&mut self, person: &Person, mark: u64) -> Fields {
         let mut fields = Fields::default();
         if self.0.bool() {
             fields.name = Some(name(mark));
@@ -135,7 +135,7 @@ impl Generator {
         }
     }
 
-    fn tag(&mut self, person: &Person) -> String {
+    pub fn tag(&mut self, person: &Person) -> String {
         loop {
             match self.0.usize(..TAGS.len() + 1) {
                 index if index == TAGS.len() => return own_tag(person.customer),

@@ -70,8 +70,10 @@ pub struct Call {
     pub operation: Operation,
     /// The index of the tenant.
     pub customer: usize,
-    /// The contact that the call names, if it names one.
+    /// The contact that the call names, if it names one, by its first id.
     pub contact_id: Option<String>,
+    /// The id of the number that the call names, if the contact's number changes.
+    pub number_id: Option<String>,
     /// When the first delivery began and the last one ended.
     pub began: Instant,
     pub ended: Instant,
@@ -108,7 +110,7 @@ impl Call {
             Outcome::Refused(given) => given == GONE,
             outcome => matches!(outcome, Outcome::Unknown(_)),
         });
-        let (outcome, etag) = match (original, unsure, own().last()) {
+        let (outcome, etag) = match (original, unsure, own().next_back()) {
             (Some(original), ..) => (original.outcome.clone(), original.etag),
             (None, Some(_), _) => (Outcome::Unknown("no answer to any delivery".to_owned()), None),
             (None, None, Some(last)) => (last.outcome.clone(), None),

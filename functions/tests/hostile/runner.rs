@@ -184,6 +184,7 @@ impl Run {
             seen: HashMap::new(),
             number: self.marks.fetch_add(1, Ordering::Relaxed),
             keys: HashMap::new(),
+            ids: HashMap::new(),
             keyed: Vec::new(),
         }
     }

@@ -205,6 +205,9 @@ pub(super) fn refused(call: &Call, given: &str, chain: &Chain) -> Checked {
         }
         // The version is checked with all answers.
         "412" if call.if_match.is_some() => Ok(false),
+        "409" if matches!(call.operation, Operation::ChangePhone { is_taken: false, .. }) => {
+            Err((TRUE_ANSWER, "no other contact has the number".to_owned()))
+        }
         "409" | "ContactExists" => {
             let exists = current.any(|version| chain.versions[version].image.state.is_contact());
             if exists { Ok(false) } else { Err((TRUE_ANSWER, "the contact did not exist".to_owned())) }
@@ -226,17 +229,24 @@ fn untouched(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Chec
     }
 }
 
+/// Whether the contact has the number that the call names. That of most contacts never changes.
+fn has_number(call: &Call, chain: &Chain, version: usize) -> bool {
+    call.number_id.as_ref().is_none_or(|id| chain.versions[version].image.contact_id == *id)
+}
+
 /// A strongly consistent read.
 fn read(call: &Call, chains: &HashMap<String, Chain>) -> Checked {
     let chain = call.contact_id.as_ref().and_then(|id| chains.get(id));
     match (&call.outcome, chain) {
         (Outcome::Refused(given), chain) if is_not_found(given) => {
-            let absent = chain.is_none_or(|chain| chain.absent(call.began, call.ended));
+            let has_other_number =
+                |chain: &Chain| chain.current(call.began, call.ended).any(|version| !has_number(call, chain, version));
+            let absent = chain.is_none_or(|chain| chain.absent(call.began, call.ended) || has_other_number(chain));
             if absent { Ok(false) } else { Err((TRUE_ANSWER, "the contact existed".to_owned())) }
         }
         (Outcome::Read(answer), Some(chain)) => {
             let mut differences = Vec::new();
-            for version in chain.current(call.began, call.ended) {
+            for version in chain.current(call.began, call.ended).filter(|version| has_number(call, chain, *version)) {
                 let image = &chain.versions[version].image;
                 let unlike = image.state.unlike(&image.contact_id, answer);
                 if unlike.is_empty() {
@@ -261,9 +271,11 @@ fn shown(
     if population.known.get(id).is_none_or(|person| person.customer != call.customer) {
         return Err((TENANT, format!("the answer contains {row}")));
     }
-    let versions = chains.get(id).map_or(&[][..], |chain| &chain.versions);
-    let shows =
-        |place: &usize| versions[*place].sent <= call.ended && versions[*place].image.state.unlike(id, row).is_empty();
+    let versions = chains.get(population.first_id(id)).map_or(&[][..], |chain| &chain.versions);
+    let shows = |place: &usize| {
+        let version = &versions[*place];
+        version.sent <= call.ended && version.image.contact_id == id && version.image.state.unlike(id, row).is_empty()
+    };
     Ok((0..versions.len()).find(shows))
 }
 
@@ -279,7 +291,7 @@ fn search(
         if shown(call, row, chains, population)?.is_none() {
             return Err((TRUE_ANSWER, format!("the row never existed: {row}")));
         }
-        // In pages it may come again after it was changed, deleted and created for example.
+        // Later pages may repeat a contact that was changed meanwhile, for example deleted and created.
         let is_one_page = matches!(call.operation, Operation::Search { .. });
         if is_one_page && rows[..place].iter().any(|other| other["id"] == row["id"]) {
             return Err(("a search returns a contact once", format!("the row is repeated: {row}")));

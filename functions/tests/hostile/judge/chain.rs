@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::history::{Call, Write};
 use crate::population::{Person, Population};
 use crate::report::Violation;
-use crate::state::Image;
+use crate::state::{Image, State};
 
 /// A version of a contact.
 #[derive(Debug, Clone)]
@@ -123,8 +123,12 @@ impl Chain {
             if !is_same {
                 continue;
             }
-            let fixed = [&before.phone, &before.source, &before.created_at];
-            if fixed != [&after.phone, &after.source, &after.created_at] {
+            let is_mover = person.is_some_and(|person| population.is_mover(&person.contact_id));
+            let fixed = |state: &State| {
+                let phone = (!is_mover).then(|| state.phone.clone());
+                (phone, state.source.clone(), state.created_at.clone())
+            };
+            if fixed(before) != fixed(after) {
                 let sentence = format!("version {number} changes phone, source or creation time: {before:?} {after:?}");
                 found.push(("phone, source and creation time never change", sentence));
             }

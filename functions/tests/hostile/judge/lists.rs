@@ -50,25 +50,26 @@ impl Still {
             .iter()
             .filter(|(_, chain)| chain.versions.last().is_some_and(|last| last.image.tenant_id == customer.id))
             .collect();
-        let (rule, found, checks) = match *function {
-            "list-tags" => (TAGS, missing_tags(call, rows, &own), rows.len()),
-            _ => (COMPLETE, self.missing_contacts(criteria, rows, &own), rows.len()),
+        let (rule, found) = match *function {
+            "list-tags" => (TAGS, missing_tags(call, rows, &own)),
+            _ => (COMPLETE, self.missing_contacts(criteria, rows, &own)),
         };
         if let Some(sentence) = found {
             let violation = Violation { calls: vec![call.clone()], ..Violation::new(rule, sentence) };
             chains.entry(String::new()).or_default().violations.push(violation);
         }
-        checks as u64
+        rows.len() as u64
     }
 
     fn missing_contacts(&self, criteria: &Value, rows: &[Value], own: &[(&String, &Chain)]) -> Option<String> {
         let since = self.since?;
         let mut expected: Vec<(&str, &State)> = Vec::new();
         let mut still: HashSet<&str> = HashSet::new();
-        for (id, chain) in own {
+        for (_, chain) in own {
             let last = chain.versions.last().filter(|last| last.answered < since);
-            let Some(state) = last.map(|last| &last.image.state).filter(|state| state.is_contact()) else { continue };
-            let Some(is_match) = matches(state, criteria) else { return None };
+            let Some(last) = last.filter(|last| last.image.state.is_contact()) else { continue };
+            let (id, state) = (&last.image.contact_id, &last.image.state);
+            let is_match = matches(state, criteria)?;
             still.insert(id);
             if is_match {
                 expected.push((id, state));

@@ -9,6 +9,7 @@
 //! | `answers.rs` | whether the answer of a call is true |
 //! | `keys.rs` | whether calls with an idempotency key took effect once, and their repetitions got the same answer |
 //! | `lists.rs` | whether lists in pages are complete |
+//! | `moves.rs` | whether former ids lead to the contact |
 //! | `feed.rs` | whether every change was published |
 //!
 //! Every write of a contact increments its `version` and puts its id in front of `write_ids`, so the stored item names
@@ -20,6 +21,7 @@ mod chain;
 mod feed;
 mod keys;
 mod lists;
+mod moves;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -70,11 +72,8 @@ impl Judge {
     pub fn judge(&mut self, epoch: Epoch<'_>) -> Vec<Violation> {
         let mut violations = Vec::new();
         let Epoch { population, calls, writes, stored, events } = epoch;
-        let mut writes_of: HashMap<String, Vec<Write>> = HashMap::new();
-        for write in writes {
-            writes_of.entry(write.image.contact_id.clone()).or_default().push(write);
-        }
-        let mut stored = by_id(stored, &mut violations);
+        let mut writes_of = moves::by_contact(writes, population);
+        let mut stored = moves::without_redirects(by_id(stored, &mut violations), population, &mut violations);
         let mut ids: Vec<String> = writes_of.keys().chain(self.last.keys()).chain(stored.keys()).cloned().collect();
         ids.sort();
         ids.dedup();
