@@ -12,6 +12,8 @@ use super::operation::Operation;
 
 /// The largest pages.
 const LIMIT: usize = 6;
+/// More pages than any list has here.
+const PAGES: usize = 400;
 /// How often a page is asked for that is not answered.
 const ATTEMPTS: usize = 6;
 /// A search that takes this long may return a part of a page, which is documented for 20 s.
@@ -31,11 +33,16 @@ impl Caller {
             self.add(mark, "http pages", operation.clone(), &person);
             self.calls.len() - 1
         };
-        let (mut rows, mut cursor) = (Vec::new(), None);
+        let (mut rows, mut cursor, mut pages) = (Vec::new(), None, 0);
         let outcome = loop {
             let Answer { outcome, next, .. } = self.page(customer, &operation, cursor.clone()).await;
             let Outcome::Read(Value::Array(page)) = outcome else { break outcome };
             rows.extend(page);
+            pages += 1;
+            if pages == PAGES {
+                self.client.violate("following the cursors of a list ends", format!("{operation:?} has {pages} pages"));
+                break Outcome::Unknown("too many pages".to_owned());
+            }
             if next.is_none() {
                 break Outcome::Read(Value::Array(rows));
             }
