@@ -2,9 +2,10 @@
 
 schemathesis generates few such values, because it does not know the limits inside a pattern. For each value here, the
 document and the stack must agree whether it is valid, except for those that the stack accepts in place of an object and
-the document mentions in words only, so that clients have simple types.
+the document mentions in words only, so that clients have simple types. The values of create-contact are sent in batches too.
 """
 
+import itertools
 import json
 import random
 import sys
@@ -17,6 +18,7 @@ from jsonschema import Draft202012Validator
 
 UUID = "8C1D5F5E-3b0a-5c8e-9d5a-0a1b2c3d4e5f"
 QYVO, FLOWIQ = "/api/v1/actions/", "/contact?tenantId=demo"
+BATCH = QYVO + "batch-upsert-contacts"
 PHONE = {"phone": "+14155550123"}
 # What counts as left out, or as `{}`, in fields whose documented type is another one.
 EMPTY_METADATA = [None, [], "", " "]
@@ -45,6 +47,10 @@ FIELDS = [
         " , ,", "a\nb", "",
     ]),
     (QYVO + "create-contact", "CreateContactRequest", "metadata", PHONE, [{}, {"": None}, *EMPTY_METADATA, [1], "{}", True, 1]),
+    (BATCH, "BatchUpsertContactsRequest", "contacts", {}, [
+        [PHONE], [PHONE] * 100, [PHONE] * 101, [], [{}], [[]], [None], [1], ["+14155550123"], [PHONE, {}], [PHONE, []],
+        [{**PHONE, "unknown": 1}], PHONE, {"0": PHONE}, None, True, 1, "", " ", "[]",
+    ]),
     (QYVO + "get-contact", "GetContactRequest", "contact_id", {}, [
         UUID, UUID.lower(), UUID.replace("-", ""), "{" + UUID[:-2] + "}", "urn:uuid:" + UUID, UUID[:-1] + "g", "",
     ]),
@@ -76,18 +82,35 @@ def values(given):
                 yield from (space + value, value + space, value[:at] + space + value[at:])
 
 
-def accepted(url, body):
-    """Whether the stack considers the body valid, with whatever result."""
+def post(url, body):
     token = "fiq_demo" if FLOWIQ in url else "demo-token"
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Authorization": f"Bearer {token}"})
+    return urllib.request.urlopen(request)
+
+
+def accepted(url, body):
+    """Whether the stack considers the body valid, with whatever result."""
     try:
-        return urllib.request.urlopen(request).status < 300
+        answer = json.load(post(url, body))
     except urllib.error.HTTPError as error:
         if error.code in (404, 409):
             return True
         if error.code in (400, 422):
             return False
         raise
+    # Each contact of a batch has a result of its own.
+    return all(result["status"] == 201 for result in answer["results"]) if url.endswith(BATCH) else True
+
+
+def accepted_in_batches(url, bodies, field):
+    """Whether the stack considers each contact of batches valid. A contact that is not has an error of this field only."""
+    for start in range(0, len(bodies), 100):
+        contacts = bodies[start : start + 100]
+        results = json.load(post(url + BATCH, {"contacts": contacts}))["results"]
+        for n, result in enumerate(results):
+            if result["status"] != 201 and (result["status"], *result.get("errors", ())) != (422, f"contacts.{n}.{field}"):
+                raise RuntimeError(f"contact {n} of a batch, with {contacts[n]!a:.120}: {result}")
+        yield from (result["status"] == 201 for result in results)
 
 
 def main(document, url):
@@ -95,16 +118,19 @@ def main(document, url):
     asked = disagreed = 0
     for path, schema, field, rest, given in FIELDS:
         validator = Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": components})
-        for value in values(given):
-            body = {**rest, field: value}
-            fits, taken = validator.is_valid(body), accepted(url + path, body)
-            fits = fits or value in TOLERATED.get(field, [])
+        tried = list(values(given))
+        bodies = [{**rest, field: value} for value in tried]
+        answers = [(schema, accepted(url + path, body)) for body in bodies]
+        if schema == "CreateContactRequest":
+            answers += [("BatchUpsertContactsRequest", taken) for taken in accepted_in_batches(url, bodies, field)]
+        for value, body, (asked_of, taken) in zip(itertools.cycle(tried), itertools.cycle(bodies), answers):
+            fits = validator.is_valid(body) or value in TOLERATED.get(field, [])
             asked += 1
             if fits != taken:
                 disagreed += 1
                 verdicts = "the document accepts it" if fits else "the document rejects it"
                 verdicts += ", the stack accepts it" if taken else ", the stack rejects it"
-                print(f"{schema}.{field}: {verdicts}: {value!a:.120}")
+                print(f"{asked_of}.{field}: {verdicts}: {value!a:.120}")
     # The contact has collected tags, up to the limit, which would make valid requests fail afterwards.
     accepted(f"{url}{QYVO}delete-contact", PHONE)
     print(f"{asked} values at the limits, {disagreed} disagreements")

@@ -1,6 +1,7 @@
 """Prints how many requests schemathesis sent to each operation and which statuses it got, from its ndjson report.
 
-Fails if an operation never succeeded, because a service that rejects every request passes most checks.
+Fails if the run was cut short, which makes the counts meaningless, and if an operation never succeeded, because a service
+that rejects every request passes most checks.
 """
 
 import json
@@ -24,19 +25,26 @@ class Tally:
 
 
 def tallies(report):
-    operations = defaultdict(Tally)
+    """The counts of each operation, and why the run ended, if it has ended by itself."""
+    operations, reason = defaultdict(Tally), None
     for line in report.open():
-        finished = json.loads(line).get("ScenarioFinished") or {}
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            # The last line of a run that was killed.
+            break
+        reason = event.get("EngineFinished", {}).get("stop_reason", reason)
+        finished = event.get("ScenarioFinished") or {}
         recorder = finished.get("recorder") or {}
         for id, case in recorder.get("cases", {}).items():
             case = case["value"]
             interaction = recorder["interactions"].get(id) or {}
             operations[case["path"], case["method"]].add(finished["phase"], case, interaction)
-    return operations
+    return operations, reason
 
 
 def main(report):
-    operations = tallies(report)
+    operations, reason = tallies(report)
     documented = {key: tally for key, tally in operations.items() if tally.modes.keys() - {"negative"}}
     others = sum((tally.statuses for key, tally in operations.items() if key not in documented), Counter())
     for (path, method), tally in sorted(documented.items()):
@@ -44,6 +52,9 @@ def main(report):
         for counts in (tally.phases, tally.modes, tally.statuses):
             print("   ", listed(counts))
     print(f"Other methods: {listed(others)}")
+    if reason != "completed":
+        print(f"The run was cut short ({reason or 'it was ended'}): the counts are those of its first part")
+        return True
     silent = [key for key, tally in documented.items() if not tally.succeeded()]
     for path, method in silent:
         print(f"{method} {path} never succeeded")

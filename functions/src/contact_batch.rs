@@ -1,8 +1,7 @@
 //! Several contacts that a request creates or changes, each by itself.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use contacts::model::{Contact, ContactId, Tags, Tenant, Violation};
@@ -31,6 +30,8 @@ pub type Upserted = Result<(Contact, Outcome), Error>;
 struct Group<'a> {
     id: ContactId,
     contacts: Vec<(usize, &'a ContactFields)>,
+    /// What the write of the first one is based on, if it was read.
+    basis: Option<Basis>,
 }
 
 impl<'a> Group<'a> {
@@ -78,26 +79,28 @@ impl ContactBatch {
     /// The errors of the read that precedes all writes. The result of each contact has its own error.
     pub async fn upsert(&self, table: &ContactsTable, call: &Call) -> Result<Vec<Upserted>, Error> {
         let until = call.deadline.checked_sub(RESERVE).unwrap_or(call.deadline);
-        let groups = self.groups(&call.tenant);
+        let mut groups = self.groups(&call.tenant);
         let table = &Box::pin(table.begin(&call.tenant)).await?;
         // With an idempotency key, each contact is read together with its recorded result.
-        let bases = if table.is_once() { HashMap::new() } else { prefetch(table, &call.tenant, &groups).await? };
-        let bases = Mutex::new(bases);
-        let next = AtomicUsize::new(0);
+        if !table.is_once() {
+            let mut bases = prefetch(table, &call.tenant, &groups).await?;
+            groups.iter_mut().for_each(|group| group.basis = bases.remove(&group.id));
+        }
+        let waiting = Mutex::new(groups.into_iter());
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
         let worker = || async {
             let mut done = Vec::new();
-            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let mut basis = bases.lock().ok().and_then(|mut bases| bases.remove(&group.id));
+            while let Some(Group { contacts, mut basis, .. }) = next() {
                 let mut failed = None;
-                for (index, contact) in &group.contacts {
-                    let part = table.part(*index);
+                for (index, contact) in contacts {
+                    let part = table.part(index);
                     let upserted = match failed.clone() {
                         // The contact before is sent again, and would then be applied over this one.
                         Some(error) => Err(error),
                         None => upsert_until(until, contact, &part, &call.tenant, basis.take()).await,
                     };
                     failed = upserted.as_ref().err().filter(|error| is_repeatable(error)).cloned();
-                    done.push((*index, upserted));
+                    done.push((index, upserted));
                 }
             }
             done
@@ -120,7 +123,7 @@ impl ContactBatch {
             let id = contact.id(tenant);
             let group = *known.entry(id).or_insert(groups.len());
             if group == groups.len() {
-                groups.push(Group { id, contacts: Vec::new() });
+                groups.push(Group { id, contacts: Vec::new(), basis: None });
             }
             groups[group].contacts.push((index, contact));
         }

@@ -132,7 +132,7 @@ async fn answers_move_with_the_contact_and_are_deleted_with_it() {
     assert_eq!(late.status, 200);
     bundle.change_number(SECOND, THIRD).await;
     assert_eq!(answer(&bundle.once("add-tag", "late", &tag).await), answer(&late));
-    // A batch without a key is about whoever has the number: nobody.
+    // Without a key, a batch is about the contact with the number, which does not exist any more.
     let batch = json!({ "contacts": [{ "phone": FIRST, "name": "Another" }] });
     let another = bundle.call("batch-upsert-contacts", batch).await.json();
     assert_eq!(another["results"][0]["outcome"], "created");
