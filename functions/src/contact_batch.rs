@@ -70,10 +70,9 @@ impl ContactBatch {
         self.0.iter().try_for_each(|contact| contact.as_ref().map(drop).map_err(Error::clone))
     }
 
-    /// Applies the contacts: those with one number one after the other, in their order until one fails that can be sent again,
-    /// whose error the later ones get too, and others four at once, as imports
-    /// do. More would not make a batch much faster, and would leave less of the table's capacity to other calls. Returns one
-    /// result per contact, in order.
+    /// Applies the contacts: those with one number one after the other, in their order, until one fails that can be sent again,
+    /// whose error the later ones get too. Others are applied four at once, as imports do: more would not make a batch much
+    /// faster, and would leave less of the table's capacity to other calls. Returns one result per contact, in order.
     ///
     /// # Errors
     /// The errors of the read that precedes all writes. The result of each contact has its own error.
