@@ -69,9 +69,9 @@ impl ContactBatch {
         self.0.iter().try_for_each(|contact| contact.as_ref().map(drop).map_err(Error::clone))
     }
 
-    /// Applies the contacts: those with one number one after the other, in their order, and others four at once, as imports
-    /// do. More would not make a batch much faster, and would leave less of the table's capacity to other calls. Returns one
-    /// result per contact, in order.
+    /// Applies the contacts: those with one number one after the other, in their order, until one fails that can be sent again,
+    /// whose error the later ones get too. Others are applied four at once, as imports do: more would not make a batch much
+    /// faster, and would leave less of the table's capacity to other calls. Returns one result per contact, in order.
     ///
     /// # Errors
     /// The errors of the read that precedes all writes. The result of each contact has its own error.
@@ -91,9 +91,16 @@ impl ContactBatch {
         let worker = || async {
             let mut done = Vec::new();
             while let Some(Group { contacts, mut basis, .. }) = next() {
+                let mut failed = None;
                 for (index, contact) in contacts {
                     let part = table.part(index);
-                    done.push((index, upsert_until(until, contact, &part, &call.tenant, basis.take()).await));
+                    let upserted = match failed.clone() {
+                        // The contact before is sent again, and would then be applied over this one.
+                        Some(error) => Err(error),
+                        None => upsert_until(until, contact, &part, &call.tenant, basis.take()).await,
+                    };
+                    failed = upserted.as_ref().err().filter(|error| is_repeatable(error)).cloned();
+                    done.push((index, upserted));
                 }
             }
             done
@@ -122,6 +129,11 @@ impl ContactBatch {
         }
         groups
     }
+}
+
+/// Whether a contact with this error succeeds when it is sent again.
+fn is_repeatable(error: &Error) -> bool {
+    matches!(error, Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)))
 }
 
 /// Creates or changes one contact, unless the time is over before.

@@ -115,6 +115,10 @@ impl ContactsTable {
                 }
                 Attempt::Lost(item) => item,
                 Attempt::Throttled => {
+                    if lacks_key {
+                        // Nothing was written, so the contact still has none.
+                        snapshot.answer_key = None;
+                    }
                     retry.pause_after_throttling().await?;
                     continue;
                 }
