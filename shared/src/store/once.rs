@@ -31,7 +31,7 @@ const ANSWER_TTL: i64 = 86_400;
 const REQUEST: &str = "request";
 /// The random id of the call that has written the record.
 const CALL: &str = "call";
-/// What the call did: see [`outcome_name`].
+/// What the call did: see [`Outcome::name`].
 const OUTCOME: &str = "outcome";
 /// The contact after the call: its attributes, as DynamoDB's JSON, sealed.
 const SEALED: &str = "sealed";
@@ -121,7 +121,7 @@ impl Once {
         call: &str,
     ) -> Result<Put, Error> {
         let mut item = self.item(tenant, call);
-        item.insert(OUTCOME.to_owned(), s(outcome_name(outcome)));
+        item.insert(OUTCOME.to_owned(), s(outcome.name()));
         match new {
             Stored::Contact(contact) => {
                 let key = key.ok_or_else(|| Error::Internal("a contact has no key for results".to_owned()))?;
@@ -209,14 +209,6 @@ fn unreadable() -> Error {
     Error::Unreadable("the recorded result of a call could not be read".to_owned())
 }
 
-fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Created => "created",
-        Outcome::Updated => "updated",
-        Outcome::Unchanged => "unchanged",
-    }
-}
-
 fn outcome_of(name: &str) -> Option<Outcome> {
-    [Outcome::Created, Outcome::Updated, Outcome::Unchanged].into_iter().find(|outcome| outcome_name(*outcome) == name)
+    [Outcome::Created, Outcome::Updated, Outcome::Unchanged].into_iter().find(|outcome| outcome.name() == name)
 }
