@@ -86,11 +86,10 @@ impl ContactsTable {
             let entry = entry.map_err(map_sdk_error("Query of index email"))?;
             let id = entry.get(ID).and_then(|id| id.as_s().ok()).and_then(|id| id.parse::<ContactId>().ok());
             let id = id.ok_or_else(|| Error::Unreadable("an entry of the index email has no contact id".to_owned()))?;
-            let contact = self.get(tenant, id).await?;
-            let has_email = contact.and_then(|contact| contact.email).is_some_and(|stored| stored.same_as(email));
-            // A contact that was created anew can have two entries for a moment.
-            if has_email && !ids.contains(&id) {
-                ids.push(id);
+            let Some(contact) = self.get(tenant, id).await? else { continue };
+            // A contact that was created anew, or has another number now, can have two entries for a moment.
+            if contact.email.is_some_and(|stored| stored.same_as(email)) && !ids.contains(&contact.id) {
+                ids.push(contact.id);
             }
         }
         Ok(ids)
