@@ -89,6 +89,9 @@ def check_allowed(page):
     """Answers, and errors of functions and of API Gateway, are readable with our headers."""
     expect(page.create("+14155550101", **HEADERS), 201, x_request_id="cors.1", x_contact_outcome="created")
     expect(page.create("+14155550101", Prefer="handling=strict"), 201, preference_applied="handling=strict")
+    once = {"Idempotency-Key": "cors.2"}
+    expect(page.create("+14155550101", **once), 201, etag=...)
+    expect(page.create("+14155550101", **once), 201, etag=..., idempotency_replayed="true")
     expect(page.call("GET", "/api/v1/me", **HEADERS, **CONDITIONS), 200, x_request_id="cors.1")
     limits = {"x_ratelimit_limit": "1000", "x_ratelimit_remaining": ...}
     both = {"message": "Malformed JSON.", "error": "Malformed JSON."}

@@ -230,7 +230,7 @@ def main():
 def check(visit):
     """Uses the page as one visitor. The first sends requests, which only a new stack answers without an error."""
     get = visit.page.request.get
-    api, events = get(f"{visit.url}/api/v1/openapi.json").json(), get(f"{visit.url}/_carnet/asyncapi.json").json()
+    api, events = get(f"{visit.url}/api/v1/openapi.json").json(), get(f"{visit.url}/api/v1/asyncapi.json").json()
     first = visit.name == "desktop-light"
     if first:
         visit.open("api")

@@ -43,7 +43,8 @@
 //!
 //! # Guarantees
 //! Idempotent. Each contact is written in one atomic request, the batch is not: contacts that fail leave the others as they
-//! are. Contacts with the same number, in any spelling, are applied in their order, so the last one wins; others are applied
+//! are. Contacts with the same number, in any spelling, are applied in their order, so the last one wins; after one with 503 the
+//! later ones are not tried and get 503 too, so that it is not applied over them when it is sent again. Others are applied
 //! four at once. One call counts as one call of the rate limit, because the limit protects the API from calls, and the
 //! table from writes only together with the number of contacts of a call.
 //!

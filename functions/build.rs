@@ -1,4 +1,5 @@
-//! Converts the OpenAPI document and the tools of the MCP server from YAML to JSON at build time, so that no function has to.
+//! Converts the OpenAPI and the AsyncAPI document and the tools of the MCP server from YAML to JSON at build time, so that no
+//! function has to.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -20,10 +21,12 @@ enum Node {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo::rerun-if-changed=src/http/openapi.yaml");
-    let document: Node = serde_saphyr::from_str(&fs::read_to_string("src/http/openapi.yaml")?)?;
     let directory = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    fs::write(directory.join("openapi.json"), serde_json::to_string(&document)?)?;
+    for (document, to) in [("src/http/openapi.yaml", "openapi.json"), ("src/events/asyncapi.yaml", "asyncapi.json")] {
+        println!("cargo::rerun-if-changed={document}");
+        let document: Node = serde_saphyr::from_str(&fs::read_to_string(document)?)?;
+        fs::write(directory.join(to), serde_json::to_string(&document)?)?;
+    }
     println!("cargo::rerun-if-changed=src/mcp/tools.yaml");
     let mut tools: IndexMap<String, Node> = serde_saphyr::from_str(&fs::read_to_string("src/mcp/tools.yaml")?)?;
     let tools = tools.swap_remove("tools").ok_or("src/mcp/tools.yaml has no list `tools`")?;

@@ -35,7 +35,7 @@
 //! | 400 | `{"success":false,"error":"Validation failed","message":"<messages>"}` | other fields are invalid |
 //! | 409 | `{"error":"Contact already exists","message":"A contact with phone number 27123456789 already exists"}` | the number exists in any spelling; nothing is changed |
 //! | 400 | `{"success":false,"error":"Validation failed","message":"The If-Match must be …"}` | `If-Match` or `If-None-Match` is neither `*` nor a list of entity tags |
-//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` or `If-None-Match` is not met; nothing is changed. With `If-None-Match: *`, it takes the place of 409 |
+//! | 412 | `{"error":"Precondition Failed","message":"<message>"}` | `If-Match` or `If-None-Match` is not met; nothing is changed. With `If-None-Match: *`, it takes the place of 409 |
 //! | 400 | `{"success":false,"error":"Invalid Idempotency-Key","message":"<text>"}` | the `Idempotency-Key` is not 1–255 visible ASCII characters |
 //! | 422 | `{"message":"<text>","error":"<text>"}` | the `Idempotency-Key` was used with another body |
 //! | 410 | `{"message":"<text>","error":"<text>"}` | a call with this `Idempotency-Key` was carried out, and its answer was deleted with the contact |

@@ -34,7 +34,7 @@
 //! | 400 | `{"success":false,"error":"Phone number is required","message":"Please provide phone_number or whatsapp_id"}` | both are missing |
 //! | 404 | `{"error":"Contact not found","message":"No contact found with phone number 27123456789"}` | no contact has the number, or it is not a phone number |
 //! | 400 | `{"success":false,"error":"Validation failed","message":"The If-Match must be …"}` | `If-Match` or `If-None-Match` is neither `*` nor a list of entity tags |
-//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` is not met |
+//! | 412 | `{"error":"Precondition Failed","message":"<message>"}` | `If-Match` is not met |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, or the call takes 9.5 s; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |

@@ -31,8 +31,8 @@
 //! | 422 | `{"message":"The given data was invalid.","errors":{"<field>":["<message>"]}}` | fields are invalid; all are listed. Also for `If-Match` or `If-None-Match`, if it is neither `*` nor a list of entity tags |
 //! | 422 | `{"error":"None of contact_id, phone, email provided"}` | all are missing |
 //! | 404 | `{"error":"Contact not found"}` | the tenant has no contact with the first that is given |
-//! | 422 | `{"message":"contact_id, phone and email name different contacts","error":"contact_id, phone and email name different contacts"}` | another one that is given is not that contact's |
-//! | 412 | `{"message":"<message>","error":"Precondition Failed"}` | `If-Match` is not met |
+//! | 422 | `{"error":"contact_id, phone and email name different contacts","message":"contact_id, phone and email name different contacts"}` | another one that is given is not that contact's |
+//! | 412 | `{"error":"Precondition Failed","message":"<message>"}` | `If-Match` is not met |
 //! | 429 | `{"message":"Too Many Attempts.","error":"Too Many Attempts."}` | more calls than the token's limit in any 60 s (default 120); `Retry-After` in seconds |
 //! | 503 | `{"message":"Service Unavailable.","error":"Service Unavailable."}` | DynamoDB throttles or cannot be reached, or the call takes 9.5 s; `Retry-After: 1` |
 //! | 500 | `{"message":"Server Error.","error":"Server Error."}` | an unexpected error, which is logged |

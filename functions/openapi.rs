@@ -1,6 +1,8 @@
-//! Returns the OpenAPI 3.1 document of all endpoints, and answers requests that match no route.
+//! Returns the OpenAPI 3.1 document of all endpoints and the AsyncAPI 3 document of all events, and answers requests that
+//! match no route.
 //!
-//! Routes: `GET /api/v1/openapi.yaml`, `GET /api/v1/openapi.json`, and `$default`. It takes no events.
+//! Routes: `GET /api/v1/openapi.yaml` and `.json`, `GET /api/v1/asyncapi.yaml` and `.json`, and `$default`. It takes no
+//! events.
 //!
 //! # Input
 //! None; no token is needed.
@@ -15,7 +17,7 @@
 //! | 404 | `{"message":"Not Found.","error":"Not Found."}` | the path does not exist |
 //!
 //! # Guarantees
-//! The document is compiled into the executable, so it describes the deployed version.
+//! The documents are compiled into the executable, so they describe the deployed version.
 //!
 //! # Cost
 //! None.

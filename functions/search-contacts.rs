@@ -132,11 +132,12 @@ impl Action for SearchContacts {
     }
 
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Vec<Match>>, Error> {
-        let tag = match self.tag {
-            Some(TagFilter::MatchesNothing) if self.cursor.is_some() => return Err(not_cursor(Violation::NotCursor)),
-            Some(TagFilter::MatchesNothing) => return Ok(Reply::read(Vec::new())),
-            Some(TagFilter::Tag(tag)) => Some(tag),
-            None => None,
+        let Ok(tag) = TagFilter::tag(self.tag) else {
+            // No answer to such a search has a cursor.
+            return match self.cursor {
+                Some(_) => Err(not_cursor(Violation::NotCursor)),
+                None => Ok(Reply::read(Vec::new())),
+            };
         };
         let search = Search { query: self.query, tag, email: self.email, ..Search::default() };
         let after = self.cursor.as_ref().map(|cursor| search.position(&call.tenant, cursor));

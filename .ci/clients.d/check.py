@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import signal
-import sys
 
 import httpx
 import snippet
@@ -165,10 +163,6 @@ def get(number):
 
 
 async def main():
-    # On a signal, cancel this task, so that `stack.running` ends the stack.
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    for reason in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(reason, task.cancel)
     async with stack.running() as url:
         checks = Checks(url)
         for client in ("curl.sh", "fetch.mjs", "laravel.php", "httpx.py"):
@@ -180,7 +174,4 @@ async def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(asyncio.run(main()))
-    except asyncio.CancelledError:
-        sys.exit("stopped")
+    stack.main(main())

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import process
+
 HERE = Path(__file__).resolve().parent
 TIMEOUT_S = 60
 
@@ -131,24 +133,11 @@ async def run(stack, page, client, token, result=None):
                 Path(directory, file.name).write_text(text)
             path = Path(directory, "snippet" + Path(client).suffix)
             path.write_text(program((HERE / page / client).read_text(), client, proxy.url, token, result))
-            process = await asyncio.create_subprocess_exec(
-                *CLIENTS[client][0],
-                path,
-                cwd=directory,
-                env=environment(token),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+            status, printed, errors = await process.run(
+                *CLIENTS[client][0], path, timeout=TIMEOUT_S, cwd=directory, env=environment(token)
             )
-            try:
-                printed, complaint = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-    if process.returncode:
-        said = (printed + complaint).decode(errors="replace")
-        raise Failed(f"exit code {process.returncode}: {said}")
+    if status:
+        raise Failed(f"exit code {status}: {printed}{errors}")
     try:
         status, body = proxy.answer()
         return Answer(status, json.loads(body), json.loads(printed))

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+import sys
 import tempfile
 from contextlib import asynccontextmanager
 
@@ -27,3 +29,18 @@ async def running():
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+
+
+def main(check):
+    """Runs the coroutine `check`, which uses the stack, and exits with its result. On a signal the stack is ended first."""
+
+    async def cancelled_by_signals():
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        for reason in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(reason, task.cancel)
+        return await check
+
+    try:
+        sys.exit(asyncio.run(cancelled_by_signals()))
+    except asyncio.CancelledError:
+        sys.exit("stopped")

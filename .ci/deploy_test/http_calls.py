@@ -159,9 +159,12 @@ def agents(api, who):
 
 
 def documents_and_paths(api, who):
-    """The OpenAPI document, and paths and methods that do not exist."""
+    """The OpenAPI and the AsyncAPI document, and paths and methods that do not exist."""
     api.call("document", "GET", "/api/v1/openapi.json", expect=(200, {"openapi": str, "paths": dict, ...: 0}))
     api.call("document", "GET", "/api/v1/openapi.yaml", expect=(200, re.compile("^openapi: ")))
+    events = {"asyncapi": str, "channels": dict, ...: 0}
+    api.call("document of events", "GET", "/api/v1/asyncapi.json", expect=(200, events))
+    api.call("document of events", "GET", "/api/v1/asyncapi.yaml", expect=(200, re.compile("^asyncapi: ")))
     missing = {"message": "Not Found.", "error": "Not Found."}
     for path in ("/", "/api/v1/actions/rename-contact", "/api/v1/actions/", "/contacts", "//", "/api/v1/actions/get%2Dcontacts",
                  "/%C3%A9%20%22%3C", "/contact/1?x=%22&y=+", "/a?%3C%22%20", "/api/v1/me/x"):

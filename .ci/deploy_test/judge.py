@@ -19,20 +19,22 @@ from mutations import mutations
 from report import Failed, Report
 
 
-def rules(mutation):
-    """The first problem that Carnet's own rules find, or None. A rule that cannot read the template fails the check."""
-    try:
-        return next(iter(template_check.carnet_problems(mutation.template)), None)
-    except Exception as failure:
-        return f"a rule fails: {failure!r}"
+def rules(template):
+    """The first problem that Carnet's own rules find in a template, or None."""
+    return first_problem(template_check.carnet_problems, template)
 
 
-def linter(mutation):
-    """The first problem that cfn-lint finds, or None."""
+def linter(template):
+    """The first problem that cfn-lint finds in a template, or None."""
+    return first_problem(template_check.lint_problems, template)
+
+
+def first_problem(find, template):
+    """The first problem that `find` yields, or that it cannot read the template, which fails the check too; or None."""
     try:
-        return next(iter(template_check.lint_problems(mutation.template)), None)
+        return next(iter(find(template)), None)
     except Exception as failure:
-        return f"cfn-lint fails: {failure!r}"
+        return f"{find.__name__} fails: {failure!r}"
 
 
 class Deployment:
@@ -85,12 +87,13 @@ def judge(template, deploy):
     `deploy` makes a `Deployment` of the template. It is called only if something is left for it to try.
     """
     for check in (rules, linter):
-        if problem := check(Unchanged(template)):
+        if problem := check(template):
             raise SystemExit(f"the template itself does not pass: {problem}")
     everything = list(mutations(template))
     print(f"{len(everything)} mutations of the template", flush=True)
     with multiprocessing.Pool() as pool:
-        todo = remaining("Carnet's rules see", everything, pool.map(rules, everything, chunksize=20))
+        problems = pool.map(rules, (each.template for each in everything), chunksize=20)
+        todo = remaining("Carnet's rules see", everything, problems)
         # Only what the rules accept: a missing value may be a problem where another value is none.
         nothing_sees = defaultdict(list)
         for each in todo:
@@ -100,7 +103,8 @@ def judge(template, deploy):
         print(f"  {len(everything) - total} cannot be seen without AWS, or change nothing:")
         for reason, several in nothing_sees.items():
             print(f"    {len(several):4} {reason}, such as {'/'.join(map(str, several[0].path))}")
-        todo = remaining("cfn-lint sees", todo, pool.map(linter, todo, chunksize=1))
+        problems = pool.map(linter, (each.template for each in todo), chunksize=1)
+        todo = remaining("cfn-lint sees", todo, problems)
     if not todo:
         return total, total
     deployment = deploy()
@@ -117,10 +121,3 @@ def remaining(who, several, problems):
     left = [each for each, problem in zip(several, problems, strict=True) if not problem]
     print(f"  {who} {len(several) - len(left)} of {len(several)}", flush=True)
     return left
-
-
-class Unchanged:
-    """The template itself, in the place of a mutation."""
-
-    def __init__(self, template):
-        self.template = template

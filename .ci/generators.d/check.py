@@ -1,6 +1,5 @@
 """Generates clients from the OpenAPI document, compiles them under strict settings, and calls every endpoint with each."""
 
-import asyncio
 import os
 import shutil
 import sys
@@ -14,6 +13,7 @@ import yaml
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "clients.d"))
+import process  # noqa: E402
 import stack  # noqa: E402
 
 DOCUMENT = HERE.parent.parent / "functions/src/http/openapi.yaml"
@@ -120,22 +120,9 @@ async def run(command, directory, url):
     """Runs a command in the directory of a client; what it prints is shown if it fails."""
     ours = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment = ours | {"CARNET_URL": url, "PYTHONPATH": "generated", "MYPYPATH": "generated"}
-    process = await asyncio.create_subprocess_exec(
-        *command.split(),
-        cwd=directory,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        printed, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise Failed(f"`{command}` ended with {process.returncode}:\n{printed.decode(errors='replace')}")
+    status, printed, errors = await process.run(*command.split(), cwd=directory, env=environment)
+    if status:
+        raise Failed(f"`{command}` ended with {status}:\n{printed}{errors}")
 
 
 async def try_client(name, work, stack_url, operations):
@@ -183,4 +170,4 @@ async def main(work):
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(Path(sys.argv[1]))))
+    stack.main(main(Path(sys.argv[1])))

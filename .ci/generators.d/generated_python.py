@@ -66,6 +66,9 @@ def main() -> None:
     assert documents.get_openapi_json().openapi == "3.1.0"
     yaml = documents.get_openapi_yaml_without_preload_content()
     assert yaml.data.startswith(b"openapi: 3.1.0\n")
+    assert "MessageQueue" in documents.get_asyncapi_json().channels
+    yaml = documents.get_asyncapi_yaml_without_preload_content()
+    assert yaml.data.startswith(b"asyncapi: 3.0.0\n")
 
     assert qyvo.delete_contact(ContactKey(phone=PHONE)).deleted
 

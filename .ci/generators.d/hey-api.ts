@@ -56,6 +56,10 @@ async function main() {
   assert.equal(document.data.openapi, '3.1.0');
   const yaml = await api.getOpenapiYaml({ ...qyvo, parseAs: 'text' });
   assert.match(String(yaml.data), /^openapi: 3\.1\.0\n/);
+  const events = await api.getAsyncapiJson(qyvo);
+  assert.ok('MessageQueue' in events.data.channels);
+  const eventsYaml = await api.getAsyncapiYaml({ ...qyvo, parseAs: 'text' });
+  assert.match(String(eventsYaml.data), /^asyncapi: 3\.0\.0\n/);
 
   const deleted = await api.deleteContact({ ...qyvo, body: { phone } });
   assert.equal(deleted.data.deleted, true);

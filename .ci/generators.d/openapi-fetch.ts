@@ -59,6 +59,10 @@ async function main() {
   assert.equal(document.data?.openapi, '3.1.0');
   const yaml = await qyvo.GET('/api/v1/openapi.yaml', { parseAs: 'text' });
   assert.match(String(yaml.data), /^openapi: 3\.1\.0\n/);
+  const events = await qyvo.GET('/api/v1/asyncapi.json');
+  assert.ok(events.data && 'MessageQueue' in events.data.channels);
+  const eventsYaml = await qyvo.GET('/api/v1/asyncapi.yaml', { parseAs: 'text' });
+  assert.match(String(eventsYaml.data), /^asyncapi: 3\.0\.0\n/);
 
   const deleted = await qyvo.POST('/api/v1/actions/delete-contact', { body: { phone } });
   assert.equal(deleted.data?.deleted, true);

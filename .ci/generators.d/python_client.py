@@ -3,7 +3,12 @@
 import os
 
 from carnet_client import AuthenticatedClient
-from carnet_client.api.contract_document import get_openapi_json, get_openapi_yaml
+from carnet_client.api.contract_document import (
+    get_asyncapi_json,
+    get_asyncapi_yaml,
+    get_openapi_json,
+    get_openapi_yaml,
+)
 from carnet_client.api.flow_iq import flowiq_create_contact, flowiq_get_contact
 from carnet_client.api.qyvo import (
     add_tag,
@@ -27,6 +32,7 @@ from carnet_client.models import (
     CreatedContact,
     DeletedContact,
     Document,
+    EventsDocument,
     FlowiqContactAnswer,
     FlowiqCreateContactRequest,
     FlowiqCreatedAnswer,
@@ -97,6 +103,10 @@ def main() -> None:
     assert isinstance(document, Document)
     yaml = get_openapi_yaml.sync_detailed(client=qyvo)
     assert yaml.content.startswith(b"openapi: 3.1.0\n")
+    events = get_asyncapi_json.sync(client=qyvo)
+    assert isinstance(events, EventsDocument) and "MessageQueue" in events.channels
+    yaml = get_asyncapi_yaml.sync_detailed(client=qyvo)
+    assert yaml.content.startswith(b"asyncapi: 3.0.0\n")
 
     deleted = delete_contact.sync(client=qyvo, body=ContactKey(phone=PHONE))
     assert isinstance(deleted, DeletedContact) and deleted.deleted

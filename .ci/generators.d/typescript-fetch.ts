@@ -61,6 +61,10 @@ async function main() {
   assert.equal(document.openapi, '3.1.0');
   const yaml = await documents.getOpenapiYamlRaw({}).then(({ raw }) => raw.text());
   assert.match(yaml, /^openapi: 3\.1\.0\n/);
+  const events = await documents.getAsyncapiJson();
+  assert.ok('MessageQueue' in events.channels);
+  const eventsYaml = await documents.getAsyncapiYamlRaw({}).then(({ raw }) => raw.text());
+  assert.match(eventsYaml, /^asyncapi: 3\.0\.0\n/);
 
   const deleted = await qyvo.deleteContact({ contactKey: { phone } });
   assert.equal(deleted.deleted, true);

@@ -15,6 +15,7 @@ import httpx
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.append(str(HERE.parent / "clients.d"))
+import process  # noqa: E402
 import stack  # noqa: E402
 
 TIMEOUT_S = 120
@@ -35,7 +36,8 @@ HOP_BY_HOP = ("host", "connection", "content-length", "content-encoding", "trans
 class Network(ThreadingHTTPServer):
     """A proxy before the stack. Some requests are throttled, some do not arrive, and some answers are lost.
 
-    `faults` are their kinds by the number of the request: what a program does must not depend on them.
+    `faults` are their kinds by the number of the request: what a program does must not depend on them. The first answer to a
+    batch says of one contact that it may not have been written.
     """
 
     def __init__(self, url, faults):
@@ -44,6 +46,7 @@ class Network(ThreadingHTTPServer):
         self.requests = 0
         self.injected = 0
         self.keys = []
+        self.unfinished = False
         client = httpx.Client(base_url=url, trust_env=False, timeout=60)
         lock = threading.Lock()
 
@@ -66,7 +69,13 @@ class Network(ThreadingHTTPServer):
                 if fault == "lost":
                     return self.hang_up()
                 headers = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
-                return self.answer(answer.status_code, headers, answer.content)
+                content = answer.content
+                if self.path.endswith("/batch-upsert-contacts") and answer.is_success and not network.unfinished:
+                    network.unfinished = True
+                    batch = answer.json()
+                    batch["results"][0] = {"status": 503, "message": "Injected.", "error": "Injected."}
+                    content = json.dumps(batch).encode()
+                return self.answer(answer.status_code, headers, content)
 
             do_GET = do_POST
 
@@ -124,25 +133,14 @@ def programs(text):
 async def execute(command, directory, url, **variables):
     """Runs a program with more environment variables; returns what it printed."""
     ours = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=directory,
-        env=ours | {"CARNET_URL": url, "CARNET_TOKEN": "demo-token"} | variables,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    environment = ours | {"CARNET_URL": url, "CARNET_TOKEN": "demo-token"} | variables
     try:
-        printed, complaint = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+        status, printed, errors = await process.run(*command, timeout=TIMEOUT_S, cwd=directory, env=environment)
     except asyncio.TimeoutError as error:
         raise Failed(f"no end after {TIMEOUT_S} s") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise Failed(f"exit code {process.returncode}: {(printed + complaint).decode(errors='replace')}")
-    return printed.decode()
+    if status:
+        raise Failed(f"exit code {status}: {printed}{errors}")
+    return printed
 
 
 async def try_program(language, program, expected, url):
@@ -209,4 +207,4 @@ async def main():
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    stack.main(main())

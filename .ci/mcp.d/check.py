@@ -1,17 +1,16 @@
 """Runs the official MCP clients: each lists the tools, and creates, finds, changes, tags and deletes a contact."""
 
-import asyncio
 import json
 import os
 import re
-import signal
 import sys
 import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "clients.d"))
-import stack  # noqa: E402  (the local stack, which the other clients use too)
+import process  # noqa: E402  (what the other clients use too)
+import stack  # noqa: E402
 
 TIMEOUT_S = 120
 PYTHON = [sys.executable, "-B", str(HERE / "client.py")]
@@ -37,15 +36,7 @@ TOOLS = [
 
 async def output(*command, **environment):
     """The exit status of a program, what it prints, and what it writes to standard error."""
-    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
-    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment}, **pipes)
-    try:
-        printed, errors = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode, printed.decode(), errors.decode()
+    return await process.run(*command, timeout=TIMEOUT_S, env={**os.environ, **environment})
 
 
 async def lint(url):
@@ -92,10 +83,6 @@ async def documentation(url):
 
 
 async def main():
-    # On a signal, cancel this task, so that `stack.running` ends the stack.
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    for reason in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(reason, task.cancel)
     failed = 0
     async with stack.running() as url:
         for name, command in CLIENTS.items():
@@ -111,7 +98,4 @@ async def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(asyncio.run(main()))
-    except asyncio.CancelledError:
-        sys.exit("stopped")
+    stack.main(main())

@@ -34,9 +34,9 @@ def shape(template, existing):
     """The template when these tables exist, written as if they were the stack's own, and what is wrong with it."""
     owned = {f"Owns{table}": table not in existing for table in EXISTING}
     problems = [
-        f"Conditions: {name} has to be that Existing{table} is empty"
-        for name, table in ((f"Owns{table}", table) for table in EXISTING)
-        if template["Conditions"].get(name) != {"Fn::Equals": [{"Ref": f"Existing{table}"}, ""]}
+        f"Conditions: Owns{table} has to be that Existing{table} is empty"
+        for table in EXISTING
+        if template["Conditions"].get(f"Owns{table}") != {"Fn::Equals": [{"Ref": f"Existing{table}"}, ""]}
     ]
     resources = {}
     for name, resource in template["Resources"].items():

@@ -190,8 +190,8 @@ async fn find(contacts: &ContactsTable, tenant: &Tenant, person: PersonArgs) -> 
     if let Some(moved) = contacts.get(tenant, key.id()).await.map_err(explain_store)? {
         let id = moved.id;
         return Err(format!(
-            "nobody in tenant {slug} has this {by}; nothing was erased. The contact that had it is {id}: erase it with \
-             --id {id}"
+            "no contact in tenant {slug} has this {by}; nothing was erased. The contact that had it is {id}: erase it \
+             with --id {id}"
         )
         .into());
     }

@@ -1,4 +1,4 @@
-//! Access to the tables of a stack of this machine, for what is written into them before anybody can call.
+//! Access to the tables of a stack of this machine, for what is written into them before the first call.
 
 use std::collections::BTreeMap;
 

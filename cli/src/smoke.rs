@@ -15,7 +15,7 @@
 //! | `canned.rs` | a server for tests, which answers what a local stack cannot be made to answer |
 //!
 //! It may be run against a deployment in production. It writes under telephone numbers with the country code 999 only,
-//! which the ITU keeps in reserve (E.164), so that they belong to nobody, and under names that contain the run's own number.
+//! which the ITU keeps in reserve (E.164), so that no person has them, and under names that contain the run's own number.
 
 #[cfg(feature = "cloud")]
 mod aws;

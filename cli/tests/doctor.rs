@@ -87,7 +87,7 @@ async fn a_tenant_is_verified_and_repaired() {
         (&json!("vip"), &json!("note of Jane"))
     );
 
-    // Nobody can answer, so nothing is repaired.
+    // Standard input is not a terminal, so nothing is repaired.
     let (status, text, errors) = dev.run(&["doctor", "--tenant", "demo", "--repair"], "").await;
     assert_eq!((status, &*text), (Some(1), ""));
     assert!(errors.contains("add --yes"), "{errors}");

@@ -176,7 +176,7 @@ async fn a_former_id_finds_the_contact_and_ends_with_it() {
     assert_eq!(dev.call("get-contact", json!({ "contact_id": former })).await.1["id"], json!(id));
 
     let error = dev.fail(&["--tenant", "demo", "--phone", "+14155550124", "--yes"], "", 1).await;
-    assert!(error.contains("nobody in tenant demo has this phone number") && error.contains(&id), "{error}");
+    assert!(error.contains("no contact in tenant demo has this phone number") && error.contains(&id), "{error}");
     let receipt = dev.receipt(&["--tenant", "demo", "--id", &former], "").await;
     let erased = &receipt["erased"][0];
     assert_eq!((&erased["id"], &erased["former_ids"]), (&json!(id), &json!([former])));

@@ -41,7 +41,7 @@ pub trait Action: Sized + Send {
     fn run(self, table: &ContactsTable, call: &Call)
     -> impl Future<Output = Result<Reply<Self::Answer>, Error>> + Send;
 
-    /// Runs the action for an event whose answer nobody reads, because it comes from a queue or an event bus. An error
+    /// Runs the action for an event from a queue or an event bus, which take no answer. An error
     /// means that the event has to be delivered again, or to go to the dead-letter queue.
     fn deliver(self, table: &ContactsTable, call: &Call) -> impl Future<Output = Result<(), Error>> + Send {
         async { self.run(table, call).await.map(drop) }

@@ -1,8 +1,6 @@
 //! Several contacts that a request creates or changes, each by itself.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use contacts::model::{Contact, ContactId, Tags, Tenant, Violation};
@@ -31,6 +29,8 @@ pub type Upserted = Result<(Contact, Outcome), Error>;
 struct Group<'a> {
     id: ContactId,
     contacts: Vec<(usize, &'a ContactFields)>,
+    /// What the write of the first one is based on, if it was read.
+    basis: Option<Basis>,
 }
 
 impl<'a> Group<'a> {
@@ -69,66 +69,71 @@ impl ContactBatch {
         self.0.iter().try_for_each(|contact| contact.as_ref().map(drop).map_err(Error::clone))
     }
 
-    /// Applies the contacts: those with one number one after the other, in their order, and others four at once, as imports
-    /// do. More would not make a batch much faster, and would leave less of the table's capacity to other calls. Returns one
-    /// result per contact, in order.
+    /// Applies the contacts: those with one number one after the other, in their order, until one fails that can be sent again,
+    /// whose error the later ones get too. Others are applied four at once, as imports do: more would not make a batch much
+    /// faster, and would leave less of the table's capacity to other calls. Returns one result per contact, in order.
     ///
     /// # Errors
     /// The errors of the read that precedes all writes. The result of each contact has its own error.
     pub async fn upsert(&self, table: &ContactsTable, call: &Call) -> Result<Vec<Upserted>, Error> {
         let until = call.deadline.checked_sub(RESERVE).unwrap_or(call.deadline);
-        let groups = self.groups(&call.tenant);
+        let mut groups = self.groups(&call.tenant);
         let table = &Box::pin(table.begin(&call.tenant)).await?;
         // With an idempotency key, each contact is read together with its recorded result.
-        let bases = if table.is_once() { HashMap::new() } else { prefetch(table, &call.tenant, &groups).await? };
-        let bases = Mutex::new(bases);
-        let next = AtomicUsize::new(0);
+        if !table.is_once() {
+            let wanted: Vec<_> = groups.iter().map(|group| (group.id, group.first_tags())).collect();
+            // Boxed: the SDK's futures are large, and every layer around this one would copy them.
+            let bases = Box::pin(table.prefetch(&call.tenant, &wanted)).await?;
+            groups.iter_mut().zip(bases).for_each(|(group, basis)| group.basis = basis);
+        }
+        let waiting = Mutex::new(groups.into_iter());
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
         let worker = || async {
             let mut done = Vec::new();
-            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let mut basis = bases.lock().ok().and_then(|mut bases| bases.remove(&group.id));
-                for (index, contact) in &group.contacts {
-                    let part = table.part(*index);
-                    done.push((*index, upsert_until(until, contact, &part, &call.tenant, basis.take()).await));
+            while let Some(Group { contacts, mut basis, .. }) = next() {
+                let mut failed = None;
+                for (index, contact) in contacts {
+                    let part = table.part(index);
+                    let upserted = match failed.clone() {
+                        // The contact before is sent again, and would then be applied over this one.
+                        Some(error) => Err(error),
+                        None => upsert_until(until, contact, &part, &call.tenant, basis.take()).await,
+                    };
+                    failed = upserted.as_ref().err().filter(|error| is_repeatable(error)).cloned();
+                    done.push((index, upserted));
                 }
             }
             done
         };
         let (one, two, three, four) = tokio::join!(worker(), worker(), worker(), worker());
-        let mut done: HashMap<usize, Upserted> = [one, two, three, four].into_iter().flatten().collect();
-        let result = |(index, contact): (usize, &Result<ContactFields, Error>)| match contact {
-            Ok(_) => done.remove(&index).unwrap_or_else(|| Err(Error::Internal("a contact was left out".to_owned()))),
-            Err(error) => Err(error.clone()),
-        };
-        Ok(self.0.iter().enumerate().map(result).collect())
+        let refused = |contact: &Result<ContactFields, Error>| contact.as_ref().err().cloned();
+        let left_out = || Error::Internal("a contact was left out".to_owned());
+        let mut results: Vec<Upserted> =
+            self.0.iter().map(|contact| Err(refused(contact).unwrap_or_else(left_out))).collect();
+        for (index, upserted) in [one, two, three, four].into_iter().flatten() {
+            results[index] = upserted;
+        }
+        Ok(results)
     }
 
     /// The valid contacts by number, in the order in which the numbers occur.
     fn groups(&self, tenant: &Tenant) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut known: HashMap<ContactId, usize> = HashMap::new();
         for (index, contact) in self.0.iter().enumerate() {
             let Ok(contact) = contact else { continue };
             let id = contact.id(tenant);
-            let group = *known.entry(id).or_insert(groups.len());
-            if group == groups.len() {
-                groups.push(Group { id, contacts: Vec::new() });
+            match groups.iter_mut().find(|group| group.id == id) {
+                Some(group) => group.contacts.push((index, contact)),
+                None => groups.push(Group { id, contacts: vec![(index, contact)], basis: None }),
             }
-            groups[group].contacts.push((index, contact));
         }
         groups
     }
 }
 
-/// What the first write of each contact is based on.
-async fn prefetch(
-    table: &ContactsTable,
-    tenant: &Tenant,
-    groups: &[Group<'_>],
-) -> Result<HashMap<ContactId, Basis>, Error> {
-    let wanted = groups.iter().map(|group| (group.id, group.first_tags())).collect();
-    // Boxed: the SDK's futures are large, and every layer around this one would copy them.
-    Ok(Box::pin(table.prefetch(tenant, &wanted)).await?)
+/// Whether a contact with this error succeeds when it is sent again.
+fn is_repeatable(error: &Error) -> bool {
+    matches!(error, Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)))
 }
 
 /// Creates or changes one contact, unless the time is over before.

@@ -124,10 +124,7 @@ impl ContactFields {
             conditions.check(stored.as_ref().map(|stored| stored.version))?;
             Ok::<_, Error>(self.applied_to(stored, id, now))
         };
-        match basis {
-            Some(basis) => table.upsert_on(tenant, id, self.tags.value(), basis, rule).await,
-            None => table.upsert(tenant, id, self.tags.value(), rule).await,
-        }
+        table.upsert_on(tenant, id, self.tags.value(), basis, rule).await
     }
 
     /// The contact after the request, for what is stored.

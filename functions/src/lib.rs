@@ -65,7 +65,7 @@ pub use mcp::TOOLS as MCP_TOOLS;
 pub use serve::{
     StartError, serve, serve_batches, serve_caller, serve_change_feed, serve_events, serve_mcp, serve_openapi,
 };
-pub use tag_filter::TagFilter;
+pub use tag_filter::{MatchesNothing, TagFilter};
 
 /// The allocator of every function. A warm call takes fewer instructions with it than with the C library's.
 #[cfg(feature = "mimalloc")]

@@ -6,11 +6,20 @@ use contacts::model::{Tag, Violation};
 
 /// A tag to search for. Any text is allowed; a text that cannot be a tag matches no contact.
 #[derive(Debug)]
-pub enum TagFilter {
-    /// Contacts with this tag match.
-    Tag(Tag),
-    /// No contact matches.
-    MatchesNothing,
+pub struct TagFilter(Option<Tag>);
+
+/// No contact matches, because the text that was given cannot be a tag.
+#[derive(Debug)]
+pub struct MatchesNothing;
+
+impl TagFilter {
+    /// The tag to search for; `None` without a filter.
+    ///
+    /// # Errors
+    /// [`MatchesNothing`].
+    pub fn tag(filter: Option<Self>) -> Result<Option<Tag>, MatchesNothing> {
+        filter.map(|filter| filter.0.ok_or(MatchesNothing)).transpose()
+    }
 }
 
 impl FromStr for TagFilter {
@@ -18,8 +27,8 @@ impl FromStr for TagFilter {
 
     fn from_str(text: &str) -> Result<Self, Violation> {
         match text.parse() {
-            Ok(tag) => Ok(TagFilter::Tag(tag)),
-            Err(Violation::Comma | Violation::TooLong(_)) => Ok(TagFilter::MatchesNothing),
+            Ok(tag) => Ok(TagFilter(Some(tag))),
+            Err(Violation::Comma | Violation::TooLong(_)) => Ok(TagFilter(None)),
             Err(violation) => Err(violation),
         }
     }

@@ -1,4 +1,4 @@
-//! Seeding: what the owner of a stack writes into its tables before anybody can call.
+//! Seeding: what the owner of a stack writes into its tables before the first call.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -68,7 +68,7 @@ pub(super) fn seed(demo: Demo) -> Option<Seed> {
 }
 
 /// Writes the demo data for functions with this environment. The change feed does not report demo contacts: they stand
-/// for data that was there before anybody subscribed.
+/// for data from before the first subscription.
 async fn write(demo: Demo, environment: &BTreeMap<String, String>) -> Result<StreamStart, BoxError> {
     let (access, table) = tables(environment)?;
     let [demo_id, acme_id] = [tenant(&access, "demo").await?, tenant(&access, "acme").await?];

@@ -1,5 +1,4 @@
-//! The API page at `/`: Scalar's API reference for the OpenAPI document that the stack serves, and for the AsyncAPI
-//! document.
+//! The API page at `/`: Scalar's API reference for the OpenAPI and the AsyncAPI document, which the API itself serves.
 //!
 //! All files are part of the executable, and the page's content security policy forbids requests to other hosts.
 
@@ -8,17 +7,12 @@ use axum::body::Bytes;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Html;
 use axum::routing::get;
-use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::demo::{self, Demo};
 
 /// The prefix of the page's files, which no path of the API has.
 const FILES: &str = "/_carnet";
-
-/// What Carnet receives and publishes beside HTTP requests.
-const ASYNCAPI: &str = include_str!("../../../functions/src/events/asyncapi.yaml");
 
 /// The demo tokens: the security scheme of the OpenAPI document that takes them, and what they open. The page fills in
 /// the first of each scheme.
@@ -34,28 +28,12 @@ const DEMO_TOKENS: [(&str, &str, &str); 5] = [
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A value of YAML and JSON. Keys keep their order, in which the page shows them.
-#[derive(Deserialize, Serialize)]
-#[serde(untagged)]
-enum Node {
-    Null(()),
-    Bool(bool),
-    Integer(i64),
-    Float(f64),
-    Text(String),
-    List(Vec<Node>),
-    Map(IndexMap<String, Node>),
-}
-
 /// Why the page cannot be served: a fault of this build.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The crate of Scalar has no such file.
     #[error("the API page's script is not part of this executable; build it again")]
     NoScript,
-    /// The AsyncAPI document is not YAML.
-    #[error("functions/src/events/asyncapi.yaml: {0}")]
-    Document(String),
 }
 
 /// Answers `GET /` and requests for the page's files.
@@ -71,20 +49,12 @@ pub(super) fn router(demo: Demo) -> Result<Router, Error> {
         ("scalar.js", "text/javascript", Bytes::from(scalar)),
         ("page.js", "text/javascript", Bytes::from_static(include_bytes!("page/page.js"))),
         ("page.css", "text/css", Bytes::from_static(include_bytes!("page/page.css"))),
-        ("asyncapi.yaml", "application/yaml", Bytes::from_static(ASYNCAPI.as_bytes())),
-        ("asyncapi.json", "application/json", Bytes::from(asyncapi_json()?)),
     ] {
         // Another version of the stack may be next at this address.
         let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")];
         router = router.route(&format!("{FILES}/{name}"), get(async move || (headers, content)));
     }
     Ok(router)
-}
-
-/// The AsyncAPI document as JSON, with its keys in the same order.
-fn asyncapi_json() -> Result<String, Error> {
-    let node: Node = serde_saphyr::from_str(ASYNCAPI).map_err(|error| Error::Document(error.to_string()))?;
-    serde_json::to_string(&node).map_err(|error| Error::Document(error.to_string()))
 }
 
 /// The page, with the tokens that exist in this stack, and numbers that look-ups find.
@@ -154,14 +124,6 @@ mod tests {
             assert_eq!(kind, if path.ends_with(".css") { "text/css" } else { "text/javascript" });
             assert!(!text.is_empty());
         }
-        let ((kind, _), yaml) = served(Method::GET, "/_carnet/asyncapi.yaml").await;
-        assert_eq!((&*kind, &*yaml), ("application/yaml", ASYNCAPI));
-        let ((kind, _), text) = served(Method::GET, "/_carnet/asyncapi.json").await;
-        assert_eq!(kind, "application/json");
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["asyncapi"], "3.0.0");
-        // In the order of the file, in which the page shows it.
-        let place = |name: &str| text.find(&format!("\"{name}\":")).expect(name);
-        assert!(place("Bus") < place("MessageQueue") && place("MessageQueue") < place("ConsentQueue"));
 
         // Every other request is for the template's routes, of which there are none.
         let others = [(Method::POST, "/"), (Method::PUT, "/_carnet/page.js"), (Method::GET, "/_carnet")];

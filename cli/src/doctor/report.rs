@@ -173,7 +173,7 @@ pub(super) fn failure(record: &TenantRecord, error: &BoxError) -> Value {
 }
 
 fn finding(examined: &Examined, finding: &Finding, names: bool) -> Value {
-    // A tag's id is derived from the tenant's secret namespace, so it tells nobody else the tag.
+    // A tag's id is derived from the tenant's secret namespace, so the tag cannot be computed from it without that.
     let tag_id = finding.tag().and_then(|tag| tag.parse::<Tag>().ok()).map(|tag| examined.tenant.tag_id(&tag));
     let key = match &finding.place {
         Place::Item(key) => Some(key),

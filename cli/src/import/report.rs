@@ -102,7 +102,7 @@ impl Report {
     /// Notes the outcome of a row that was applied: `created`, `updated` or `unchanged`.
     pub(super) fn applied(&mut self, line: u64, outcome: contacts::store::Outcome) {
         self.counts.applied(outcome);
-        self.outcome(|| json!({ "line": line, "outcome": format!("{outcome:?}").to_lowercase() }));
+        self.outcome(|| json!({ "line": line, "outcome": outcome.name() }));
     }
 
     /// Notes a row whose phone number an earlier row has.

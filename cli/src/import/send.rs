@@ -49,7 +49,7 @@ impl Job {
         self.pace.throttled()
     }
 
-    /// Sends a row. While DynamoDB throttles it or other writers are faster, it is sent again, ever more slowly: that is not a
+    /// Sends a row. While DynamoDB throttles it or other writers are faster, it is sent again, after growing pauses: that is not a
     /// failure of the row.
     pub(super) async fn send(&self, row: &Row) -> Sent {
         let mut pauses = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));

@@ -229,7 +229,12 @@ fn flowiq_refusals() -> Vec<Case> {
 
 fn document() -> Vec<Case> {
     let get = |path, name| Case::new("openapi", "GET", path, 200, name).bearer(Bearer::None);
-    vec![get("/api/v1/openapi.json", "the document in JSON"), get("/api/v1/openapi.yaml", "the document in YAML")]
+    vec![
+        get("/api/v1/openapi.json", "the document in JSON"),
+        get("/api/v1/openapi.yaml", "the document in YAML"),
+        get("/api/v1/asyncapi.json", "the document of events in JSON"),
+        get("/api/v1/asyncapi.yaml", "the document of events in YAML"),
+    ]
 }
 
 /// The call that deletes a contact of this run.

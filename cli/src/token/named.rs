@@ -12,7 +12,7 @@ use crate::show::{self, ID_DIGITS};
 use crate::target::{Target, explain};
 use crate::values::TOKEN_VARIABLE;
 
-/// How long a name is at least that is probably a token, which nobody should type as an argument.
+/// How long a name is at least that is probably a token. Tokens must not be arguments, which other users can see.
 const SECRET_LENGTH: usize = 24;
 
 /// The arguments that name a token.

@@ -122,7 +122,7 @@ async fn tokens_are_named_by_label_end_id_or_secret() {
     );
     let (id, end) = (token["id"].as_str().expect("an id"), token["last_four"].as_str().expect("an end"));
 
-    // Without --yes nothing is revoked, because nobody can answer.
+    // Without --yes nothing is revoked, because standard input is not a terminal.
     for name in ["n8n", end, &id[..8], id] {
         let error = dev.fail(&["token", "revoke", name, "--tenant", "acme"], 1).await;
         assert!(error.contains("  2 a minute  n8n\n") && error.contains("add --yes"), "{name}: {error}");

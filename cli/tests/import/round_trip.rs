@@ -1,8 +1,10 @@
 //! An export, imported into an empty tenant, gives the same export.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use contacts::import::{EXPORT, protect};
+use serde_json::json;
 
 use crate::counts;
 use crate::support::Dev;
@@ -125,6 +127,94 @@ async fn an_export_restores_another_tenant_whatever_the_texts_are() {
     let (status, summary, errors) = dev.import(&output, &["--tenant", "demo"]).await;
     assert_eq!((status, summary), (Some(0), counts(0, 0, 400, 0, 0)), "seed {seed}: {errors}");
     assert_eq!(dev.export("demo").await, exported, "seed {seed}");
+}
+
+/// Gives a contact of the tenant `demo` another number, as an agent does.
+async fn change_number(dev: &Dev, id: &str, phone: &str) {
+    let params = json!({ "name": "update_contact", "arguments": { "id": id, "phone": phone } });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let request = reqwest::Client::new().post(format!("{}/mcp", dev.url)).bearer_auth("demo-token");
+    let answer = request.body(message.to_string()).send().await.expect("an answer");
+    // Metadata has numbers that serde_json cannot read. The result is in the answer as JSON and as a text that contains JSON.
+    let answer = answer.text().await.expect("a text");
+    assert!(answer.contains(&format!(r#""phone":"{phone}""#)), "{answer}");
+}
+
+/// The lines of an export as JSON without their ids, sorted.
+async fn lines(dev: &Dev, tenant: &str) -> Vec<String> {
+    let (status, stdout, errors) = dev.run(&["export", "--tenant", tenant, "--format", "jsonl"], "").await;
+    assert_eq!(status, Some(0), "{errors}");
+    let without_id = |line: &str| {
+        let (id, rest) = line.split_once(",").expect("several fields");
+        assert!(id.starts_with("{\"id\":\""), "{line}");
+        rest.to_owned()
+    };
+    let mut lines: Vec<String> = stdout.lines().map(without_id).collect();
+    lines.sort();
+    lines
+}
+
+/// A change of number gives a contact another id and leaves a redirect, of which an export shows nothing.
+#[tokio::test]
+async fn contacts_whose_number_was_changed_are_exported_and_restored_like_others() {
+    const PHONE: usize = 0;
+    let dev = Dev::start().await;
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(EXPORT).expect("written");
+    let mut made: Vec<Vec<String>> = Vec::new();
+    for n in 0..10 {
+        let row: Vec<String> = row(&mut random, n).iter().map(|cell| protect(cell).into_owned()).collect();
+        writer.write_record(&row).expect("written");
+        made.push(row[1..].to_vec());
+    }
+    let first = dev.file("first.csv", writer.into_inner().expect("written"));
+    let (status, summary, errors) = dev.import(&first, &["--tenant", "demo"]).await;
+    assert_eq!((status, summary), (Some(0), counts(10, 0, 0, 0, 0)), "seed {seed}: {errors}");
+
+    let exported = dev.export("demo").await;
+    let mut reader = csv::Reader::from_reader(exported.as_bytes());
+    let ids: HashMap<String, String> = reader
+        .records()
+        .map(|record| record.expect("a row"))
+        .map(|row| (row[1].trim_start_matches('\'').to_owned(), row[0].to_owned()))
+        .collect();
+    let before = |n: usize| format!("+55119{}", 70_000_000 + n);
+    for (n, numbers) in [
+        (0, vec!["+447700900000".to_owned()]),
+        // Another spelling of the same number, which leaves the id.
+        (1, vec![format!("+5511{}", 70_000_001)]),
+        (2, vec!["+447700900002".to_owned(), "+447700900012".to_owned()]),
+        // Somebody else gets the old number.
+        (3, vec!["+447700900003".to_owned()]),
+        (4, vec!["+447700900004".to_owned(), before(4)]),
+    ] {
+        for phone in &numbers {
+            // The first id leads to the contact.
+            change_number(&dev, &ids[&before(n)], phone).await;
+        }
+        made[n][PHONE] = protect(numbers.last().expect("a number")).into_owned();
+    }
+    let other = json!({ "phone": before(3), "name": "Somebody else" });
+    assert_eq!(dev.call("create-contact", other).await.0, 201);
+
+    let exported = dev.export("demo").await;
+    // The last column is the time of the last change.
+    let without_time = |mut rows: Vec<Vec<String>>| {
+        rows.iter_mut().for_each(|row| drop(row.pop()));
+        rows.sort();
+        rows
+    };
+    let (others, same): (Vec<_>, Vec<_>) = rows(&exported).into_iter().partition(|row| row[1] == "Somebody else");
+    assert_eq!(without_time(same), without_time(made), "seed {seed}");
+    assert_eq!((others.len(), &*others[0][PHONE]), (1, &*protect(&before(3))), "seed {seed}");
+
+    let (status, summary, errors) = dev.import(&dev.file("moved.csv", &exported), &["--tenant", "acme"]).await;
+    assert_eq!((status, summary), (Some(0), counts(11, 0, 0, 0, 0)), "seed {seed}: {errors}");
+    assert_eq!(rows(&dev.export("acme").await), rows(&exported), "seed {seed}");
+    let (original, copy) = (lines(&dev, "demo").await, lines(&dev, "acme").await);
+    assert!(original.len() == 11 && original == copy, "seed {seed}: {original:#?}{copy:#?}");
 }
 
 #[tokio::test]

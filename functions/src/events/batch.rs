@@ -32,7 +32,7 @@ impl BatchContext<'_> {
         }
     }
 
-    /// Runs a single event whose answer nobody reads.
+    /// Runs a single event, without an answer.
     pub(super) async fn deliver_one<A: Action>(&self, event: Envelope<A>) -> Result<(), EventError> {
         let call = self.call_of(event.tenant_id).await?;
         match timeout_at(self.deadline, event.action.deliver(self.table, &call)).await {

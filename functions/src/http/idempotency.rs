@@ -19,11 +19,20 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// # Errors
 /// [`HttpError::BadKey`] for anything but one key of 1 to 255 visible ASCII characters.
 pub(super) fn once<A: Action>(caller: &Caller, tenant: &Tenant, request: &Request) -> Result<Option<Once>, HttpError> {
+    if !A::WRITES {
+        return Ok(None);
+    }
     let mut keys = request.headers().get_all(KEY).iter();
-    let (true, Some(key)) = (A::WRITES, keys.next()) else { return Ok(None) };
-    let is_visible = |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-    let key = key.to_str().ok().filter(is_visible).filter(|_| keys.next().is_none()).ok_or(HttpError::BadKey)?;
+    let key = match (keys.next(), keys.next()) {
+        (None, _) => return Ok(None),
+        (Some(key), None) => key.to_str().ok().filter(|key| is_key(key)).ok_or(HttpError::BadKey)?,
+        (Some(_), Some(_)) => return Err(HttpError::BadKey),
+    };
     Ok(Some(Once::new(tenant, caller.token_digest(), A::NAME, key, request.body())))
+}
+
+fn is_key(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Marks the answer to a repetition.

@@ -6,7 +6,6 @@ use serde::{Serialize, Serializer};
 
 use super::error::HttpError;
 use super::qyvo::{self, ErrorBody};
-use super::response::name;
 use crate::error::Error;
 
 /// What a request of its own about the contact would have been answered: status, and contact or error. For example
@@ -45,8 +44,8 @@ impl<T: Serialize> Serialize for ItemAnswer<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
             Ok((contact, outcome)) => {
-                let upserted = Upserted { status: StatusCode::CREATED.as_u16(), outcome: name(*outcome), contact };
-                upserted.serialize(serializer)
+                Upserted { status: StatusCode::CREATED.as_u16(), outcome: outcome.name(), contact }
+                    .serialize(serializer)
             }
             Err(error) => {
                 let (status, body) = qyvo::error_parts(error);

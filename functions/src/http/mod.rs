@@ -33,16 +33,17 @@ use std::pin::pin;
 use std::sync::OnceLock;
 
 use contacts::access::{Access, Caller, RateLimitStatus};
-use contacts::store::{ConsumedUnits, ContactsTable, WritePermit};
+use contacts::store::{ConsumedUnits, ContactsTable, Once, WritePermit};
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
 use serde::Serialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::action::{Action, Call, Dialect, Reply};
 use crate::conditions::Preconditions;
 use crate::deadline::time_left;
+use crate::input::Input;
 use crate::mcp;
 use error::HttpError;
 pub use item::ItemAnswer;
@@ -80,9 +81,7 @@ pub(crate) async fn answer_mcp(
         let (table, permit) = table.with_held_writes();
         let response = async {
             let tenant = request::tenant(Dialect::Qyvo, &caller, &request)?;
-            tracing::Span::current().record("tenant_id", tenant.id().to_string());
-            let deadline = Instant::now() + time_left(&request.lambda_context());
-            let call = Call { tenant: tenant.clone(), preconditions: Preconditions::default(), deadline };
+            let call = request::call(tenant, Preconditions::default(), &request);
             let headers = mcp_message::headers(&request);
             let answer = Box::pin(mcp::answer(&table, &call, &headers, request.body())).await;
             Ok(mcp_message::to_response(answer))
@@ -131,27 +130,33 @@ async fn run<A: Action>(
     request: &Request,
 ) -> Result<Response<Body>, HttpError> {
     let tenant = request::tenant(A::DIALECT, caller, request)?;
-    tracing::Span::current().record("tenant_id", tenant.id().to_string());
     let once = idempotency::once::<A>(caller, tenant, request)?;
     let input = request::input::<A>(request)?;
+    let call = request::call(tenant, request::preconditions(request), request);
     let is_strict = prefer::is_strict(request.headers());
-    let answer = async {
-        let action = if is_strict { input.strict() } else { input }.parse(A::parse)?;
-        let deadline = Instant::now() + time_left(&request.lambda_context());
-        let call = Call { tenant: tenant.clone(), preconditions: request::preconditions(request), deadline };
-        let for_once = once.as_ref().map(|once| table.once(once));
-        // Boxed: the SDK's futures are large, and every layer around this one would copy them.
-        let reply = Box::pin(action.run(for_once.as_ref().unwrap_or(table), &call)).await?;
-        let mut response = response::success(reply)?;
-        idempotency::mark(response.headers_mut(), once.as_ref());
-        Ok(response)
-    };
-    let answer = answer.await;
+    let input = if is_strict { input.strict() } else { input };
+    let answer = perform::<A>(table, &call, input, once).await;
     if !is_strict {
         return answer;
     }
     let mut response = answer.unwrap_or_else(|error| response::failure(A::DIALECT, &error));
     prefer::add_applied(response.headers_mut());
+    Ok(response)
+}
+
+/// Parses the input and runs the action.
+async fn perform<A: Action>(
+    table: &ContactsTable,
+    call: &Call,
+    input: Input,
+    once: Option<Once>,
+) -> Result<Response<Body>, HttpError> {
+    let action = input.parse(A::parse)?;
+    let table_for_once = once.as_ref().map(|once| table.once(once));
+    // Boxed: the SDK's futures are large, and every layer around this one would copy them.
+    let reply = Box::pin(action.run(table_for_once.as_ref().unwrap_or(table), call)).await?;
+    let mut response = response::success(reply)?;
+    idempotency::mark(response.headers_mut(), once.as_ref());
     Ok(response)
 }
 

@@ -1,6 +1,7 @@
-//! The OpenAPI 3.1 document of all endpoints, and the answers to requests that match no route.
+//! The two documents that the API serves, and the answers to requests that match no route: the OpenAPI 3.1 document of all
+//! endpoints, and the AsyncAPI 3 document of all events.
 //!
-//! The document is written in `openapi.yaml`. The build script converts it to JSON.
+//! They are written in `openapi.yaml` and `../events/asyncapi.yaml`. The build script converts them to JSON.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +13,30 @@ use serde::de::IgnoredAny;
 
 use super::{qyvo, response};
 
-/// The document in YAML.
+/// The OpenAPI document in YAML.
 pub const YAML: &str = include_str!("openapi.yaml");
 
-/// The document in JSON, with its keys in the same order.
+/// The OpenAPI document in JSON, with its keys in the same order.
 pub const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// The path of the document in YAML.
-pub const YAML_PATH: &str = "/api/v1/openapi.yaml";
+/// The AsyncAPI document in YAML.
+pub const EVENTS_YAML: &str = include_str!("../events/asyncapi.yaml");
 
-/// The path of the document in JSON.
-pub const JSON_PATH: &str = "/api/v1/openapi.json";
+/// The AsyncAPI document in JSON, with its keys in the same order.
+pub const EVENTS_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/asyncapi.json"));
 
-/// The HTTP methods that a path of the document can have. Its other keys apply to all methods.
+/// The path, the content type and the text of each document.
+const DOCUMENTS: [(&str, &str, &str); 4] = [
+    ("/api/v1/openapi.yaml", "application/yaml", YAML),
+    ("/api/v1/openapi.json", "application/json", JSON),
+    ("/api/v1/asyncapi.yaml", "application/yaml", EVENTS_YAML),
+    ("/api/v1/asyncapi.json", "application/json", EVENTS_JSON),
+];
+
+/// The HTTP methods that a path of the OpenAPI document can have. Its other keys apply to all methods.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-/// The paths of the document.
+/// The paths of the OpenAPI document.
 #[derive(Deserialize)]
 pub(crate) struct OpenApiDocument {
     paths: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
@@ -39,28 +48,23 @@ impl OpenApiDocument {
         serde_json::from_str(JSON)
     }
 
-    /// Answers a request for the document, or one that matches no route: 405 with `Allow` for a path of
-    /// the document, 404 for any other path.
+    /// Answers a request for one of the documents, or one that matches no route: 405 with `Allow` for a path of
+    /// the OpenAPI document, 404 for any other path.
     pub(super) fn respond(&self, request: &Request) -> Response<Body> {
         let path = request.raw_http_path();
-        match (request.method(), route(request).unwrap_or(path)) {
-            (&Method::GET, JSON_PATH) => response::json(StatusCode::OK, JSON),
-            (&Method::GET, YAML_PATH) => {
-                let mut response = response::json(StatusCode::OK, YAML);
-                response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml"));
-                response
-            }
-            _ => match self.allowed(path) {
-                None => not_found(),
-                Some(methods) => {
-                    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed.");
-                    if let Ok(methods) = HeaderValue::from_str(&methods) {
-                        response.headers_mut().insert(header::ALLOW, methods);
-                    }
-                    response
-                }
-            },
+        let asked = route(request).unwrap_or(path);
+        let document = DOCUMENTS.iter().find(|(path, ..)| request.method() == Method::GET && *path == asked);
+        if let Some((_, content_type, text)) = document {
+            let mut response = response::json(StatusCode::OK, *text);
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            return response;
         }
+        let Some(methods) = self.allowed(path) else { return not_found() };
+        let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed.");
+        if let Ok(methods) = HeaderValue::from_str(&methods) {
+            response.headers_mut().insert(header::ALLOW, methods);
+        }
+        response
     }
 
     /// The methods of a path, for `Allow`: `GET, POST`. `None` for an unknown path.

@@ -15,6 +15,9 @@ pub(super) struct ErrorBody<'a> {
     message: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    /// `message` of a body that begins with `error`, as the wire contract prints it.
+    #[serde(rename = "message", skip_serializing_if = "Option::is_none")]
+    explanation: Option<&'a str>,
     /// One message per field, in the order in which the fields were read.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     errors: IndexMap<&'a str, [String; 1]>,
@@ -23,7 +26,12 @@ pub(super) struct ErrorBody<'a> {
 impl<'a> ErrorBody<'a> {
     /// The same text under `message` and `error`, for clients that read either key.
     pub(super) fn both(text: &'a str) -> Self {
-        ErrorBody { message: Some(text), error: Some(text), errors: IndexMap::new() }
+        ErrorBody { message: Some(text), error: Some(text), ..ErrorBody::default() }
+    }
+
+    /// `error`, and then `message`.
+    fn explained(error: &'a str, message: &'a str) -> Self {
+        ErrorBody { error: Some(error), explanation: Some(message), ..ErrorBody::default() }
     }
 
     /// The body about one of several items: with `errors`, nothing else is needed.
@@ -65,12 +73,13 @@ pub(super) fn error_parts(error: &HttpError) -> (StatusCode, ErrorBody<'_>) {
                 (StatusCode::UNPROCESSABLE_ENTITY, ErrorBody { errors, ..message("The given data was invalid.") })
             }
             Error::NoKey(text) => (StatusCode::UNPROCESSABLE_ENTITY, rule(text)),
-            Error::Rule(text) | Error::Missing { what: text, .. } => (StatusCode::UNPROCESSABLE_ENTITY, both(text)),
+            Error::Rule(text) | Error::Missing { what: text, .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, ErrorBody::explained(text, text))
+            }
             Error::NotFound { .. } | Error::Deleted => (StatusCode::NOT_FOUND, rule("Contact not found")),
             Error::AlreadyExists { .. } => (StatusCode::CONFLICT, both("Contact already exists")),
             Error::PreconditionFailed(text) => {
-                let body = ErrorBody { error: Some("Precondition Failed"), ..message(text) };
-                (StatusCode::PRECONDITION_FAILED, body)
+                (StatusCode::PRECONDITION_FAILED, ErrorBody::explained("Precondition Failed", text))
             }
             Error::Store(store::Error::Conflict | store::Error::Throttled | store::Error::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, both("Service Unavailable."))

@@ -5,12 +5,14 @@ use contacts::access::{Access, Caller};
 use contacts::model::Tenant;
 use lambda_http::http::{HeaderName, header};
 use lambda_http::{Context, Request, RequestExt};
+use tokio::time::Instant;
 
 use super::error::HttpError;
 use super::flowiq;
 use super::response::REQUEST_ID;
-use crate::action::{Action, Dialect, InputSource};
+use crate::action::{Action, Call, Dialect, InputSource};
 use crate::conditions::Preconditions;
+use crate::deadline::time_left;
 use crate::error::Error;
 use crate::input::Input;
 
@@ -33,15 +35,23 @@ fn bearer(request: &Request) -> Result<&str, HttpError> {
     }
 }
 
-/// The caller's tenant.
+/// The caller's tenant, whose id is recorded in the span of the call.
 pub(super) fn tenant<'a>(dialect: Dialect, caller: &'a Caller, request: &Request) -> Result<&'a Tenant, HttpError> {
-    match dialect {
+    let tenant = match dialect {
         Dialect::Qyvo => caller.tenant.as_ref().ok_or(HttpError::NoTenant),
         Dialect::FlowIq => {
             let slug = request.query_string_parameters();
             flowiq::named_tenant(caller.tenant.as_ref(), request.method(), slug.first(flowiq::TENANT))
         }
-    }
+    }?;
+    tracing::Span::current().record("tenant_id", tenant.id().to_string());
+    Ok(tenant)
+}
+
+/// The circumstances of a call.
+pub(super) fn call(tenant: &Tenant, preconditions: Preconditions, request: &Request) -> Call {
+    let deadline = Instant::now() + time_left(&request.lambda_context());
+    Call { tenant: tenant.clone(), preconditions, deadline }
 }
 
 /// The input of the action, from where the action expects it.

@@ -1,7 +1,6 @@
 //! Responses: statuses, headers and bodies.
 
 use contacts::access::RateLimitStatus;
-use contacts::store::Outcome;
 use lambda_http::Body;
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -42,7 +41,7 @@ pub(super) fn success<T: Serialize>(reply: Reply<T>) -> Result<Response<Body>, E
         response.headers_mut().insert(header::ETAG, tag);
     }
     if let Some(outcome) = reply.outcome {
-        response.headers_mut().insert(OUTCOME, HeaderValue::from_static(name(outcome)));
+        response.headers_mut().insert(OUTCOME, HeaderValue::from_static(outcome.name()));
     }
     if let Some(cursor) = reply.next_cursor {
         // A cursor is safe in URLs. The target is relative, so that it is right behind every host and stage.
@@ -55,15 +54,6 @@ pub(super) fn success<T: Serialize>(reply: Reply<T>) -> Result<Response<Body>, E
         }
     }
     Ok(response)
-}
-
-/// The name of an outcome for clients.
-pub(super) fn name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Created => "created",
-        Outcome::Updated => "updated",
-        Outcome::Unchanged => "unchanged",
-    }
 }
 
 /// The response for an error.

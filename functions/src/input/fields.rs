@@ -34,7 +34,7 @@ impl Fields {
         self.values.insert(name.to_owned(), value);
     }
 
-    /// The first 20 fields that nobody has asked for, by their names of at most 100 characters.
+    /// The first 20 fields that are not known, by their names of at most 100 characters.
     pub(super) fn unknown(&self) -> Vec<(String, Violation)> {
         let names = self.values.keys().filter(|name| !self.known.contains(&name.as_str()));
         let cut = |name: &String| match name.char_indices().nth(MAX_NAME) {

@@ -96,7 +96,7 @@ fn known(revision: String) -> Result<Era, ProtocolError> {
     if INITIALIZED.contains(&revision.as_str()) {
         return Ok(Era::Initialized);
     }
-    // A client may send any text here, and nobody needs all of a long one.
+    // A client may send any text here, so the answer does not repeat all of a long one.
     Err(ProtocolError::UnsupportedRevision { requested: revision.chars().take(64).collect(), supported: &SUPPORTED })
 }
 

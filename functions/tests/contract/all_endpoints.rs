@@ -185,6 +185,8 @@ async fn unknown_paths_get_404_and_unknown_methods_405() {
         ("/mcp".to_owned(), "POST"),
         ("/api/v1/openapi.yaml".to_owned(), "GET"),
         ("/api/v1/openapi.json".to_owned(), "GET"),
+        ("/api/v1/asyncapi.yaml".to_owned(), "GET"),
+        ("/api/v1/asyncapi.json".to_owned(), "GET"),
     ];
     allowed.extend(actions().into_iter().map(|action| (format!("/api/v1/actions/{action}"), "POST")));
     for (path, allow) in allowed {

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use functions::openapi::{EVENTS_YAML, YAML};
 use serde_json::{Value, json};
 
-use crate::support::{Bundle, declared_binaries, document, executables, functions, operations};
+use crate::support::{Bundle, asyncapi, declared_binaries, document, executables, functions, operations};
 
 const DOCUMENT: &str = "functions/src/http/openapi.yaml";
 
@@ -69,19 +70,28 @@ fn every_route_of_the_template_is_documented_and_the_reverse() {
 }
 
 #[tokio::test]
-async fn the_document_is_served_as_it_is_written() {
+async fn the_documents_are_served_as_they_are_written() {
     let bundle = Bundle::start().await;
-    let yaml = bundle.ask("GET /api/v1/openapi.yaml -", "").await;
-    yaml.has("content-type", "application/yaml");
-    assert_eq!((yaml.status, yaml.body.as_str()), (200, functions::openapi::YAML));
-    let json = bundle.ask("GET /api/v1/openapi.json -", "").await;
-    json.has("content-type", "application/json");
-    assert_eq!((json.status, &json.json()), (200, document()));
-    assert_eq!(document()["openapi"], "3.1.0");
-    // In the order of the file: clients show it in this order.
-    let written: Vec<usize> =
-        ["create-contact", "get-contact", "list-tags", "/api/v1/me"].map(|path| json.body.find(path).unwrap()).into();
-    assert!(written.is_sorted(), "{written:?}");
+    let in_order = |text: &str, parts: &[&str]| parts.iter().map(|part| text.find(part).expect(part)).is_sorted();
+    for (name, yaml, content, parts) in [
+        ("openapi", YAML, document(), ["/create-contact\"", "/get-contact\"", "/list-tags\"", "/api/v1/me\""]),
+        (
+            "asyncapi",
+            EVENTS_YAML,
+            asyncapi::document(),
+            ["\"Bus\":", "\"MessageQueue\":", "\"ConsentQueue\":", "\"StateQueue\":"],
+        ),
+    ] {
+        let reply = bundle.ask(&format!("GET /api/v1/{name}.yaml -"), "").await;
+        reply.has("content-type", "application/yaml");
+        assert_eq!((reply.status, reply.body.as_str()), (200, yaml));
+        let reply = bundle.ask(&format!("GET /api/v1/{name}.json -"), "").await;
+        reply.has("content-type", "application/json");
+        assert_eq!((reply.status, &reply.json()), (200, content));
+        // In the order of the file: clients show it in this order.
+        assert!(in_order(&reply.body, &parts), "{name}");
+    }
+    assert_eq!((&document()["openapi"], &asyncapi::document()["asyncapi"]), (&json!("3.1.0"), &json!("3.0.0")));
 }
 
 /// Every example of a request body or a query parameter gets the first documented status of success. Examples of

@@ -102,7 +102,7 @@ async fn get_contact() {
     bundle.call("create-contact", json!({ "phone": "+14155550123", "email": "jane@example.com" })).await;
     let jane = r#"{"id":"<id>","phone":"+14155550123","name":null,"email":"jane@example.com","source":"api","locale":null,"metadata":{},"tags":[],"opted_in_at":null,"opted_out_at":null,"last_message_at":null,"total_messages":0,"created_at":"<time>"}"#;
     let none = r#"{"error":"None of contact_id, phone, email provided"}"#;
-    let different = r#"{"message":"contact_id, phone and email name different contacts","error":"contact_id, phone and email name different contacts"}"#;
+    let different = r#"{"error":"contact_id, phone and email name different contacts","message":"contact_id, phone and email name different contacts"}"#;
     bundle.call("create-contact", json!({ "phone": "+5511987654321" })).await;
     let id = bundle.call("get-contact", json!({ "email": "jane@example.com" })).await.id();
     let by_id = |rest: &str| format!(r#"{{"contact_id":"{id}",{rest}}}"#);

@@ -51,6 +51,50 @@ async fn a_repetition_is_answered_whatever_its_conditions_say() {
     assert_eq!(bundle.call("get-contact", json!({ "phone": FIRST })).await.json()["name"], "Zoe");
 }
 
+/// The transaction that gives a contact its key is throttled, and the call changes nothing else: the key of the first attempt
+/// must not seal the answer, because nothing has stored it.
+#[tokio::test]
+async fn a_throttled_call_that_changes_nothing_can_be_repeated() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    let body = json!({ "phone": FIRST, "name": "Jane" });
+    bundle.call("create-contact", body.clone()).await.has("etag", r#""1""#);
+    proxy.inject_once("TransactWriteItems", Fault::ThrottledTransaction);
+    let first = bundle.once("create-contact", "key", &body).await;
+    first.has("x-contact-outcome", "unchanged").has("etag", r#""2""#);
+    let again = bundle.once("create-contact", "key", &body).await;
+    assert_eq!((answer(&again), is_replayed(&again)), (answer(&first), true));
+}
+
+/// The first of two contacts with one number is throttled: the second is not applied before it, so that it still wins when the
+/// batch is repeated.
+#[tokio::test]
+async fn a_repeated_batch_keeps_the_order_of_contacts_with_one_number() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    let batch = json!({ "contacts": [{ "phone": FIRST, "name": "first" }, { "phone": SECOND }, { "phone": FIRST, "name": "last" }] });
+    proxy.inject(|operation| if operation == "TransactWriteItems" { Fault::ThrottledTransaction } else { Fault::None });
+    let failed = bundle.once("batch-upsert-contacts", "key", &batch).await;
+    assert_eq!(statuses(&failed), [503, 503, 503]);
+    // Enough for all attempts of one contact.
+    let mut left = 4;
+    proxy.inject(move |operation| {
+        let is_hit = operation == "TransactWriteItems" && left > 0;
+        left -= i32::from(is_hit);
+        if is_hit { Fault::ThrottledTransaction } else { Fault::None }
+    });
+    let one = json!({ "contacts": [{ "phone": THIRD, "name": "first" }, { "phone": THIRD, "name": "last" }] });
+    assert_eq!(statuses(&bundle.once("batch-upsert-contacts", "other", &one).await), [503, 503]);
+    for (key, batch, phone) in [("key", &batch, FIRST), ("other", &one, THIRD)] {
+        let again = bundle.once("batch-upsert-contacts", key, batch).await;
+        assert!(statuses(&again).iter().all(|status| *status == 201), "{again:?}");
+        assert_eq!(bundle.call("get-contact", json!({ "phone": phone })).await.json()["name"], "last");
+    }
+}
+
+/// The status of each contact of a batch.
+fn statuses(reply: &Reply) -> Vec<u64> {
+    reply.json()["results"].as_array().unwrap().iter().map(|result| result["status"].as_u64().unwrap()).collect()
+}
+
 /// The answers to earlier calls stay readable when the contact gets another number, and are gone when it is deleted.
 #[tokio::test]
 async fn answers_move_with_the_contact_and_are_deleted_with_it() {
@@ -88,7 +132,7 @@ async fn answers_move_with_the_contact_and_are_deleted_with_it() {
     assert_eq!(late.status, 200);
     bundle.change_number(SECOND, THIRD).await;
     assert_eq!(answer(&bundle.once("add-tag", "late", &tag).await), answer(&late));
-    // A batch without a key is about whoever has the number: nobody.
+    // Without a key, a batch is about the contact with the number, which does not exist any more.
     let batch = json!({ "contacts": [{ "phone": FIRST, "name": "Another" }] });
     let another = bundle.call("batch-upsert-contacts", batch).await.json();
     assert_eq!(another["results"][0]["outcome"], "created");

@@ -2,6 +2,7 @@
 //! its cache. The cost of events is in `events/record_message.rs`.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use contacts::store::Error;
 use serde_json::{Value, json};
 
 use crate::support::{Bundle, ForwardedRequest, error_of, output_of, with_rate_limit};
@@ -208,6 +209,23 @@ async fn a_search_for_a_whole_phone_number_is_four_requests() {
     assert!(reads <= 3.0, "{reads}");
 }
 
+/// The former number does not name the contact, so the redirect under its key is not followed.
+#[tokio::test]
+async fn a_search_for_a_former_number_does_not_follow_the_redirect() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    let (action, body) = jane();
+    let id = bundle.call(action, body).await.id().parse().unwrap();
+    let (tenant, phone) = (bundle.tenant("demo-token").await, "+14155550124".parse().unwrap());
+    bundle.table.change_phone(&tenant, id, &phone, Ok::<_, Error>).await.unwrap();
+    // Starts the process that is measured, and caches the token.
+    bundle.call_raw("search-contacts", "{").await;
+    proxy.clear();
+    assert_eq!(bundle.call("search-contacts", json!({ "query": "14155550123" })).await.body, "[]");
+    let mut requests: Vec<_> = proxy.take_requests().into_iter().map(|seen| seen.operation).collect();
+    requests.sort();
+    assert_eq!(requests, ["GetItem", "Query"]);
+}
+
 #[tokio::test]
 async fn changing_a_tag_is_one_read_and_one_transaction() {
     let with = |tags: &str| ("create-contact", json!({ "phone": "+14155550123", "name": "Jane", "tags": tags }));
@@ -249,12 +267,13 @@ async fn flowiq_calls_read_first() {
 }
 
 #[tokio::test]
-async fn me_the_document_and_unknown_paths_cost_nothing() {
+async fn me_the_documents_and_unknown_paths_cost_nothing() {
     let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
     bundle.me("demo-token").await;
     proxy.clear();
     assert_eq!(bundle.me("demo-token").await.status, 200);
     assert_eq!(bundle.ask("GET /api/v1/openapi.json -", "").await.status, 200);
+    assert_eq!(bundle.ask("GET /api/v1/asyncapi.json -", "").await.status, 200);
     assert_eq!(bundle.ask("GET /nowhere -", "").await.status, 404);
     assert_eq!(proxy.take_requests().len(), 0);
 }

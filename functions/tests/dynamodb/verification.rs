@@ -1,4 +1,4 @@
-//! Verifying and repairing a tenant's items: no finding on a healthy tenant, whoever writes meanwhile; every sabotaged
+//! Verifying and repairing a tenant's items: no finding on a healthy tenant, also while it is written to; every sabotaged
 //! item found; repairs that lose no update.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -104,7 +104,7 @@ async fn a_healthy_tenant_has_no_findings() {
     let tenant = bundle.tenant("demo-token").await;
     assert_eq!(found(&bundle, &tenant).await, []);
     populate(&bundle, &tenant, 2_000).await;
-    // Tags that nobody has any more stay in the catalogue, and events stay for a month.
+    // Tags that no contact has any more stay in the catalogue, and events stay for a month.
     write(&bundle, &tenant, "+14155500000", "gone", |_| {}).await;
     write(&bundle, &tenant, "+14155500000", "", |_| {}).await;
     let message = serde_json::json!({

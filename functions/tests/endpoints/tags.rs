@@ -44,7 +44,7 @@ async fn a_removed_tag_stays_in_the_tag_list() {
     let unknown = bundle.call("remove-tag", json!({ "phone": PHONE, "tag": "never used" })).await;
     unknown.has("x-contact-outcome", "unchanged");
     bundle.call("search-contacts", json!({ "tag": "vip" })).await.is(200, "[]");
-    // The removed tag is still listed. Removing a tag that nobody has defines no tag.
+    // The removed tag is still listed. Removing a tag that no contact has defines no tag.
     assert_eq!(bundle.call("list-tags", json!({})).await.each("name"), ["fr-FR", "vip"]);
 }
 
@@ -52,7 +52,7 @@ async fn a_removed_tag_stays_in_the_tag_list() {
 async fn a_contact_has_at_most_45_tags() {
     let full: Vec<String> = (0..45).map(|n| format!("t{n:02}")).collect();
     let bundle = with_jane(&full.join(",")).await;
-    let refused = r#"{"message":"A contact can have at most 45 tags.","error":"A contact can have at most 45 tags."}"#;
+    let refused = r#"{"error":"A contact can have at most 45 tags.","message":"A contact can have at most 45 tags."}"#;
     bundle.call("add-tag", json!({ "phone": PHONE, "tag": "t45" })).await.is(422, refused);
     let again = bundle.call("add-tag", json!({ "phone": PHONE, "tag": "t07" })).await;
     assert_eq!(again.status, 200);

@@ -19,7 +19,7 @@ async fn a_direct_invocation_answers_as_http_does() {
     assert_eq!(error["errors"]["contacts"][0], "The contacts must be a list of 1 to 100 objects.");
 }
 
-/// Nobody reads the answer to a record or an event: with an invalid contact it fails before anything is written, because its
+/// A record or an event gets no answer: with an invalid contact it fails before anything is written, because its
 /// redeliveries would write the other contacts again.
 #[tokio::test]
 async fn an_event_with_an_invalid_contact_writes_nothing() {

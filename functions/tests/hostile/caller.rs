@@ -9,12 +9,13 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::client::{Client, Invocation, contact_of};
+use super::client::{Client, Headers, Invocation, contact_of};
 use super::generate::Generator;
 use super::history::{Call, Outcome};
 use super::invocation::{eventbridge_event, sqs_record};
 use super::operation::{Operation, Target};
 use super::population::{Person, Population};
+use super::repetitions::Keyed;
 
 /// The functions that take batches here: those that take events only, as [`Generator::event`] numbers them, and one of
 /// the others.
@@ -36,6 +37,14 @@ pub struct Caller {
     pub calls: Vec<Call>,
     /// The version of each contact that the caller has last seen in an `ETag`.
     pub seen: HashMap<String, u64>,
+    /// The number of the caller.
+    pub number: u64,
+    /// How many idempotency keys it has used, by customer and function: the same keys for each of them.
+    pub keys: HashMap<(usize, &'static str), u64>,
+    /// By first id: the ids that it knows of contacts whose number changes.
+    pub ids: HashMap<String, Vec<String>>,
+    /// Its requests with an idempotency key.
+    pub keyed: Vec<Keyed>,
 }
 
 /// A record of a queue on its way.
@@ -60,25 +69,30 @@ impl Caller {
         let customer = self.generator.0.usize(..self.population.customers.len());
         let before = self.calls.len();
         match self.generator.0.u32(..100) {
+            0..10 if !self.keyed.is_empty() => self.repeat().await,
+            10..16 => self.batch(customer).await,
+            16..19 => self.all_pages(customer).await,
+            19..25 => self.about_mover(customer).await,
             0..70 => self.over_http(customer).await,
             70..80 => self.directly(customer).await,
             80..85 => self.over_the_bus(customer).await,
             85..93 => self.by_queue(customer, false).await,
             _ => self.by_queue(customer, true).await,
         }
-        self.calls.len() - before
+        // Repetitions count too, although they belong to an earlier call.
+        (self.calls.len() - before).max(1)
     }
 
-    async fn url(&mut self) -> String {
+    pub(super) async fn url(&mut self) -> String {
         let url = self.url.wait_for(Option::is_some).await.unwrap();
         url.clone().unwrap_or_default()
     }
 
-    fn mark(&self) -> u64 {
+    pub(super) fn mark(&self) -> u64 {
         self.marks.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn person(&mut self, customer: usize) -> Person {
+    pub(super) fn person(&mut self, customer: usize) -> Person {
         let persons = &self.population.present[customer];
         if self.population.is_crowded && self.generator.0.u32(..10) < 7 {
             // A new one.
@@ -89,13 +103,15 @@ impl Caller {
         persons[index].clone()
     }
 
-    fn add(&mut self, mark: u64, source: &'static str, operation: Operation, person: &Person) -> &mut Call {
+    pub(super) fn add(&mut self, mark: u64, source: &'static str, operation: Operation, person: &Person) -> &mut Call {
         let names_none = matches!(
             operation,
             Operation::Search { .. }
                 | Operation::GetByEmail { .. }
                 | Operation::ListTags
                 | Operation::Me
+                | Operation::Pages { .. }
+                | Operation::Batch { .. }
                 | Operation::Refused { .. }
         );
         let now = Instant::now();
@@ -111,6 +127,9 @@ impl Caller {
             if_match: None,
             etag: None,
             place: None,
+            key: None,
+            deliveries: Vec::new(),
+            number_id: None,
         });
         self.calls.last_mut().unwrap()
     }
@@ -126,9 +145,21 @@ impl Caller {
         // A version that others may have overwritten since.
         let is_conditional = operation.writes() && self.generator.0.u32(..4) == 0;
         let if_match = self.seen.get(&person.contact_id).copied().filter(|_| is_conditional);
+        let has_key = !limited && operation.writes() && self.generator.0.u32(..3) == 0;
+        let key = has_key.then(|| self.key(customer, operation.function()));
         let call = self.add(mark, "http", operation, &person);
         call.if_match = if_match;
-        (call.outcome, call.etag) = client.call(&url, credentials, token, &call.operation, if_match).await;
+        if key.is_some() {
+            call.key.clone_from(&key);
+            let (operation, calls) = (call.operation.clone(), vec![Some(self.calls.len() - 1)]);
+            self.first_request(Keyed { customer, operation, if_match, key, calls }).await;
+            let call = &self.calls[self.calls.len() - 1];
+            self.seen.extend(call.contact_id.clone().zip(call.etag));
+            return;
+        }
+        let headers = Headers { if_match, ..Headers::default() };
+        let answer = client.call(&url, credentials, token, &call.operation, &headers).await;
+        (call.outcome, call.etag) = (answer.outcome, answer.etag);
         call.ended = Instant::now();
         let seen = call.contact_id.clone().zip(call.etag);
         self.seen.extend(seen);
@@ -152,16 +183,41 @@ impl Caller {
             Operation::Me | Operation::Refused { .. } => self.generator.create(&person, mark),
             other => other,
         };
-        let envelope = self.envelope(customer, &operation);
+        self.invoke(&url, mark, operation, &person).await;
+    }
+
+    /// Invokes the function of a call.
+    pub(super) async fn invoke(&mut self, url: &str, mark: u64, operation: Operation, person: &Person) {
+        let envelope = self.envelope(person.customer, &operation);
         let client = self.client.clone();
-        let call = self.add(mark, "direct", operation, &person);
-        call.outcome = match client.invoke(&url, call.operation.function(), &envelope).await {
+        let call = self.add(mark, "direct", operation, person);
+        call.outcome = match client.invoke(url, call.operation.function(), &envelope).await {
             Invocation::Answered(answer) if call.operation.writes() => Outcome::Done(Some(contact_of(answer))),
             Invocation::Answered(answer) => Outcome::Read(contact_of(answer)),
             Invocation::Failed(error) => failed(&error),
             Invocation::Lost => Outcome::Unknown("no response".to_owned()),
         };
         call.ended = Instant::now();
+    }
+
+    /// Creates the contacts that stand still from then on, and records a message of every other one. Creates those whose
+    /// number changes.
+    pub async fn create_still(&mut self) {
+        for (number, person) in self.population.still.clone().into_iter().enumerate() {
+            let (url, mark) = (self.url().await, self.mark());
+            let create = self.generator.create(&person, mark);
+            self.invoke(&url, mark, create, &person).await;
+            if number % 2 == 0 {
+                let mark = self.mark();
+                let message = self.generator.event(0, &person, mark);
+                self.invoke(&url, mark, message, &person).await;
+            }
+        }
+        for mover in self.population.movers.clone() {
+            let (url, mark) = (self.url().await, self.mark());
+            let create = self.generator.create(&mover[0], mark);
+            self.invoke(&url, mark, create, &mover[0]).await;
+        }
     }
 
     /// Sends an event to the bus, or delivers it as the bus does, up to three times.
@@ -252,19 +308,19 @@ impl Caller {
         }
     }
 
-    fn envelope(&self, customer: usize, operation: &Operation) -> Value {
+    pub(super) fn envelope(&self, customer: usize, operation: &Operation) -> Value {
         json!({ "tenant_id": self.population.customers[customer].id, "input": operation.input() })
     }
 }
 
 /// The records that an answer names as failed; `None` if the whole batch failed.
-fn failed_records(invocation: &Invocation) -> Option<HashSet<String>> {
+pub(super) fn failed_records(invocation: &Invocation) -> Option<HashSet<String>> {
     let Invocation::Answered(answer) = invocation else { return None };
     let failures = answer["batchItemFailures"].as_array()?;
     Some(failures.iter().filter_map(|failure| failure["itemIdentifier"].as_str().map(str::to_owned)).collect())
 }
 
-fn failed(error_type: &str) -> Outcome {
+pub(super) fn failed(error_type: &str) -> Outcome {
     match error_type {
         "ValidationFailed" | "ContactNotFound" | "ContactExists" => Outcome::Refused(error_type.to_owned()),
         _ => Outcome::Unknown(error_type.to_owned()),
@@ -275,6 +331,7 @@ fn failed(error_type: &str) -> Outcome {
 pub fn needs_contact(operation: &Operation) -> bool {
     match operation {
         Operation::Message { target, .. } | Operation::Consent { target, .. } => matches!(target, Target::Id(_)),
+        Operation::ChangePhone { .. } => true,
         Operation::Update { .. } | Operation::AddTag { .. } | Operation::RemoveTag { .. } => true,
         Operation::Delete { .. } => true,
         Operation::SetState { .. } | Operation::Get { .. } | Operation::FlowiqGet { .. } => true,

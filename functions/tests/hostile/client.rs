@@ -29,6 +29,40 @@ pub struct Client {
     pub violations: Violations,
 }
 
+/// What a request over HTTP says beside its input.
+#[derive(Default, Clone)]
+pub struct Headers {
+    /// The version to name in `If-Match`.
+    pub if_match: Option<u64>,
+    /// The `Idempotency-Key`.
+    pub key: Option<String>,
+    /// Whether the body differs by a space from that of the operation.
+    pub has_other_body: bool,
+    /// The cursor in the query string.
+    pub cursor: Option<String>,
+}
+
+/// The answer to a request over HTTP.
+pub struct Answer {
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// The version in the `ETag`.
+    pub etag: Option<u64>,
+    pub body: String,
+    /// Whether it has `Idempotency-Replayed: true`.
+    pub is_replayed: bool,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+impl Answer {
+    /// There was no answer, for this reason.
+    fn none(why: &str) -> Self {
+        let outcome = Outcome::Unknown(why.to_owned());
+        Answer { outcome, etag: None, body: String::new(), is_replayed: false, next: None }
+    }
+}
+
 /// The answer of an invocation.
 pub enum Invocation {
     Answered(Value),
@@ -45,16 +79,14 @@ impl Client {
     }
 
     /// Makes a call over HTTP with a token of the customer.
-    ///
-    /// Returns how it ended, and the version in the answer's `ETag`. `if_match` is the version to name in `If-Match`.
     pub async fn call(
         &self,
         url: &str,
         customer: &Customer,
         token: &str,
         operation: &Operation,
-        if_match: Option<u64>,
-    ) -> (Outcome, Option<u64>) {
+        headers: &Headers,
+    ) -> Answer {
         let action = format!("/api/v1/actions/{}", operation.function());
         let (method, path, token, body) = match operation {
             Operation::Me => ("GET", "/api/v1/me".to_owned(), token, String::new()),
@@ -66,23 +98,31 @@ impl Client {
                 let path = format!("/contact?tenantId={}", customer.slug);
                 ("POST", path, &*customer.key, operation.input().to_string())
             }
+            Operation::ChangePhone { .. } => ("POST", "/mcp".to_owned(), token, operation.input().to_string()),
             Operation::Refused { token, .. } => ("POST", action, &**token, operation.input().to_string()),
             _ => ("POST", action, token, operation.input().to_string()),
         };
-        let request = self.http.request(method.parse().unwrap(), format!("{url}{path}"));
+        let body = if headers.has_other_body { body + " " } else { body };
+        let cursor = headers.cursor.as_ref().map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+        let request = self.http.request(method.parse().unwrap(), format!("{url}{path}{cursor}"));
         let request = request.header("authorization", format!("Bearer {token}")).body(body);
-        let request = match if_match {
-            Some(version) => request.header("if-match", format!("\"{version}\"")),
-            None => request,
-        };
+        let if_match = headers.if_match.map(|version| ("if-match", format!("\"{version}\"")));
+        let key = headers.key.clone().map(|key| ("idempotency-key", key));
+        let request =
+            if_match.into_iter().chain(key).fold(request, |request, (name, value)| request.header(name, value));
         let Ok(response) = request.header("content-type", "application/json").send().await else {
-            return (Outcome::Unknown("no response".to_owned()), None);
+            return Answer::none("no response");
         };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let etag = headers.get("etag").and_then(|tag| tag.to_str().ok()?.trim_matches('"').parse().ok());
+        let is_replayed = headers.get("idempotency-replayed").is_some_and(|value| value == "true");
+        let next = headers.get("x-next-cursor").and_then(|cursor| cursor.to_str().ok()).map(str::to_owned);
         match response.text().await {
-            Ok(body) => (self.outcome(operation, status, &headers, &body), etag),
-            Err(_) => (Outcome::Unknown("half a response".to_owned()), None),
+            Ok(body) => {
+                let outcome = self.outcome(operation, status, &headers, &body);
+                Answer { outcome, etag, body, is_replayed, next }
+            }
+            Err(_) => Answer::none("half a response"),
         }
     }
 
@@ -90,6 +130,7 @@ impl Client {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let json = || serde_json::from_str(body).unwrap_or_default();
         match (status, header("x-contact-outcome")) {
+            (200, None) if matches!(operation, Operation::ChangePhone { .. }) => self.of_tool(&json()),
             (200 | 201, Some("created")) => Outcome::Created(contact_of(json())),
             (200 | 201, Some("updated")) => Outcome::Updated(contact_of(json())),
             (200 | 201, Some("unchanged")) => Outcome::Unchanged(contact_of(json())),
@@ -102,6 +143,23 @@ impl Client {
                 let sentence = format!("{} answered {status} {body} {headers:?}", operation.function());
                 self.violate("answers have a documented status", sentence);
                 Outcome::Unknown(status.to_string())
+            }
+        }
+    }
+
+    /// How the call of a tool ended that has got this answer.
+    fn of_tool(&self, answer: &Value) -> Outcome {
+        let result = &answer["result"];
+        let (contact, text) = (&result["structuredContent"], result["content"][0]["text"].as_str().unwrap_or_default());
+        match (result["isError"] == true, contact["outcome"].as_str()) {
+            (false, Some("updated")) => Outcome::Updated(contact.clone()),
+            (false, Some("unchanged")) => Outcome::Unchanged(contact.clone()),
+            (true, _) if text.starts_with("Contact not found.") => Outcome::Refused("404".to_owned()),
+            (true, _) if text.starts_with("Contact already exists.") => Outcome::Refused("409".to_owned()),
+            (true, _) if text.starts_with("Service Unavailable.") => Outcome::Unknown("503 of a tool".to_owned()),
+            _ => {
+                self.violate("answers have a documented status", format!("update_contact answered {answer}"));
+                Outcome::Unknown("no result".to_owned())
             }
         }
     }

@@ -13,6 +13,9 @@ pub const TAGS: [&str; 9] = ["vip", "new", "a", "b,c", "fr-FR", "*", "*+", "a#b"
 pub const EMAILS: [&str; 4] = ["one@example.com", "Two@example.com", "two@Example.com", "plus+1@example.com"];
 const SOURCES: [Option<&str>; 4] = [None, Some("shopify"), Some("widget"), Some("manual")];
 
+/// Texts that many contacts contain.
+pub const LIST_QUERIES: [&str; 4] = ["+55", "+1415", "+1", "JOSE"];
+
 /// The first of the ten minutes in which all events occur: events often have the same second.
 const SINCE: i64 = 1_777_000_000;
 
@@ -103,7 +106,7 @@ impl Generator {
     }
 
     /// Some fields, of which at least one contains the mark.
-    fn fields(&mut self, person: &Person, mark: u64) -> Fields {
+    pub fn fields(&mut self, person: &Person, mark: u64) -> Fields {
         let mut fields = Fields::default();
         if self.0.bool() {
             fields.name = Some(name(mark));
@@ -132,7 +135,7 @@ impl Generator {
         }
     }
 
-    fn tag(&mut self, person: &Person) -> String {
+    pub fn tag(&mut self, person: &Person) -> String {
         loop {
             match self.0.usize(..TAGS.len() + 1) {
                 index if index == TAGS.len() => return own_tag(person.customer),
@@ -142,14 +145,14 @@ impl Generator {
         }
     }
 
-    fn criteria(&mut self, person: &Person) -> Value {
+    pub fn criteria(&mut self, person: &Person) -> Value {
         match self.0.u32(..7) {
             0 => json!({}),
             1 | 2 => json!({ "tag": self.tag(person) }),
             3 => json!({ "email": EMAILS[self.0.usize(..EMAILS.len())] }),
             4 => json!({ "query": NAME_MARK.to_lowercase() }),
             5 => {
-                let query = ["+55", "+1415", "+1", "JOSE"][self.0.usize(..4)];
+                let query = LIST_QUERIES[self.0.usize(..LIST_QUERIES.len())];
                 json!({ "query": query })
             }
             _ => json!({ "query": person.spellings[self.0.usize(..2)] }),

@@ -17,8 +17,12 @@
 //! |---|---|
 //! | `deployment.rs` | the deployment, a process that can be killed |
 //! | `population.rs` | tenants, tokens, phone numbers |
-//! | `operation.rs`, `state.rs` | the model: what a call does to a contact |
+//! | `operation.rs`, `state.rs`, `request.rs` | the model: what a call does to a contact, and its input |
 //! | `generate.rs`, `caller.rs`, `client.rs` | random calls, their delivery and their outcome |
+//! | `repetitions.rs` | requests with an idempotency key, and their repetitions |
+//! | `batches.rs` | batches of contacts |
+//! | `pages.rs` | lists in pages |
+//! | `movers.rs` | contacts whose number changes |
 //! | `fault_schedule.rs` | which faults are injected |
 //! | `history.rs` | the record of calls and writes |
 //! | `judge/` | the rules |
@@ -28,6 +32,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod batches;
 mod caller;
 mod client;
 mod deployment;
@@ -46,10 +51,14 @@ mod invocation;
 mod judge;
 #[path = "../support/local_sdk.rs"]
 mod local_sdk;
+mod movers;
 mod operation;
+mod pages;
 mod population;
 mod quiescence;
+mod repetitions;
 mod report;
+mod request;
 mod runner;
 mod self_test;
 mod state;

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::request::{and, by, with};
 use super::state::{State, metadata};
 
 /// How a call refers to its contact.
@@ -36,6 +37,13 @@ pub enum Operation {
     },
     Update {
         target: Target,
+        fields: Fields,
+    },
+    /// Gives the contact with this id, or that had it before, another number. Another contact may have it.
+    ChangePhone {
+        id: String,
+        phone: String,
+        is_taken: bool,
         fields: Fields,
     },
     AddTag {
@@ -81,6 +89,16 @@ pub enum Operation {
     },
     ListTags,
     Me,
+    /// All pages of a list, each of at most so many rows.
+    Pages {
+        function: &'static str,
+        criteria: Value,
+        limit: usize,
+    },
+    /// Several contacts. To the judge each is a call of its own, so this is a request only.
+    Batch {
+        contacts: Vec<Value>,
+    },
     /// A call that has to be refused with this status and must not change anything: an action, a token and a body.
     Refused {
         status: u16,
@@ -97,6 +115,7 @@ impl Operation {
             Operation::Create { .. } => "create-contact",
             Operation::FlowiqCreate { .. } => "flowiq-create-contact",
             Operation::Update { .. } => "update-contact",
+            Operation::ChangePhone { .. } => "mcp",
             Operation::AddTag { .. } => "add-tag",
             Operation::RemoveTag { .. } => "remove-tag",
             Operation::Message { .. } => "record-message",
@@ -108,11 +127,13 @@ impl Operation {
             Operation::Search { .. } => "search-contacts",
             Operation::ListTags => "list-tags",
             Operation::Me => "me",
+            Operation::Batch { .. } => "batch-upsert-contacts",
+            Operation::Pages { function, .. } => function,
             Operation::Refused { action, .. } => action,
         }
     }
 
-    /// Whether it may change a contact.
+    /// Whether it may change the contact that it is about.
     pub fn writes(&self) -> bool {
         !matches!(
             self,
@@ -122,6 +143,8 @@ impl Operation {
                 | Operation::Search { .. }
                 | Operation::ListTags
                 | Operation::Me
+                | Operation::Pages { .. }
+                | Operation::Batch { .. }
                 | Operation::Refused { .. }
         )
     }
@@ -132,6 +155,11 @@ impl Operation {
             Operation::Create { phone, fields } => with(json!({ "phone": phone }), fields),
             Operation::FlowiqCreate { phone, fields } => with(json!({ "phone_number": phone }), fields),
             Operation::Update { target, fields } => with(by(target), fields),
+            Operation::ChangePhone { id, phone, fields, .. } => {
+                let arguments = with(json!({ "id": id, "phone": phone }), fields);
+                let params = json!({ "name": "update_contact", "arguments": arguments });
+                json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params })
+            }
             Operation::AddTag { target, tag } | Operation::RemoveTag { target, tag } => {
                 and(by(target), json!({ "tag": tag }))
             }
@@ -151,6 +179,8 @@ impl Operation {
             Operation::Delete { target } | Operation::Get { target } => by(target),
             Operation::GetByEmail { email } => json!({ "email": email }),
             Operation::Search { criteria } => criteria.clone(),
+            Operation::Pages { criteria, limit, .. } => and(criteria.clone(), json!({ "limit": limit })),
+            Operation::Batch { contacts } => json!({ "contacts": contacts }),
             Operation::Refused { body, .. } => body.clone(),
             Operation::FlowiqGet { phone } => json!({ "phone_number": phone }),
             Operation::ListTags | Operation::Me => json!({}),
@@ -216,12 +246,15 @@ impl Operation {
             Operation::Update { fields, .. } => {
                 let mut state = existing()?;
                 set_fields(&mut state, fields);
-                for (key, value) in fields.metadata.as_deref().map(metadata).unwrap_or_default() {
-                    match state.metadata.iter_mut().find(|(known, _)| *known == key) {
-                        Some((_, stored)) => *stored = value,
-                        None => state.metadata.push((key, value)),
-                    }
-                }
+                merge_metadata(&mut state, fields);
+                Some(state)
+            }
+            Operation::ChangePhone { is_taken: true, .. } => None,
+            Operation::ChangePhone { phone, fields, .. } => {
+                let mut state = existing()?;
+                state.phone = new(phone, "api").phone;
+                set_fields(&mut state, fields);
+                merge_metadata(&mut state, fields);
                 Some(state)
             }
             Operation::AddTag { tag, .. } => {
@@ -286,6 +319,15 @@ fn new(phone: &str, source: &str, tombstone: Option<&State>) -> State {
     }
 }
 
+fn merge_metadata(state: &mut State, fields: &Fields) {
+    for (key, value) in fields.metadata.as_deref().map(metadata).unwrap_or_default() {
+        match state.metadata.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, stored)) => *stored = value,
+            None => state.metadata.push((key, value)),
+        }
+    }
+}
+
 fn set_fields(state: &mut State, fields: &Fields) {
     let cleared = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     if let Some(name) = &fields.name {
@@ -342,33 +384,4 @@ fn set_conversation(state: &mut State, field: &str, given: &Value, occurred_at: 
         true => drop(state.conversation.remove(field)),
         false => drop(state.conversation.insert(field.to_owned(), given)),
     }
-}
-
-fn by(target: &Target) -> Value {
-    match target {
-        Target::Id(id) => json!({ "contact_id": id }),
-        Target::Phone(phone) => json!({ "phone": phone }),
-    }
-}
-
-fn and(mut input: Value, more: Value) -> Value {
-    if let (Some(input), Value::Object(more)) = (input.as_object_mut(), more) {
-        input.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
-    }
-    input
-}
-
-fn with(mut input: Value, fields: &Fields) -> Value {
-    for (name, value) in [("name", &fields.name), ("email", &fields.email)] {
-        if let Some(value) = value {
-            input[name] = value.as_str().into();
-        }
-    }
-    if let Some(tags) = &fields.tags {
-        input["tags"] = tags.join(", ").into();
-    }
-    if let Some(metadata) = &fields.metadata {
-        input["metadata"] = serde_json::from_str(metadata).unwrap_or_default();
-    }
-    input
 }

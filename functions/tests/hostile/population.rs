@@ -11,6 +11,15 @@ use uuid::Uuid;
 use super::local_sdk::local_sdk;
 use super::quiescence::Tables;
 
+/// How many contacts of each tenant stand still during the whole run, and the first of their numbers.
+const STILL: usize = 8;
+const FIRST_STILL: usize = 10_000;
+
+/// How many contacts of each tenant change their number, how many numbers each of them has in turn, and the first of these.
+const MOVERS: usize = 2;
+const NUMBERS: usize = 4;
+const FIRST_MOVER: usize = 20_000;
+
 /// How many numbers are used during the whole run, and how many more in each epoch. The latter are created anew.
 const LASTING: usize = 5;
 const FRESH: usize = 7;
@@ -59,6 +68,11 @@ pub struct Population {
     pub known: HashMap<String, Person>,
     /// By customer: the persons of this epoch.
     pub present: Vec<Vec<Person>>,
+    /// Persons whose contacts are created before everything else, and about whom no other call is.
+    pub still: Vec<Person>,
+    /// Contacts whose number changes: for each, the persons that have its numbers. It has the first one to begin with. Nobody else
+    /// has one of them.
+    pub movers: Vec<Vec<Person>>,
     /// Whether most calls of this epoch are about one person of each customer.
     pub is_crowded: bool,
 }
@@ -80,6 +94,8 @@ impl Population {
             orphan_token,
             known: HashMap::new(),
             present: Vec::new(),
+            still: Vec::new(),
+            movers: Vec::new(),
             is_crowded: false,
         };
         for number in 0..customers {
@@ -94,6 +110,18 @@ impl Population {
             let namespace = Tables::open(engine_url).namespace(&id).await;
             population.customers.push(Customer { id, slug, token, limited_token, key, tenant, namespace });
         }
+        for customer in 0..customers {
+            let persons = (FIRST_STILL..FIRST_STILL + STILL).map(|number| population.person(customer, number));
+            let persons: Vec<Person> = persons.collect();
+            population.still.extend(persons);
+            for first in (0..MOVERS).map(|mover| FIRST_MOVER + mover * NUMBERS) {
+                let persons = (first..first + NUMBERS).map(|number| population.person(customer, number));
+                let persons: Vec<Person> = persons.collect();
+                population.movers.push(persons);
+            }
+        }
+        let persons = population.still.iter().chain(population.movers.iter().flatten());
+        population.known.extend(persons.map(|person| (person.contact_id.clone(), person.clone())));
         population
     }
 
@@ -103,17 +131,31 @@ impl Population {
         let fresh = LASTING + epoch * FRESH;
         let numbers: Vec<usize> = (0..LASTING).chain(fresh..fresh + FRESH).collect();
         self.present.clear();
-        for (customer, credentials) in self.customers.iter().enumerate() {
-            let person = |number: &usize| {
-                let spellings = spellings(*number);
-                let phone = spellings[0].parse().unwrap();
-                let contact_id = credentials.tenant.contact_id(&phone).to_string();
-                Person { customer, contact_id, spellings, is_deleted: number.is_multiple_of(3) }
-            };
-            let persons: Vec<Person> = numbers.iter().map(person).collect();
+        for customer in 0..self.customers.len() {
+            let persons: Vec<Person> = numbers.iter().map(|number| self.person(customer, *number)).collect();
             self.known.extend(persons.iter().map(|person| (person.contact_id.clone(), person.clone())));
             self.present.push(persons);
         }
+    }
+}
+
+impl Population {
+    /// The first id of the contact that has this id now or had it before. To the judge it is the contact's.
+    pub fn first_id<'a>(&'a self, id: &'a str) -> &'a str {
+        let mover = self.movers.iter().find(|mover| mover.iter().any(|person| person.contact_id == id));
+        mover.map_or(id, |mover| &mover[0].contact_id)
+    }
+
+    /// Whether this is the first id of a contact whose number changes.
+    pub fn is_mover(&self, id: &str) -> bool {
+        self.movers.iter().any(|mover| mover[0].contact_id == id)
+    }
+
+    fn person(&self, customer: usize, number: usize) -> Person {
+        let spellings = spellings(number);
+        let phone = spellings[0].parse().unwrap();
+        let contact_id = self.customers[customer].tenant.contact_id(&phone).to_string();
+        Person { customer, contact_id, spellings, is_deleted: number.is_multiple_of(3) }
     }
 }
 

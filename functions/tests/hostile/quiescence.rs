@@ -3,10 +3,12 @@
 
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::client::Client;
+use super::client::{Client, Headers};
 use super::generate::{EMAILS, TAGS, own_tag};
 use super::history::Outcome;
 use super::local_sdk::local_sdk;
@@ -66,6 +68,7 @@ fn json_value(value: &AttributeValue) -> Value {
         AttributeValue::Bool(value) => json!({ "BOOL": value }),
         AttributeValue::L(list) => json!({ "L": list.iter().map(json_value).collect::<Vec<_>>() }),
         AttributeValue::M(map) => json!({ "M": json(map) }),
+        AttributeValue::B(bytes) => json!({ "B": STANDARD.encode(bytes) }),
         AttributeValue::Ss(set) => json!({ "SS": set }),
         other => panic!("an attribute of an unexpected type: {other:?}"),
     }
@@ -103,7 +106,7 @@ async fn difference(
     expected: &[&Image],
 ) -> Option<String> {
     let operation = Operation::Search { criteria: criteria.clone() };
-    let (outcome, _) = client.call(url, customer, &customer.token, &operation, None).await;
+    let outcome = client.call(url, customer, &customer.token, &operation, &Headers::default()).await.outcome;
     let Outcome::Read(Value::Array(rows)) = &outcome else { return Some(format!("{criteria}: {outcome:?}")) };
     if rows.len() != expected.len() {
         return Some(format!("{criteria} found {} contacts instead of {}", rows.len(), expected.len()));
@@ -116,7 +119,7 @@ async fn difference(
 }
 
 /// Contacts with a message come first, by the time of the last one; the others by their creation.
-fn activity(state: &State) -> (Option<&String>, &String) {
+pub fn activity(state: &State) -> (Option<&String>, &String) {
     match &state.last_message_at {
         Some(time) => (Some(time), time),
         None => (None, &state.created_at),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
-use super::history::{Call, Outcome};
+use super::history::{Call, Delivery, Outcome};
 
 /// A broken rule.
 #[derive(Debug, Clone)]
@@ -48,7 +48,17 @@ fn describe(call: &Call, start: Instant) -> String {
     let Call { id, source, operation, began, ended, outcome, if_match, etag, .. } = call;
     let (began, ended) = (seconds(*began, start), seconds(*ended, start));
     let versions = format!("If-Match: {if_match:?}, ETag: {etag:?}");
-    format!("call {id} ({source}) from {began} s to {ended} s: {operation:?}\n    outcome: {outcome:?}, {versions}")
+    let mut text = format!(
+        "call {id} ({source}) from {began} s to {ended} s: {operation:?}\n    outcome: {outcome:?}, {versions}"
+    );
+    for Delivery { began, ended, outcome, etag, is_replayed, has_other_body, .. } in &call.deliveries {
+        let (began, ended) = (seconds(*began, start), seconds(*ended, start));
+        text += &format!(
+            "\n    delivery from {began} s to {ended} s: {outcome:?}, ETag: {etag:?}, replayed: {is_replayed:?}, other body: \
+             {has_other_body}"
+        );
+    }
+    text
 }
 
 /// What a run has done.
@@ -56,6 +66,8 @@ fn describe(call: &Call, start: Instant) -> String {
 pub struct Counts {
     pub calls: BTreeMap<String, u64>,
     pub outcomes: BTreeMap<String, u64>,
+    /// Requests with an idempotency key.
+    pub deliveries: BTreeMap<String, u64>,
     pub faults: BTreeMap<String, u64>,
     pub killed_functions: u64,
     pub killed_deployments: u64,
@@ -85,12 +97,24 @@ impl Counts {
             Outcome::Unknown(why) => format!("unknown: {why}"),
         };
         *self.outcomes.entry(outcome).or_default() += 1;
+        for delivery in &call.deliveries {
+            let kind = match &delivery.outcome {
+                Outcome::Refused(why) => format!("refused: {why}"),
+                Outcome::Unknown(why) => format!("unknown: {why}"),
+                _ if delivery.is_replayed == Some(true) => "replayed".to_owned(),
+                _ => "carried out".to_owned(),
+            };
+            *self.deliveries.entry(kind).or_default() += 1;
+        }
     }
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (title, counts) in [("calls", &self.calls), ("outcomes", &self.outcomes), ("faults", &self.faults)] {
+        let deliveries = ("requests with a key", &self.deliveries);
+        for (title, counts) in
+            [("calls", &self.calls), ("outcomes", &self.outcomes), deliveries, ("faults", &self.faults)]
+        {
             let total: u64 = counts.values().sum();
             let each: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
             writeln!(f, "{title}: {total} ({})", each.join(", "))?;

@@ -129,6 +129,12 @@ impl Run {
         let population = Arc::get_mut(&mut self.population).unwrap();
         population.begin_epoch(self.epochs);
         self.epochs += 1;
+        let mut calls_before = Vec::new();
+        if self.epochs == 1 {
+            let mut caller = self.caller();
+            caller.create_still().await;
+            calls_before = caller.calls;
+        }
         let mut fault_schedule = FaultSchedule::new(self.random.u64(..), Arc::clone(&self.faults));
         self.proxy.inject(move |operation| fault_schedule.next(operation));
         let mut callers = tokio::spawn(self.callers().join_all());
@@ -145,7 +151,7 @@ impl Run {
         };
         self.proxy.inject(|_| Fault::None);
         let made = calls.len();
-        let violations = self.judge(calls).await;
+        let violations = self.judge([calls_before, calls].concat()).await;
         (made, violations)
     }
 
@@ -153,15 +159,7 @@ impl Run {
         let left = Arc::new(AtomicUsize::new(EPOCH.min(self.plan.calls.max(1))));
         let mut callers = JoinSet::new();
         for _ in 0..self.plan.width {
-            let mut caller = Caller {
-                population: Arc::clone(&self.population),
-                client: self.client.clone(),
-                generator: Generator(fastrand::Rng::with_seed(self.random.u64(..))),
-                url: self.url.subscribe(),
-                marks: Arc::clone(&self.marks),
-                calls: Vec::new(),
-                seen: HashMap::new(),
-            };
+            let mut caller = self.caller();
             let left = Arc::clone(&left);
             callers.spawn(async move {
                 while left.load(Ordering::Relaxed) > 0 {
@@ -173,6 +171,22 @@ impl Run {
             });
         }
         callers
+    }
+
+    fn caller(&mut self) -> Caller {
+        Caller {
+            population: Arc::clone(&self.population),
+            client: self.client.clone(),
+            generator: Generator(fastrand::Rng::with_seed(self.random.u64(..))),
+            url: self.url.subscribe(),
+            marks: Arc::clone(&self.marks),
+            calls: Vec::new(),
+            seen: HashMap::new(),
+            number: self.marks.fetch_add(1, Ordering::Relaxed),
+            keys: HashMap::new(),
+            ids: HashMap::new(),
+            keyed: Vec::new(),
+        }
     }
 
     /// The mark at which something is killed next.

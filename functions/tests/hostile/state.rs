@@ -49,6 +49,8 @@ pub struct Image {
     pub version: u64,
     /// The latest first.
     pub write_ids: Vec<String>,
+    /// The key of the results of calls with an idempotency key, in base64.
+    pub answer_key: Option<String>,
     pub state: State,
 }
 
@@ -94,6 +96,7 @@ impl Image {
             contact_id: text("id").unwrap_or_else(|| key.trim_start_matches("contact#").to_owned()),
             version: number("version"),
             write_ids: list("write_ids"),
+            answer_key: item["answer_key"]["B"].as_str().map(str::to_owned),
             state,
         }
     }

@@ -35,7 +35,7 @@ async fn an_agent_is_told_to_try_again_while_dynamodb_fails() {
     assert_eq!(agent.call("get_contact", json!({ "id": id })).await["name"], "Jane");
 }
 
-/// The contact of another version, which nobody but an operator can repair.
+/// The contact of another version, which only an operator can repair.
 #[tokio::test]
 async fn a_contact_that_cannot_be_read_is_an_error_of_the_server() {
     let bundle = Bundle::start().await;

@@ -6,9 +6,9 @@ use super::tombstone::Stored;
 
 /// The contact that a call names: by its id, or by a number.
 ///
-/// The two differ after the contact's number was changed, which gives it another id. An id names the contact wherever it
-/// is now. A number names whoever has it: nobody until a contact is created with it again, which then has the id that
-/// belongs to it.
+/// The two differ after the contact's number was changed, which gives it another id. An id also names a contact that
+/// had it before. A number names only the contact that has it now; if a contact is created with it again, that contact has
+/// the id that belongs to the number.
 ///
 /// ```
 /// # use contacts::model::{ContactId, ContactKey};

@@ -48,7 +48,7 @@ impl FromStr for EventTime {
 
     fn from_str(text: &str) -> Result<Self, Violation> {
         let time = match text.parse::<i64>() {
-            Ok(second) => Timestamp::from_second(second).map_err(|_| Violation::NotTime)?,
+            Ok(second) => Timestamp::from_second(second)?,
             Err(_) => text.parse().map_err(|_| Violation::NotTime)?,
         };
         // Clocks differ by minutes. A time further in the future would win every last-writer-wins

@@ -51,8 +51,8 @@ pub struct TenantRecord {
 pub(crate) struct StoredTenant {
     #[serde(flatten)]
     pub(crate) record: TenantRecord,
-    /// The namespace from which contact ids are derived. Secret: whoever knows it can compute the ids
-    /// of all phone numbers, and so find the number behind an id.
+    /// The namespace from which contact ids are derived. Secret: with it, the ids of all phone
+    /// numbers can be computed, and so the number behind an id be found.
     namespace: Uuid,
 }
 

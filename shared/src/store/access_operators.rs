@@ -214,10 +214,8 @@ impl AccessTable {
         let writes = keys.map(|key| self.deletion(key, tenant)).into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut retry = Retry::new();
         loop {
-            match transact(&self.client, writes.clone()).await? {
-                Attempt::Written => return Ok(()),
-                Attempt::Lost(_) => retry.pause_after_race().await?,
-                Attempt::Throttled => retry.pause_after_throttling().await?,
+            if retry.has_written(&transact(&self.client, writes.clone()).await?).await? {
+                return Ok(());
             }
         }
     }

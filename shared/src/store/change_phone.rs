@@ -10,7 +10,6 @@ use super::outcome::Outcome;
 use super::redirect::Left;
 use super::retry::Retry;
 use super::snapshot::{Snapshot, Target, new_call_id};
-use super::transaction::Attempt;
 use crate::model::{Contact, ContactId, ContactKey, Phone, Stored, Tenant, Timestamp, Tombstone};
 
 /// What to write so that a contact has another number.
@@ -85,10 +84,8 @@ impl ContactsTable {
             let (target, new) = (Target::new(tenant, to, None), Stored::Contact(change.contact.clone()));
             let (attempt, _) =
                 self.save(target, &change.there, (&new, Outcome::Updated), &change.left, Vec::new(), &call).await?;
-            match attempt {
-                Attempt::Written => return Ok((change.contact, Outcome::Updated)),
-                Attempt::Lost(_) => retry.pause_after_race().await?,
-                Attempt::Throttled => retry.pause_after_throttling().await?,
+            if retry.has_written(&attempt).await? {
+                return Ok((change.contact, Outcome::Updated));
             }
             attempted = Some(change.contact);
         }

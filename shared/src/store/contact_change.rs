@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::error::Error;
 use super::items;
-use super::keys::{CONTACT, ITEM, MOVED_FIELDS, MOVED_FROM, TENANT_ID};
+use super::keys::{self, CONTACT, ITEM, MOVED_FIELDS, MOVED_FROM, TENANT_ID};
 use crate::model::{Contact, ContactId, Stored, TenantId, Timestamp};
 
 /// A change of a contact, read from a stream record.
@@ -141,12 +141,10 @@ impl<'a> Parts<'a> {
         let [tenant_id, item] = self.keys();
         let seconds: Option<f64> =
             self.approximate_creation_date_time.and_then(|at| serde_json::from_str(at.get()).ok());
-        // Other spellings of an id are keys of other items.
-        let tenant_id = tenant_id.and_then(|text| TenantId::parse(&text).filter(|id| id.to_string() == text));
-        let contact_id = item.as_deref().and_then(|item| item.strip_prefix(CONTACT));
         ChangedItem {
-            tenant_id,
-            contact_id: contact_id.and_then(|text| text.parse().ok().filter(|id: &ContactId| id.to_string() == text)),
+            // Other spellings of an id are keys of other items.
+            tenant_id: tenant_id.and_then(|text| TenantId::parse(&text).filter(|id| id.to_string() == text)),
+            contact_id: item.as_deref().and_then(keys::contact_of),
             changed_at: seconds.and_then(|at| Timestamp::from_second(at as i64).ok()),
         }
     }

@@ -54,7 +54,7 @@ impl ContactsTable {
     pub async fn delete_if<C, E>(&self, tenant: &Tenant, key: impl Into<ContactKey>, check: C) -> Result<Deletion, E>
     where
         C: Fn(&Contact) -> Result<(), E> + Send + Sync,
-        E: From<Error>,
+        E: From<Error> + Send,
     {
         let target = Target::new(tenant, key, None);
         let delete = |stored: Option<Stored>, _: &_| {

@@ -132,6 +132,22 @@ pub(super) fn sort_key(item: &Item) -> &str {
     item.get(ITEM).and_then(|key| key.as_s().ok()).map_or("", String::as_str)
 }
 
+/// The contact that the sort key of a contact's item names; `None` for any other sort key.
+pub(super) fn contact_of(sort_key: &str) -> Option<ContactId> {
+    canonical(sort_key.strip_prefix(CONTACT)?)
+}
+
+/// The label and the contact that the sort key of a membership names; `None` for any other sort key.
+pub(super) fn membership_of(sort_key: &str) -> Option<(&str, ContactId)> {
+    let (label, id) = sort_key.strip_prefix(MEMBERSHIP)?.rsplit_once('#')?;
+    Some((label, canonical(id)?))
+}
+
+/// An id in the spelling of keys. Other spellings are keys of other items.
+fn canonical(text: &str) -> Option<ContactId> {
+    text.parse().ok().filter(|id: &ContactId| id.to_string() == text)
+}
+
 fn key(tenant: &Tenant, item: String) -> Item {
     HashMap::from([(TENANT_ID.to_owned(), s(tenant.id().to_string())), (ITEM.to_owned(), s(item))])
 }
@@ -149,5 +165,30 @@ mod tests {
         labels.sort();
         labels.dedup();
         assert_eq!(labels.len(), all);
+    }
+
+    const CONTACT_ID: &str = "d6f0d85e-0a0b-5c1d-9e2f-3a4b5c6d7e8f";
+
+    #[test]
+    fn keys_are_parsed_in_the_spelling_of_functions_only() {
+        let id: ContactId = CONTACT_ID.parse().unwrap();
+        let upper = CONTACT_ID.to_uppercase();
+        for (key, expected) in [
+            (format!("tag#vip#{CONTACT_ID}"), Some(("vip", id))),
+            (format!("tag#a#b#{CONTACT_ID}"), Some(("a#b", id))),
+            (format!("tag#*+#{CONTACT_ID}"), Some(("*+", id))),
+            (format!("tag##{CONTACT_ID}"), Some(("", id))),
+            (format!("tag#vip#{upper}"), None),
+            (format!("tag#vip#{CONTACT_ID} "), None),
+            (format!("tag#{CONTACT_ID}"), None),
+            ("tag#vip#".to_owned(), None),
+            ("tag#é#é".to_owned(), None),
+        ] {
+            assert_eq!(membership_of(&key), expected, "{key}");
+        }
+        assert_eq!(contact_of(&format!("contact#{CONTACT_ID}")), Some(id));
+        for key in ["contact#", "contact#x", &format!("contact#{upper}"), &format!("contact#{CONTACT_ID}#x")] {
+            assert_eq!(contact_of(key), None, "{key}");
+        }
     }
 }

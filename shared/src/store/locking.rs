@@ -3,6 +3,7 @@
 //! again to the state that writer left.
 
 use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use super::contacts_table::ContactsTable;
 use super::error::Error;
@@ -12,6 +13,10 @@ use super::seal::new_key;
 use super::snapshot::{Consistency, Snapshot, Target, new_call_id};
 use super::transaction::Attempt;
 use crate::model::{Contact, ContactKey, EventId, Stored, Timestamp};
+
+/// A rule, whose caller keeps its error: `None` means that it failed. So optimistic locking is compiled once, and not for
+/// every rule of a function.
+type Rule<'a> = &'a (dyn Fn(Option<Stored>, &HashSet<EventId>) -> Option<Stored> + Send + Sync);
 
 impl ContactsTable {
     /// Writes what `rule` returns for the stored state and for the events, of the target's, that were applied before;
@@ -24,7 +29,7 @@ impl ContactsTable {
     pub(super) async fn write<R, E>(&self, target: Target<'_>, first_read: Consistency, rule: R) -> Result<Written, E>
     where
         R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
-        E: From<Error>,
+        E: From<Error> + Send,
     {
         let snapshot = self.snapshot(target, first_read).await?;
         self.write_over(target, snapshot, rule).await
@@ -34,21 +39,35 @@ impl ContactsTable {
     ///
     /// # Errors
     /// As [`write`](ContactsTable::write).
-    pub(super) async fn write_over<R, E>(
+    pub(super) async fn write_over<R, E>(&self, target: Target<'_>, snapshot: Snapshot, rule: R) -> Result<Written, E>
+    where
+        R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
+        E: From<Error> + Send,
+    {
+        let failure = Mutex::new(None);
+        let rule = |stored: Option<Stored>, applied: &HashSet<EventId>| {
+            let keep = |error| *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            rule(stored, applied).map_err(keep).ok()
+        };
+        if let Some(written) = self.write_by(target, snapshot, &rule).await? {
+            return Ok(written);
+        }
+        let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Err(failure.unwrap_or_else(|| Error::Internal("a rule failed without an error".to_owned()).into()))
+    }
+
+    /// `None` if the rule failed.
+    async fn write_by(
         &self,
         mut target: Target<'_>,
         mut snapshot: Snapshot,
-        rule: R,
-    ) -> Result<Written, E>
-    where
-        R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
-        E: From<Error>,
-    {
+        rule: Rule<'_>,
+    ) -> Result<Option<Written>, Error> {
         let mut retry = Retry::new();
         let (call, named) = (new_call_id(), target.key);
         loop {
             if let Some(done) = self.done_before(target, &mut snapshot, &call).await? {
-                return Ok(done);
+                return Ok(Some(done));
             }
             if let Some(key) = next_key(named, target.key, snapshot.stored.as_ref()) {
                 target.key = key;
@@ -57,14 +76,14 @@ impl ContactsTable {
                 continue;
             }
             let ruled = rule(snapshot.stored.clone(), &snapshot.applied);
-            let changes = ruled.as_ref().is_ok_and(|new| snapshot.stored.as_ref() != Some(new));
+            let changes = ruled.as_ref().is_some_and(|new| snapshot.stored.as_ref() != Some(new));
             // DynamoDB checks the version only when something is written. A decision not to write is therefore made again
             // on a strongly consistent read.
             if !changes && snapshot.consistency == Consistency::Eventual {
                 snapshot = self.snapshot(target, Consistency::Strong).await?;
                 continue;
             }
-            let mut new = ruled?;
+            let Some(mut new) = ruled else { return Ok(None) };
             let tags = new.contact().map(|contact| &contact.tags);
             let undefined = tags.map(|tags| snapshot.undefined(tags, target.tags)).unwrap_or_default();
             // The result of a call with an idempotency key is sealed with a key that the contact's item holds.
@@ -72,7 +91,8 @@ impl ContactsTable {
             if !changes && !lacks_key {
                 self.define(target.tenant, undefined).await?;
                 if self.record_unchanged(target, &snapshot, &new, &call).await? {
-                    return Ok(Written { id: target.id(), old: snapshot.stored, new, outcome: Outcome::Unchanged });
+                    let old = snapshot.stored;
+                    return Ok(Some(Written { id: target.id(), old, new, outcome: Outcome::Unchanged }));
                 }
                 retry.pause_after_race().await?;
                 snapshot = self.snapshot(target, Consistency::Strong).await?;
@@ -91,10 +111,14 @@ impl ContactsTable {
                     if let Some(once) = &self.once {
                         once.carried_out();
                     }
-                    return Ok(Written { id: target.id(), old: snapshot.stored, new, outcome });
+                    return Ok(Some(Written { id: target.id(), old: snapshot.stored, new, outcome }));
                 }
                 Attempt::Lost(item) => item,
                 Attempt::Throttled => {
+                    if lacks_key {
+                        // Nothing was written, so the contact still has none.
+                        snapshot.answer_key = None;
+                    }
                     retry.pause_after_throttling().await?;
                     continue;
                 }
@@ -120,7 +144,7 @@ impl ContactsTable {
                 }
                 // A later deletion of the contact, or a later creation of the deleted one, is not this call's answer.
                 let now = snapshot.stored.filter(|now| now.contact().is_some() == new.contact().is_some());
-                return Ok(Written { id: target.id(), old, new: now.unwrap_or(new), outcome });
+                return Ok(Some(Written { id: target.id(), old, new: now.unwrap_or(new), outcome }));
             }
             retry.pause_after_race().await?;
         }

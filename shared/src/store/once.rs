@@ -16,12 +16,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckF
 use uuid::Uuid;
 
 use super::error::Error;
+use super::items;
 use super::keys::{self, EXPIRES_AT, ITEM, Item, s};
 use super::outcome::{Outcome, Written};
 use super::seal::{Key, open, seal};
 use super::snapshot::Snapshot;
 use super::transaction::unbuilt;
-use crate::model::{Contact, ContactId, Metadata, Stored, Tenant, Timestamp, Tombstone};
+use crate::model::{Contact, ContactId, Metadata, Stored, Tenant, Timestamp};
 
 /// How long a result is repeated, in seconds.
 const ANSWER_TTL: i64 = 86_400;
@@ -32,7 +33,7 @@ const REQUEST: &str = "request";
 const CALL: &str = "call";
 /// What the call did: see [`outcome_name`].
 const OUTCOME: &str = "outcome";
-/// The contact after the call, sealed.
+/// The contact after the call: its attributes, as DynamoDB's JSON, sealed.
 const SEALED: &str = "sealed";
 /// The tombstone that the call left, and the id of the contact that it has deleted. They contain no personal data.
 const LEFT: &str = "left";
@@ -88,14 +89,16 @@ impl Once {
         let Some(record) = snapshot.recorded.as_ref().filter(|record| self.is_valid(record)) else { return Ok(None) };
         self.check_request(record)?;
         let (id, new) = match (record.get(LEFT), record.get(SEALED)) {
-            (Some(AttributeValue::S(left)), _) => {
+            (Some(AttributeValue::M(left)), _) => {
                 let id = text(record, DELETED_ID).and_then(|id| id.parse::<ContactId>().ok());
-                (id.ok_or_else(unreadable)?, Stored::Deleted(json::<Tombstone>(left.as_bytes())?))
+                (id.ok_or_else(unreadable)?, Stored::Deleted(items::read(left.clone())?))
             }
             (_, Some(AttributeValue::B(sealed))) => {
                 let key = snapshot.answer_key.as_ref().ok_or(Error::AnswerGone)?;
                 let opened = open(key, self.call.as_bytes(), sealed.as_ref()).ok_or(Error::AnswerGone)?;
-                let contact = json::<Contact>(&opened)?;
+                // The deserializer's message is left out, because it may quote a value.
+                let item: serde_dynamo::Item = serde_json::from_slice(&opened).map_err(|_| unreadable())?;
+                let contact: Contact = items::read(item)?;
                 (contact.id, Stored::Contact(contact))
             }
             _ => return Err(unreadable()),
@@ -119,19 +122,19 @@ impl Once {
     ) -> Result<Put, Error> {
         let mut item = self.item(tenant, call);
         item.insert(OUTCOME.to_owned(), s(outcome_name(outcome)));
-        let unwritten = |_| Error::Internal("a result could not be serialized".to_owned());
         match new {
             Stored::Contact(contact) => {
                 let key = key.ok_or_else(|| Error::Internal("a contact has no key for results".to_owned()))?;
                 // No answer to a write shows the metadata, which can have 64 KB.
                 let contact = Contact { metadata: Metadata::default(), ..contact.clone() };
-                let contact = serde_json::to_vec(&contact).map_err(unwritten)?;
+                let contact = serde_json::to_vec(&serde_dynamo::Item::from(items::attributes(&contact)?));
+                let contact = contact.map_err(|_| Error::Internal("a result could not be serialized".to_owned()))?;
                 let sealed = seal(key, self.call.as_bytes(), contact)?;
                 item.insert(SEALED.to_owned(), AttributeValue::B(Blob::new(sealed)));
             }
             Stored::Deleted(tombstone) => {
                 item.insert(DELETED_ID.to_owned(), s(id.to_string()));
-                item.insert(LEFT.to_owned(), s(serde_json::to_string(tombstone).map_err(unwritten)?));
+                item.insert(LEFT.to_owned(), AttributeValue::M(items::attributes(tombstone)?));
             }
         }
         self.put(table, item)
@@ -200,11 +203,6 @@ fn text<'a>(record: &'a Item, name: &str) -> Option<&'a str> {
 
 fn expiry(record: &Item) -> Option<i64> {
     record.get(EXPIRES_AT).and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok())
-}
-
-fn json<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
-    // The deserializer's message is left out, because it may quote a value.
-    serde_json::from_slice(json).map_err(|_| unreadable())
 }
 
 fn unreadable() -> Error {

@@ -15,6 +15,17 @@ pub enum Outcome {
     Unchanged,
 }
 
+impl Outcome {
+    /// The name in answers and in stored results: `created`, `updated` or `unchanged`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Created => "created",
+            Outcome::Updated => "updated",
+            Outcome::Unchanged => "unchanged",
+        }
+    }
+}
+
 /// What a call that writes has done.
 pub(super) struct Written {
     /// The id under whose key it was written.

@@ -14,7 +14,7 @@ use crate::model::{ContactId, Tags, Tenant};
 pub struct Basis(pub(super) Snapshot);
 
 impl ContactsTable {
-    /// Reads what upserts of these contacts are based on: the contacts, and which of the tags that a write may add are in
+    /// Reads what upserts of these contacts, each of which is named once, are based on: the contacts, and which of the tags that a write may add are in
     /// the tag catalogue. A contact that cannot be read has no basis, so that its own write meets the error.
     ///
     /// Eventually consistent, as the first read of [`upsert`](ContactsTable::upsert): a write that is based on an outdated
@@ -27,26 +27,25 @@ impl ContactsTable {
     pub async fn prefetch(
         &self,
         tenant: &Tenant,
-        contacts: &HashMap<ContactId, Option<&Tags>>,
-    ) -> Result<HashMap<ContactId, Basis>, Error> {
-        let tags: HashSet<_> = contacts.values().flatten().flat_map(|tags| tags.iter()).collect();
-        let keys = contacts.keys().map(|id| keys::contact(tenant, *id));
+        contacts: &[(ContactId, Option<&Tags>)],
+    ) -> Result<Vec<Option<Basis>>, Error> {
+        let tags: HashSet<_> = contacts.iter().filter_map(|(_, tags)| *tags).flat_map(Tags::iter).collect();
+        let keys = contacts.iter().map(|(id, _)| keys::contact(tenant, *id));
         let keys: Vec<Item> = keys.chain(tags.into_iter().map(|tag| keys::definition(tenant, tag))).collect();
         let mut found: HashMap<String, Item> = HashMap::new();
         for keys in keys.chunks(BATCH) {
             let items = self.batch(tenant, all_attributes(keys.to_vec(), Consistency::Eventual)).await?;
             found.extend(items.into_iter().map(|item| (sort_key(&item).to_owned(), item)));
         }
-        let mut bases = HashMap::new();
-        for (id, tags) in contacts {
+        let basis = |(id, tags): &(ContactId, Option<&Tags>)| {
             let mut snapshot = Snapshot::empty(Consistency::Eventual);
             let is_defined = |tag: &&_| found.contains_key(sort_key(&keys::definition(tenant, tag)));
             snapshot.defined = tags.iter().flat_map(|tags| tags.iter()).filter(is_defined).cloned().collect();
-            let item = found.get(sort_key(&keys::contact(tenant, *id)));
-            if item.is_none_or(|item| snapshot.set_stored(item.clone()).is_ok()) {
-                bases.insert(*id, Basis(snapshot));
+            if let Some(item) = found.get(sort_key(&keys::contact(tenant, *id))) {
+                snapshot.set_stored(item.clone()).ok()?;
             }
-        }
-        Ok(bases)
+            Some(Basis(snapshot))
+        };
+        Ok(contacts.iter().map(basis).collect())
     }
 }

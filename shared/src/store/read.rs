@@ -24,8 +24,8 @@ impl ContactsTable {
     /// one more for an id that the contact had before its number was changed.
     ///
     /// # Errors
-    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`]; [`Error::Conflict`] if
-    /// the number is changed again and again meanwhile.
+    /// [`Error::Throttled`], [`Error::Unavailable`], [`Error::Unreadable`], [`Error::Internal`]; [`Error::Conflict`]
+    /// after eight redirects, when the number is changed meanwhile.
     pub async fn get(&self, tenant: &Tenant, key: impl Into<ContactKey>) -> Result<Option<Contact>, Error> {
         let mut key = key.into();
         for _ in 0..MAX_REDIRECTS {

@@ -33,11 +33,12 @@ impl ContactsTable {
         let Some(once) = &self.once else { return Ok(self.with_once(None)) };
         let (call, mut retry) = (new_call_id(), Retry::new());
         loop {
-            match self.put_alone(tenant, once.record_request(&self.name, tenant, &call)?).await? {
-                Attempt::Written => return Ok(self.once(once)),
-                Attempt::Lost(Some(record)) => return Ok(self.once(&once.continued(&record, &call)?)),
-                Attempt::Lost(None) => retry.pause_after_race().await?,
-                Attempt::Throttled => retry.pause_after_throttling().await?,
+            let attempt = self.put_alone(tenant, once.record_request(&self.name, tenant, &call)?).await?;
+            if let Attempt::Lost(Some(record)) = &attempt {
+                return Ok(self.once(&once.continued(record, &call)?));
+            }
+            if retry.has_written(&attempt).await? {
+                return Ok(self.once(once));
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::error::Error;
+use super::transaction::Attempt;
 use crate::backoff::Backoff;
 
 /// The time after which no new attempt follows a lost race. Each write of a call has its own; the event source cancels
@@ -42,6 +43,20 @@ impl Retry {
     /// Retries of an operation that itself waits between its attempts, for longer than a call may last.
     pub(super) fn without_time_limit() -> Self {
         Retry { until: None, ..Retry::new() }
+    }
+
+    /// Whether this attempt has written; if not, waits before the next one.
+    ///
+    /// # Errors
+    /// Those of [`pause_after_race`](Retry::pause_after_race) and of
+    /// [`pause_after_throttling`](Retry::pause_after_throttling).
+    pub(super) async fn has_written(&mut self, attempt: &Attempt) -> Result<bool, Error> {
+        match attempt {
+            Attempt::Written => return Ok(true),
+            Attempt::Lost(_) => self.pause_after_race().await?,
+            Attempt::Throttled => self.pause_after_throttling().await?,
+        }
+        Ok(false)
     }
 
     /// Waits before the next attempt after a lost race. The first retry follows at once, because the first attempt

@@ -1,6 +1,6 @@
 //! One attempt to write a contact, with everything that has to agree with it, in one atomic request.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -20,6 +20,28 @@ use crate::model::{Contact, ContactId, EventId, SearchRow, Stored, Tag, Tenant, 
 
 /// The maximum number of items of one TransactWriteItems.
 const TRANSACTION: usize = 100;
+
+/// The attribute of a contact and of a tombstone that every write increments.
+const VERSION: &str = "version";
+
+/// The condition that an item is as it was read.
+pub(super) struct Unchanged {
+    pub(super) expression: &'static str,
+    pub(super) names: HashMap<String, String>,
+    pub(super) values: Option<HashMap<String, AttributeValue>>,
+}
+
+impl Unchanged {
+    /// The item still has this version; with `None` it still does not exist.
+    pub(super) fn since(version: Option<u64>) -> Self {
+        let (expression, name, attribute) = match version {
+            None => ("attribute_not_exists(#item)", "#item", ITEM),
+            Some(_) => ("#version = :version", "#version", VERSION),
+        };
+        let values = version.map(|version| [(":version".to_owned(), AttributeValue::N(version.to_string()))].into());
+        Unchanged { expression, names: [(name.to_owned(), attribute.to_owned())].into(), values }
+    }
+}
 
 impl ContactsTable {
     /// Writes `new`, a contact or the tombstone of a deleted one, over the snapshot. This is the only function that
@@ -120,14 +142,12 @@ impl ContactsTable {
     /// exist. A refusal returns the stored item.
     fn put_over(&self, item: Item, old: Option<&Stored>) -> Result<Put, Error> {
         let put = self.put(item).return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = match old {
-            None => put.condition_expression("attribute_not_exists(#item)").expression_attribute_names("#item", ITEM),
-            Some(old) => put
-                .condition_expression("#version = :version")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", AttributeValue::N(old.version().to_string())),
-        };
-        put.build().map_err(unbuilt)
+        let unchanged = Unchanged::since(old.map(Stored::version));
+        put.condition_expression(unchanged.expression)
+            .set_expression_attribute_names(Some(unchanged.names))
+            .set_expression_attribute_values(unchanged.values)
+            .build()
+            .map_err(unbuilt)
     }
 
     fn put(&self, item: Item) -> PutBuilder {

@@ -11,7 +11,7 @@
 //!    active first, filtered by DynamoDB, until there are enough matches or the index ends.
 //!
 //! In plans 2 and 3, and when plan 1 uses the walk, a query of 7 to 15 digits also looks up the contact with that number (one GetItem),
-//! because WhatsApp writes some numbers in two ways and the stored spelling may be the other one.
+//! because WhatsApp writes some numbers in two ways, and the stored spelling can differ from that of the query.
 //!
 //! Every plan returns the contacts that follow a position in the order of the results. A position says nothing about the
 //! plan, so each page of a search can use another one. A plan looks for one contact more than a page has: only then does the page
@@ -34,7 +34,7 @@ use super::keys::{self, ACTIVE_AT, ID, Item, Label, PHONE_INDEX, PHONE_KEY, SEAR
 use super::query::Range;
 use super::search_request::{Search, SearchPage, Window};
 use crate::backoff::Backoff;
-use crate::model::{Contact, Email, Position, SearchQuery, SearchRow, Tenant, email_line};
+use crate::model::{Contact, ContactKey, Email, Position, SearchQuery, SearchRow, Tenant, email_line};
 
 /// An upper bound of a contact's search text in bytes: name and email address have at most 255 characters
 /// each, and folding can lengthen a character. A longer query cannot match, so it costs no request.
@@ -140,7 +140,7 @@ impl ContactsTable {
     /// The contact with the phone number that the query is, if it is a complete one.
     async fn person(&self, tenant: &Tenant, search: &Search) -> Result<Option<Contact>, Error> {
         match search.query.as_ref().and_then(SearchQuery::phone) {
-            Some(phone) => self.get(tenant, tenant.contact_id(&phone)).await,
+            Some(phone) => self.get(tenant, ContactKey::Number(tenant.contact_id(&phone))).await,
             None => Ok(None),
         }
     }

@@ -45,12 +45,12 @@ impl ContactsTable {
     ) -> Result<(Contact, Outcome), E>
     where
         R: Fn(Option<Contact>) -> Result<Contact, E> + Send + Sync,
-        E: From<Error>,
+        E: From<Error> + Send,
     {
         self.upsert_over(tenant, id, tags, |stored| rule(stored.and_then(Stored::into_contact))).await
     }
 
-    /// As [`upsert`](ContactsTable::upsert), without its first read: `basis` was read before by
+    /// As [`upsert`](ContactsTable::upsert), without its first read if there is a `basis`, which was read before by
     /// [`prefetch`](ContactsTable::prefetch), with the same tags.
     ///
     /// # Errors
@@ -60,16 +60,20 @@ impl ContactsTable {
         tenant: &Tenant,
         id: ContactId,
         tags: Option<&Tags>,
-        basis: Basis,
+        basis: Option<Basis>,
         rule: R,
     ) -> Result<(Contact, Outcome), E>
     where
         R: Fn(Option<Contact>) -> Result<Contact, E> + Send + Sync,
-        E: From<Error>,
+        E: From<Error> + Send,
     {
         let target = Target::new(tenant, ContactKey::Number(id), tags);
         let rule = |stored: Option<Stored>, _: &_| rule(stored.and_then(Stored::into_contact)).map(Stored::Contact);
-        self.write_over(target, basis.0, rule).await?.contact().map_err(E::from)
+        let snapshot = match basis {
+            Some(Basis(snapshot)) => snapshot,
+            None => self.snapshot(target, Consistency::Eventual).await?,
+        };
+        self.write_over(target, snapshot, rule).await?.contact().map_err(E::from)
     }
 
     /// As [`upsert`](ContactsTable::upsert), with a `rule` that also sees the tombstone of a deleted contact.
@@ -85,7 +89,7 @@ impl ContactsTable {
     ) -> Result<(Contact, Outcome), E>
     where
         R: Fn(Option<Stored>) -> Result<Contact, E> + Send + Sync,
-        E: From<Error>,
+        E: From<Error> + Send,
     {
         let target = Target::new(tenant, ContactKey::Number(id), tags);
         let rule = |stored: Option<Stored>, _: &_| rule(stored).map(Stored::Contact);
@@ -113,7 +117,7 @@ impl ContactsTable {
     ) -> Result<(Contact, Outcome), E>
     where
         R: Fn(Contact) -> Result<Contact, E> + Send + Sync,
-        E: From<Error>,
+        E: From<Error> + Send,
     {
         let target = Target::new(tenant, key, tags);
         let rule = |stored: Option<Stored>, _: &_| {
@@ -147,7 +151,7 @@ impl ContactsTable {
     ) -> Result<(Stored, Outcome), E>
     where
         R: Fn(Option<Stored>, &HashSet<EventId>) -> Result<Stored, E> + Send + Sync,
-        E: From<Error>,
+        E: From<Error> + Send,
     {
         let target = Target { events: EventIds { kind, ids }, ..Target::new(tenant, key, None) };
         let written = self.write(target, Consistency::Strong, rule).await?;

@@ -26,7 +26,7 @@ Carnet also takes events from queues and from an event bus, and publishes every 
 ## Documents
 
 For client generators and other programs: [openapi.yaml](/api/v1/openapi.yaml), [openapi.json](/api/v1/openapi.json), and
-for events [asyncapi.yaml](/_carnet/asyncapi.yaml).
+for events [asyncapi.yaml](/api/v1/asyncapi.yaml), [asyncapi.json](/api/v1/asyncapi.json).
 `;
 
 const tokens = () => `
@@ -56,7 +56,7 @@ const withDemo = (api) => {
 };
 
 const show = async () => {
-  const [api, events] = await Promise.all([read("/api/v1/openapi.json"), read("/_carnet/asyncapi.json")]);
+  const [api, events] = await Promise.all([read("/api/v1/openapi.json"), read("/api/v1/asyncapi.json")]);
   api.info.description += sections;
   const securitySchemes = demo.tokens.length > 0 ? withDemo(api) : {};
   // Scalar would ask for a name and a password, because it does not know how requests to AWS are signed.

@@ -49,15 +49,6 @@ impl ContactView {
 
     /// A contact after a call that can change it.
     pub(super) fn written((contact, outcome): (Contact, Outcome)) -> Self {
-        ContactView { outcome: Some(name(outcome)), ..ContactView::read(contact) }
-    }
-}
-
-/// The word for what a write did to a contact.
-pub(super) fn name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Created => "created",
-        Outcome::Updated => "updated",
-        Outcome::Unchanged => "unchanged",
+        ContactView { outcome: Some(outcome.name()), ..ContactView::read(contact) }
     }
 }

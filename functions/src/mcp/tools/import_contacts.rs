@@ -1,11 +1,10 @@
 //! `import_contacts`: creates or changes up to 100 contacts, each as `create_contact` does.
 
 use contacts::model::{ContactId, Phone};
-use contacts::store::{self, ContactsTable};
+use contacts::store::{self, ContactsTable, Outcome};
 use serde::Serialize;
 
 use super::arguments::new_contact;
-use super::contact::name;
 use super::outcome::explanation;
 use crate::action::{Action, Call, Reply};
 use crate::contact_batch::{ContactBatch, Upserted};
@@ -46,42 +45,34 @@ impl Action for ImportContacts {
     async fn run(self, table: &ContactsTable, call: &Call) -> Result<Reply<Answer>, Error> {
         let mut answer = Answer::default();
         for upserted in self.0.upsert(table, call).await? {
-            let imported = imported(upserted)?;
-            match imported.outcome {
-                "created" => answer.created += 1,
-                "updated" => answer.updated += 1,
-                "unchanged" => answer.unchanged += 1,
-                _ => answer.failed += 1,
-            }
-            answer.results.push(imported);
+            let count = match &upserted {
+                Ok((_, Outcome::Created)) => &mut answer.created,
+                Ok((_, Outcome::Updated)) => &mut answer.updated,
+                Ok((_, Outcome::Unchanged)) => &mut answer.unchanged,
+                Err(_) => &mut answer.failed,
+            };
+            *count += 1;
+            answer.results.push(imported(upserted)?);
         }
         Ok(Reply::read(answer))
     }
 }
 
-/// What was done with a contact.
+/// What was done with a contact, or why it failed.
 ///
 /// # Errors
-/// An error that nobody but the operator can do something about.
+/// An error that concerns more than this contact, and that only the operator can resolve.
 fn imported(upserted: Upserted) -> Result<Imported, Error> {
-    let (contact, outcome) = match upserted {
-        Ok(upserted) => upserted,
-        Err(error) => return failed(&error),
-    };
-    Ok(Imported { outcome: name(outcome), id: Some(contact.id), phone: Some(contact.phone), error: None })
-}
-
-/// A contact that failed.
-///
-/// # Errors
-/// The error itself, if it concerns more than this contact.
-fn failed(error: &Error) -> Result<Imported, Error> {
-    let error = match error {
-        Error::Store(store::Error::Unreadable(_)) => {
+    let error = match upserted {
+        Ok((contact, outcome)) => {
+            let (id, phone) = (Some(contact.id), Some(contact.phone));
+            return Ok(Imported { outcome: outcome.name(), id, phone, error: None });
+        }
+        Err(error @ Error::Store(store::Error::Unreadable(_))) => {
             tracing::error!(%error, "a contact was not imported, because what is stored of it cannot be read");
             "What is stored of the contact cannot be read; ask the operator.".to_owned()
         }
-        error => explanation(error).ok_or_else(|| error.clone())?,
+        Err(error) => explanation(&error).ok_or(error)?,
     };
     Ok(Imported { outcome: "failed", id: None, phone: None, error: Some(error) })
 }

@@ -96,12 +96,8 @@ impl Action for ListContacts {
                 "Pages go as far as the first 5,000 contacts. Narrow the list with search or tag.",
             ));
         }
-        let tag = match tag {
-            Some(TagFilter::MatchesNothing) => {
-                return Ok(Reply::read(Answer { data: Vec::new(), meta: meta(page, per_page, 0, false) }));
-            }
-            Some(TagFilter::Tag(tag)) => Some(tag),
-            None => None,
+        let Ok(tag) = TagFilter::tag(tag) else {
+            return Ok(Reply::read(Answer { data: Vec::new(), meta: meta(page, per_page, 0, false) }));
         };
         let search = Search { query: search, tag, opted_in_only, ..Search::default() };
         let window = Window { limit: end as usize, ..Window::default() };

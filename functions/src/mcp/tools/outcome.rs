@@ -38,8 +38,8 @@ impl Outcome {
     }
 }
 
-/// What went wrong and what to do about it, in the words of the HTTP API. `None` for an error that nobody but the operator
-/// can do something about.
+/// What went wrong and what to do about it, in the words of the HTTP API. `None` for an error that only the operator can
+/// resolve.
 pub(super) fn explanation(error: &Error) -> Option<String> {
     Some(match error {
         Error::Malformed => "The arguments must be an object.".to_owned(),

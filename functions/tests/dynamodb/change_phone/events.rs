@@ -121,7 +121,7 @@ async fn an_opt_out_of_the_old_number_is_remembered_with_it() {
     let record = sqs_record("1", &bundle.envelope(consent).await.to_string(), None);
     let outcome = bundle.invoke("record-consent", json!({ "Records": [record] })).await;
     assert_eq!(output_of(&outcome), json!({ "batchItemFailures": [] }));
-    // It is about whoever has the number, and nobody has it.
+    // It is about the contact with the number, which does not exist.
     assert_eq!(by_id(&bundle, second).await["opted_out_at"], json!(null));
     assert_eq!(bundle.call("get-contact", json!({ "phone": FIRST })).await.status, 404);
     assert_consistent(&bundle).await;

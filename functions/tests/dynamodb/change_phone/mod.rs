@@ -112,7 +112,7 @@ async fn the_old_id_finds_the_contact_and_the_old_number_does_not() {
     assert_eq!(bundle.call("get-contact", json!({ "phone": SECOND })).await.id(), new.to_string());
     assert_eq!(bundle.call("search-contacts", json!({ "query": SECOND })).await.each("id"), [new.to_string()]);
     assert_eq!(bundle.call("search-contacts", json!({ "tag": "vip" })).await.each("id"), [new.to_string()]);
-    // Nobody has the old number.
+    // No contact has the old number.
     for (action, body) in [
         ("get-contact", json!({ "phone": FIRST })),
         ("update-contact", json!({ "phone": FIRST, "name": "Nobody" })),
@@ -128,7 +128,7 @@ async fn the_old_id_finds_the_contact_and_the_old_number_does_not() {
     // A message that was counted before the change is not counted again.
     assert_eq!(send(&bundle, "record-message", message).await["total_messages"], 1);
 
-    // Somebody else gets the old number, and with it the old id.
+    // Another contact gets the old number, and with it the old id.
     let other = bundle.call("create-contact", json!({ "phone": FIRST, "name": "Zoe" })).await;
     other.has("x-contact-outcome", "created");
     assert_eq!(other.id(), old.to_string());

@@ -63,16 +63,38 @@ impl Counter {
         self.http(function, case, function, body, status).await;
     }
 
-    /// Counts a call of a tool of the MCP server.
+    /// Counts an action of Qyvo that is called with this header, as [`http`](Self::http) does.
+    pub async fn with_header(
+        &mut self,
+        (function, case): (&str, &str),
+        header: (&str, &str),
+        body: Value,
+        status: u16,
+    ) {
+        self.bundle.ask(function, "{}").await;
+        self.begin().await;
+        let headers = [("authorization", "Bearer demo-token"), header];
+        let reply = self.bundle.send(function, &headers, body.to_string()).await;
+        assert_eq!(reply.status, status, "{function}: {case}: {reply:?}");
+        self.end(function, case);
+    }
+
+    /// Counts a call of a tool of the MCP server that succeeds.
     pub async fn tool(&mut self, case: &str, tool: &str, arguments: Value) {
+        let result = self.tool_result(case, tool, arguments).await;
+        assert!(result["structuredContent"].is_object(), "{case}: {result}");
+    }
+
+    /// Counts a call of a tool of the MCP server, and returns its result.
+    pub async fn tool_result(&mut self, case: &str, tool: &str, arguments: Value) -> Value {
         let params = json!({ "name": tool, "arguments": arguments });
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
         // The token is put into the cache.
         self.bundle.ask("POST /mcp", "{}").await;
         self.begin().await;
         let reply = self.bundle.ask("POST /mcp", &body.to_string()).await;
-        assert!(reply.json()["result"]["structuredContent"].is_object(), "{case}: {reply:?}");
         self.end("mcp", case);
+        reply.json()["result"].take()
     }
 
     /// Counts an event of these inputs: a direct invocation of one, or a batch of a queue.

@@ -35,14 +35,12 @@ async fn creates(c: &mut Counter) {
     c.action("create-contact", "new", jane.clone()).await;
     c.action("create-contact", "unchanged", jane).await;
     c.action("create-contact", "renamed", named("+14155550100", "Janet Smith")).await;
-    c.bundle.ask("create-contact", "{}").await;
     for case in ["renamed, with an idempotency key", "repeated with its idempotency key"] {
-        c.begin().await;
-        let headers = [("authorization", "Bearer demo-token"), ("idempotency-key", "key")];
-        let reply = c.bundle.send("create-contact", &headers, named("+14155550100", "Jane").to_string()).await;
-        assert_eq!(reply.status, 201);
-        c.end("create-contact", case);
+        let (header, body) = (("idempotency-key", "key"), named("+14155550100", "Jane"));
+        c.with_header(("create-contact", case), header, body, 201).await;
     }
+    let (header, body) = (("if-none-match", "*"), named("+14155550100", "Janet"));
+    c.with_header(("create-contact", "refused with 412, because the contact exists"), header, body, 412).await;
     c.create("+14155550101", "a, b, c").await;
     let tagged = json!({ "phone": "+14155550102", "name": "Jane Smith", "email": "j@example.com", "tags": "a, b, c" });
     c.action("create-contact", "new, with three known tags", tagged).await;
@@ -71,6 +69,10 @@ async fn batches(c: &mut Counter) {
     c.action("batch-upsert-contacts", "one contact, unchanged", contacts(1, "")).await;
     c.action("batch-upsert-contacts", "100 contacts, 99 of them new", contacts(100, "")).await;
     c.action("batch-upsert-contacts", "100 contacts, unchanged", contacts(100, "")).await;
+    let renamed = json!({ "contacts": [{ "phone": "+14155550000", "name": "Janet Smith" }] });
+    for case in ["one contact renamed, with an idempotency key", "one contact, repeated with its idempotency key"] {
+        c.with_header(("batch-upsert-contacts", case), ("idempotency-key", "key"), renamed.clone(), 200).await;
+    }
     c.action("batch-upsert-contacts", "100 contacts get three known tags", contacts(100, "a, b, c")).await;
 }
 
@@ -83,6 +85,12 @@ async fn updates(c: &mut Counter) {
     c.action("update-contact", "renamed", named("+14155550100", "Janet Smith")).await;
     c.action("update-contact", "unchanged", named("+14155550100", "Janet Smith")).await;
     c.action("update-contact", "renamed, with three tags", named("+14155550101", "Janet Smith")).await;
+    for case in ["renamed, with an idempotency key", "repeated with its idempotency key"] {
+        let (header, body) = (("idempotency-key", "key"), named("+14155550100", "Jane"));
+        c.with_header(("update-contact", case), header, body, 200).await;
+    }
+    let (header, body) = (("if-match", "\"1\""), named("+14155550100", "Janet"));
+    c.with_header(("update-contact", "refused with 412, because of If-Match"), header, body, 412).await;
     c.call("update-contact", metadata("+14155550100", &"x".repeat(10_000))).await;
     c.action("update-contact", "metadata, of a contact with 10 KB", metadata("+14155550100", &"y".repeat(10_000)))
         .await;
@@ -101,6 +109,11 @@ async fn tags(c: &mut Counter) {
     c.action("delete-contact", "with two tags", json!({ "phone": "+14155550101" })).await;
     c.create("+14155550102", "").await;
     c.action("delete-contact", "without tags", json!({ "phone": "+14155550102" })).await;
+    c.create("+14155550103", "").await;
+    for case in ["without tags, with an idempotency key", "repeated with its idempotency key"] {
+        let (header, body) = (("idempotency-key", "key"), json!({ "phone": "+14155550103" }));
+        c.with_header(("delete-contact", case), header, body, 200).await;
+    }
     c.action(
         "create-contact",
         "new, after a deletion",
@@ -113,6 +126,11 @@ async fn tags(c: &mut Counter) {
 async fn reads(c: &mut Counter) {
     c.create("+14155550100", "").await;
     c.action("get-contact", "by number or id", json!({ "phone": "+14155550100" })).await;
+    let jane = json!({ "phone": "+14155550100" });
+    let read = c.bundle.call("get-contact", jane.clone()).await;
+    let version = ("if-none-match", read.headers["etag"].to_str().unwrap());
+    c.with_header(("get-contact", "not modified (304)"), version, jane.clone(), 304).await;
+    c.with_header(("get-contact", "refused with 412, because of If-Match"), ("if-match", "\"9\""), jane, 412).await;
     c.action("get-contact", "by email address", json!({ "email": "jane.14155550100@example.com" })).await;
     let (tenant, other) = (c.bundle.tenant("demo-token").await, "+14155550109".parse().unwrap());
     c.create("+14155550108", "").await;
@@ -176,6 +194,17 @@ async fn tools(c: &mut Counter) {
     c.tool("create_contact, new", "create_contact", new).await;
     let renamed = json!({ "id": id("+14155550100"), "name": "Janet Smith" });
     c.tool("update_contact, renamed", "update_contact", renamed).await;
+    let moved = |phone: &str, to: &str| json!({ "id": id(phone), "phone": to });
+    c.create("+14155550120", "").await;
+    c.create("+14155550121", "a, b, c").await;
+    let taken = moved("+14155550120", "+14155550121");
+    let result =
+        c.tool_result("update_contact, another number, which somebody else has", "update_contact", taken).await;
+    assert_eq!(result["isError"], true, "{result}");
+    let plain = moved("+14155550120", "+14155550130");
+    c.tool("update_contact, another number", "update_contact", plain).await;
+    let tagged = moved("+14155550121", "+14155550131");
+    c.tool("update_contact, another number, with three tags", "update_contact", tagged).await;
     let tags = json!({ "id": id("+14155550101"), "add_tags": ["c"], "remove_tags": ["a"] });
     c.tool("tag_contact, one known tag for another", "tag_contact", tags).await;
     c.tool("delete_contact, without tags", "delete_contact", json!({ "id": id("+14155550100") })).await;

@@ -30,7 +30,10 @@ pub fn check(
             if expected { Ok(false) } else { Err(violation) }
         }
         (_, Outcome::Refused(given)) if given == "429" => untouched(index, call, chains),
-        (Operation::Search { criteria }, Outcome::Read(rows)) => search(call, criteria, rows, chains, population),
+        (Operation::Pages { function: "list-tags", .. }, Outcome::Read(listed)) => tags(call, listed, population),
+        (Operation::Search { criteria } | Operation::Pages { criteria, .. }, Outcome::Read(rows)) => {
+            search(call, criteria, rows, chains, population)
+        }
         (Operation::GetByEmail { email }, outcome) => by_email(call, email, outcome, chains, population),
         (Operation::ListTags, Outcome::Read(listed)) => tags(call, listed, population),
         (Operation::Me, Outcome::Read(me)) => {
@@ -41,7 +44,7 @@ pub fn check(
         (Operation::Get { .. } | Operation::FlowiqGet { .. }, _) => read(call, chains),
         (operation, outcome) => Err(("answers have a documented shape", format!("{operation:?}: {outcome:?}"))),
     };
-    let found = found.and_then(|forgotten| versions(call, chains).map(|()| forgotten));
+    let found = found.and_then(|forgotten| versions(index, call, chains).map(|()| forgotten));
     let forgotten = matches!(found, Ok(true));
     if let Err((rule, sentence)) = found {
         let chain = chains.entry(call.contact_id.clone().unwrap_or_default()).or_default();
@@ -51,7 +54,7 @@ pub fn check(
 }
 
 /// A broken rule and a sentence about it; or whether a write was not recognised.
-type Checked = Result<bool, (&'static str, String)>;
+pub(super) type Checked = Result<bool, (&'static str, String)>;
 
 const APPLIED: &str = "an acknowledged write is applied exactly once";
 const TRUE_ANSWER: &str = "an answer shows a state that existed during the call";
@@ -60,7 +63,7 @@ const CONDITION: &str = "a call with If-Match changes the named version or none,
 const TENANT: &str = "no tenant sees another tenant's contact";
 
 /// The version that a call has named in `If-Match`, and the one that its answer names.
-fn versions(call: &Call, chains: &HashMap<String, Chain>) -> Result<(), (&'static str, String)> {
+fn versions(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Result<(), (&'static str, String)> {
     let Some(chain) = call.contact_id.as_ref().and_then(|id| chains.get(id)) else { return Ok(()) };
     let number = |version: usize| chain.versions[version].image.version;
     match (&call.outcome, call.if_match, call.etag) {
@@ -70,6 +73,12 @@ fn versions(call: &Call, chains: &HashMap<String, Chain>) -> Result<(), (&'stati
             let is_other = chain.current(call.began, call.ended).any(|version| !is_named(&version));
             let never = chain.absent(call.began, call.ended);
             if is_other || never { Ok(()) } else { Err((CONDITION, format!("the version was {named} all the time"))) }
+        }
+        // A call with an idempotency key has given the contact its key, which is a version.
+        (Outcome::Unchanged(_), Some(named), Some(etag))
+            if etag == named + 1 && chain.made_by(index).is_some_and(|made| chain.only_adds_key(made)) =>
+        {
+            Ok(())
         }
         (Outcome::Unchanged(_), Some(named), Some(etag)) if named != etag => {
             Err((CONDITION, format!("version {etag} is unchanged by a call that named version {named}")))
@@ -113,12 +122,6 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
         let state = &chain.versions[*version].image.state;
         call.operation.apply(Some(state)).is_some_and(|after| after == *state)
     };
-    // An event about a contact that was deleted since, and a deletion of one that does not exist, count as done.
-    let is_done_already = |version: &usize| {
-        let state = &chain.versions[*version].image.state;
-        let deletes = matches!(call.operation, Operation::Delete { .. });
-        call.operation.is_outdated(Some(state)) || deletes && !state.is_contact()
-    };
     match (&call.outcome, made) {
         (Outcome::Created(answer) | Outcome::Updated(answer) | Outcome::Done(Some(answer)), Some(made)) => {
             let is_created = matches!(call.outcome, Outcome::Created(_));
@@ -144,8 +147,9 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
             let is_opt_out = matches!(call.operation, Operation::Consent { opts_in: false, .. });
             if is_opt_out { Ok(false) } else { Err((NOT_APPLIED, "a tombstone is the effect of this call".to_owned())) }
         }
+        (Outcome::Unchanged(_), Some(made)) if call.key.is_some() && chain.only_adds_key(made) => Ok(false),
         (Outcome::Unchanged(_) | Outcome::Refused(_), Some(made)) => {
-            if later(made).count() > REMEMBERED_WRITES {
+            if call.key.is_none() && later(made).count() > REMEMBERED_WRITES {
                 return Ok(true);
             }
             let number = chain.versions[made].image.version;
@@ -165,16 +169,34 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
         (Outcome::Done(None), None)
             if chain
                 .current(call.began, call.ended)
-                .any(|version| without_effect(&version) || is_done_already(&version)) =>
+                .any(|version| without_effect(&version) || is_done_already(call, chain, version)) =>
         {
             Ok(false)
         }
         (Outcome::Created(_) | Outcome::Updated(_) | Outcome::Done(_), None) => {
             Err((APPLIED, "no version is the effect of this call".to_owned()))
         }
-        (Outcome::Refused(given), None) if is_not_found(given) => {
+        (Outcome::Refused(given), None) => refused(call, given, chain),
+        (outcome, None) => Err(("answers have a documented shape", format!("{outcome:?}"))),
+        (outcome, Some(_)) => Err(("answers have a documented shape", format!("{outcome:?} of an applied call"))),
+    }
+}
+
+/// Whether the call counts as done while this was the version: an event about a contact that was deleted since, or a
+/// deletion of one that does not exist.
+fn is_done_already(call: &Call, chain: &Chain, version: usize) -> bool {
+    let state = &chain.versions[version].image.state;
+    let deletes = matches!(call.operation, Operation::Delete { .. });
+    call.operation.is_outdated(Some(state)) || deletes && !state.is_contact()
+}
+
+/// Whether a write was rightly refused with this status or error type. It has changed nothing.
+pub(super) fn refused(call: &Call, given: &str, chain: &Chain) -> Checked {
+    let mut current = chain.current(call.began, call.ended);
+    match given {
+        given if is_not_found(given) => {
             let needs = crate::caller::needs_contact(&call.operation);
-            let is_outdated = chain.current(call.began, call.ended).any(|version| is_done_already(&version));
+            let is_outdated = current.any(|version| is_done_already(call, chain, version));
             if needs && chain.absent(call.began, call.ended) || is_outdated {
                 Ok(false)
             } else {
@@ -182,14 +204,15 @@ fn write(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Checked 
             }
         }
         // The version is checked with all answers.
-        (Outcome::Refused(given), None) if given == "412" && call.if_match.is_some() => Ok(false),
-        (Outcome::Refused(given), None) if given == "409" || given == "ContactExists" => {
-            let exists =
-                chain.current(call.began, call.ended).any(|version| chain.versions[version].image.state.is_contact());
+        "412" if call.if_match.is_some() => Ok(false),
+        "409" if matches!(call.operation, Operation::ChangePhone { is_taken: false, .. }) => {
+            Err((TRUE_ANSWER, "no other contact has the number".to_owned()))
+        }
+        "409" | "ContactExists" => {
+            let exists = current.any(|version| chain.versions[version].image.state.is_contact());
             if exists { Ok(false) } else { Err((TRUE_ANSWER, "the contact did not exist".to_owned())) }
         }
-        (outcome, None) => Err(("answers have a documented shape", format!("{outcome:?}"))),
-        (outcome, Some(_)) => Err(("answers have a documented shape", format!("{outcome:?} of an applied call"))),
+        given => Err(("answers have a documented shape", format!("the call is refused with {given}"))),
     }
 }
 
@@ -206,17 +229,24 @@ fn untouched(index: usize, call: &Call, chains: &HashMap<String, Chain>) -> Chec
     }
 }
 
+/// Whether the contact has the number that the call names. That of most contacts never changes.
+fn has_number(call: &Call, chain: &Chain, version: usize) -> bool {
+    call.number_id.as_ref().is_none_or(|id| chain.versions[version].image.contact_id == *id)
+}
+
 /// A strongly consistent read.
 fn read(call: &Call, chains: &HashMap<String, Chain>) -> Checked {
     let chain = call.contact_id.as_ref().and_then(|id| chains.get(id));
     match (&call.outcome, chain) {
         (Outcome::Refused(given), chain) if is_not_found(given) => {
-            let absent = chain.is_none_or(|chain| chain.absent(call.began, call.ended));
+            let has_other_number =
+                |chain: &Chain| chain.current(call.began, call.ended).any(|version| !has_number(call, chain, version));
+            let absent = chain.is_none_or(|chain| chain.absent(call.began, call.ended) || has_other_number(chain));
             if absent { Ok(false) } else { Err((TRUE_ANSWER, "the contact existed".to_owned())) }
         }
         (Outcome::Read(answer), Some(chain)) => {
             let mut differences = Vec::new();
-            for version in chain.current(call.began, call.ended) {
+            for version in chain.current(call.began, call.ended).filter(|version| has_number(call, chain, *version)) {
                 let image = &chain.versions[version].image;
                 let unlike = image.state.unlike(&image.contact_id, answer);
                 if unlike.is_empty() {
@@ -241,9 +271,11 @@ fn shown(
     if population.known.get(id).is_none_or(|person| person.customer != call.customer) {
         return Err((TENANT, format!("the answer contains {row}")));
     }
-    let versions = chains.get(id).map_or(&[][..], |chain| &chain.versions);
-    let shows =
-        |place: &usize| versions[*place].sent <= call.ended && versions[*place].image.state.unlike(id, row).is_empty();
+    let versions = chains.get(population.first_id(id)).map_or(&[][..], |chain| &chain.versions);
+    let shows = |place: &usize| {
+        let version = &versions[*place];
+        version.sent <= call.ended && version.image.contact_id == id && version.image.state.unlike(id, row).is_empty()
+    };
     Ok((0..versions.len()).find(shows))
 }
 
@@ -259,7 +291,9 @@ fn search(
         if shown(call, row, chains, population)?.is_none() {
             return Err((TRUE_ANSWER, format!("the row never existed: {row}")));
         }
-        if rows[..place].iter().any(|other| other["id"] == row["id"]) {
+        // Later pages may repeat a contact that was changed meanwhile, for example deleted and created.
+        let is_one_page = matches!(call.operation, Operation::Search { .. });
+        if is_one_page && rows[..place].iter().any(|other| other["id"] == row["id"]) {
             return Err(("a search returns a contact once", format!("the row is repeated: {row}")));
         }
         let has = |list: &Value, wanted: &Value| list.as_array().is_some_and(|list| list.contains(wanted));

@@ -42,7 +42,9 @@ pub fn attribute(
             continue;
         }
         let old = old.map(|old| old.image.state.clone());
-        let found = if version.messages.is_empty() {
+        let found = if chain.only_adds_key(index) {
+            by_key(old.as_ref(), version, calls, &candidates, &made).map(|call| vec![call])
+        } else if version.messages.is_empty() {
             by_effect(old.as_ref(), version, calls, &candidates, &made).map(|call| vec![call])
         } else {
             by_messages(old.as_ref(), version, calls, &by_message)
@@ -124,7 +126,7 @@ fn by_effect(
     let explains = |index: &&usize| {
         let call = &calls[**index];
         (under_way(call, version) || counts_again(call, old) && call.began <= version.answered)
-            && call.if_match.is_none_or(|named| version.image.version == named + 1)
+            && may_make(call, version.image.version)
             && call.operation.apply(old).is_some_and(|state| Some(&state) != old && is_state(state, version))
     };
     let preference = |index: &&usize| {
@@ -143,6 +145,36 @@ fn by_effect(
         let (number, state) = (version.image.version, &version.image.state);
         format!("no call explains version {number}, {state:?}, after {old:?}")
     })
+}
+
+/// The call with an idempotency key that has given the contact its key, and changes nothing else.
+fn by_key(
+    old: Option<&State>,
+    version: &Version,
+    calls: &[Call],
+    candidates: &[usize],
+    made: &[usize],
+) -> Result<usize, String> {
+    let explains = |index: &&usize| {
+        let call = &calls[**index];
+        call.key.is_some()
+            && under_way(call, version)
+            && may_make(call, version.image.version)
+            && matches!(call.outcome, Outcome::Unchanged(_) | Outcome::Unknown(_))
+            && call.operation.apply(old).as_ref() == old
+    };
+    let preference = |index: &&usize| (made.contains(index), !calls[**index].succeeded(), calls[**index].ended);
+    let found = candidates.iter().filter(explains).min_by_key(preference);
+    found.copied().ok_or_else(|| {
+        format!("no call with an idempotency key explains version {}, which only adds a key", version.image.version)
+    })
+}
+
+/// Whether a call can have made the version with this number. With `If-Match` it can only make the one that follows the
+/// named one. The answer to a call with an idempotency key names exactly the version that it has made.
+fn may_make(call: &Call, number: u64) -> bool {
+    let is_exact = call.key.is_some() && call.succeeded();
+    call.if_match.is_none_or(|named| number == named + 1) && call.etag.is_none_or(|etag| !is_exact || number == etag)
 }
 
 /// Whether a state of the model, which has no times of creation and update, is that of a version.
@@ -169,8 +201,9 @@ fn counts_again(call: &Call, old: Option<&State>) -> bool {
     matches!(call.operation, Operation::Consent { opts_in: false, .. }) && call.operation.is_outdated(old)
 }
 
-/// Checks that the messages of each group of a FIFO queue were applied in the order of the queue.
-pub fn check_fifo(calls: &[Call], chains: &mut HashMap<String, Chain>) {
+/// Checks that the messages of each group of a FIFO queue were applied in the order of the queue, and the contacts of a batch
+/// that have one number in the order of the batch.
+pub fn check_order(calls: &[Call], chains: &mut HashMap<String, Chain>) {
     let mut groups: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (index, call) in calls.iter().enumerate() {
         if let Some((group, _)) = call.place {
@@ -179,19 +212,19 @@ pub fn check_fifo(calls: &[Call], chains: &mut HashMap<String, Chain>) {
     }
     for mut group in groups.into_values() {
         group.sort_by_key(|call| calls[*call].place);
-        let mut before: Option<(usize, std::time::Instant)> = None;
+        let mut before: Option<(usize, usize, std::time::Instant)> = None;
         for index in group {
             let call = &calls[index];
             let Some(chain) = call.contact_id.as_ref().and_then(|id| chains.get_mut(id)) else { continue };
-            let Some(version) = chain.made_by(index).map(|made| &chain.versions[made]) else { continue };
-            let (sent, answered) = (version.sent, version.answered);
-            if let Some((earlier, earlier_sent)) = before
-                && earlier_sent > answered
+            let Some(made) = chain.made_by(index) else { continue };
+            let (sent, answered) = (chain.versions[made].sent, chain.versions[made].answered);
+            if let Some((earlier, earlier_made, earlier_sent)) = before
+                && (earlier_sent > answered || calls[earlier].contact_id == call.contact_id && earlier_made > made)
             {
                 let sentence = format!("call {} was applied before call {}", call.id, calls[earlier].id);
-                chain.violate("a FIFO queue's order is kept", sentence, &[&calls[earlier], call]);
+                chain.violate("the order of a FIFO queue or a batch is kept", sentence, &[&calls[earlier], call]);
             }
-            before = Some((index, sent));
+            before = Some((index, made, sent));
         }
     }
 }

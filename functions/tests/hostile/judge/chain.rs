@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::history::{Call, Write};
 use crate::population::{Person, Population};
 use crate::report::Violation;
-use crate::state::Image;
+use crate::state::{Image, State};
 
 /// A version of a contact.
 #[derive(Debug, Clone)]
@@ -103,6 +103,13 @@ impl Chain {
             let [old, new] = pair else { continue };
             let (before, after) = (&old.image.state, &new.image.state);
             let number = new.image.version;
+            let is_same = before.is_contact() && after.is_contact();
+            let (key, kept) = (&new.image.answer_key, &old.image.answer_key);
+            if is_same && kept.is_some() && key != kept || !after.is_contact() && key.is_some() {
+                let sentence =
+                    format!("version {number} has another key than the one before, or is a tombstone with a key");
+                found.push(("the key of results stays with its contact, and is deleted with it", sentence));
+            }
             if number != old.image.version + 1 {
                 found.push(("versions are consecutive", format!("version {number} follows {}", old.image.version)));
             }
@@ -113,11 +120,15 @@ impl Chain {
                 ));
             }
             // A contact that is created again is another one.
-            if !before.is_contact() || !after.is_contact() {
+            if !is_same {
                 continue;
             }
-            let fixed = [&before.phone, &before.source, &before.created_at];
-            if fixed != [&after.phone, &after.source, &after.created_at] {
+            let is_mover = person.is_some_and(|person| population.is_mover(&person.contact_id));
+            let fixed = |state: &State| {
+                let phone = (!is_mover).then(|| state.phone.clone());
+                (phone, state.source.clone(), state.created_at.clone())
+            };
+            if fixed(before) != fixed(after) {
                 let sentence = format!("version {number} changes phone, source or creation time: {before:?} {after:?}");
                 found.push(("phone, source and creation time never change", sentence));
             }
@@ -143,6 +154,17 @@ impl Chain {
     pub fn absent(&self, from: Instant, to: Instant) -> bool {
         let never = !self.has_base && self.versions.first().is_none_or(|first| first.answered >= from);
         never || self.current(from, to).any(|version| !self.versions[version].image.state.is_contact())
+    }
+
+    /// Whether a version differs from the one before only by the key of results, which a call with an idempotency key gives
+    /// to a contact that it does not change otherwise.
+    pub fn only_adds_key(&self, index: usize) -> bool {
+        let Some(before) = index.checked_sub(1).map(|before| &self.versions[before].image) else { return false };
+        let image = &self.versions[index].image;
+        image.state == before.state
+            && image.state.is_contact()
+            && image.answer_key.is_some()
+            && before.answer_key.is_none()
     }
 
     /// The index of the version that a call has made.

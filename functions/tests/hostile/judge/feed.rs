@@ -17,7 +17,8 @@ pub fn check(events: &[Value], chains: &mut HashMap<String, Chain>, population: 
     let mut kinds: HashMap<&Value, (String, u64, String)> = HashMap::new();
     for event in events {
         let (detail, kind) = (&event["detail"], event["detail-type"].as_str().unwrap_or_default());
-        let id = detail["contact_id"].as_str().unwrap_or_default().to_owned();
+        let present = detail["contact_id"].as_str().unwrap_or_default();
+        let id = population.first_id(present).to_owned();
         let Some(chain) = chains.get_mut(&id) else { continue };
         let number = detail["version"].as_u64().unwrap_or_default();
         let is_tenant = population
@@ -27,6 +28,9 @@ pub fn check(events: &[Value], chains: &mut HashMap<String, Chain>, population: 
         if !is_tenant || number > chain.versions.last().map_or(0, |last| last.image.version) {
             chain.violate("only changes are published", format!("the event is about no version: {event}"), &[]);
             continue;
+        }
+        if let Some(sentence) = wrong_move(event, number, chain) {
+            chain.violate("a change of number is one contact.updated with previous_id", sentence, &[]);
         }
         let key = (id.clone(), number, kind.to_owned());
         let repeated = published.insert(key.clone(), &detail["event_id"]);
@@ -58,6 +62,21 @@ pub fn check(events: &[Value], chains: &mut HashMap<String, Chain>, population: 
     checks
 }
 
+/// What is wrong with an event about the version with this number, as far as the contact's id is concerned. The feed may publish
+/// events of earlier epochs once more.
+fn wrong_move(event: &Value, number: u64, chain: &Chain) -> Option<String> {
+    let place = chain.versions.iter().position(|version| version.image.version == number)?;
+    let id = &chain.versions[place].image.contact_id;
+    let before = place.checked_sub(1).map(|before| &chain.versions[before].image.contact_id)?;
+    let (detail, kind) = (&event["detail"], &event["detail-type"]);
+    let is_move = before != id;
+    let expected = is_move.then_some(before.as_str());
+    let is_right = detail["contact_id"] == **id
+        && detail["previous_id"].as_str() == expected
+        && (!is_move || kind == "contact.updated");
+    (!is_right).then(|| format!("version {number} moves from {before} to {id}: {event}"))
+}
+
 /// The kinds of events that a change has to publish; `old` is `None` if there was no contact, or it was deleted.
 fn expected(old: Option<&State>, new: &State) -> Vec<&'static str> {
     if !new.is_contact() {
@@ -66,7 +85,8 @@ fn expected(old: Option<&State>, new: &State) -> Vec<&'static str> {
     let none = State::default();
     let before = old.unwrap_or(&none);
     let mut kinds = Vec::new();
-    let updated = before.name != new.name
+    let updated = before.phone != new.phone
+        || before.name != new.name
         || before.email != new.email
         || before.locale != new.locale
         || before.metadata != new.metadata

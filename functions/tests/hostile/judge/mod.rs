@@ -7,6 +7,9 @@
 //! | `chain.rs` | the versions of a contact in their order |
 //! | `attribution.rs` | which call has made which version |
 //! | `answers.rs` | whether the answer of a call is true |
+//! | `keys.rs` | whether calls with an idempotency key took effect once, and their repetitions got the same answer |
+//! | `lists.rs` | whether lists in pages are complete |
+//! | `moves.rs` | whether former ids lead to the contact |
 //! | `feed.rs` | whether every change was published |
 //!
 //! Every write of a contact increments its `version` and puts its id in front of `write_ids`, so the stored item names
@@ -16,6 +19,9 @@ mod answers;
 mod attribution;
 mod chain;
 mod feed;
+mod keys;
+mod lists;
+mod moves;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -66,11 +72,8 @@ impl Judge {
     pub fn judge(&mut self, epoch: Epoch<'_>) -> Vec<Violation> {
         let mut violations = Vec::new();
         let Epoch { population, calls, writes, stored, events } = epoch;
-        let mut writes_of: HashMap<String, Vec<Write>> = HashMap::new();
-        for write in writes {
-            writes_of.entry(write.image.contact_id.clone()).or_default().push(write);
-        }
-        let mut stored = by_id(stored, &mut violations);
+        let mut writes_of = moves::by_contact(writes, population);
+        let mut stored = moves::without_redirects(by_id(stored, &mut violations), population, &mut violations);
         let mut ids: Vec<String> = writes_of.keys().chain(self.last.keys()).chain(stored.keys()).cloned().collect();
         ids.sort();
         ids.dedup();
@@ -87,12 +90,15 @@ impl Judge {
             self.checks += attribution::attribute(&mut chain, &calls, of_contact, population, &mut self.counted);
             chains.insert(id, chain);
         }
+        let still = lists::Still::new(&calls);
         for index in 0..calls.len() {
+            self.checks += still.check(&calls[index], &mut chains, population);
             let (checks, forgotten) = answers::check(index, &calls, &mut chains, population);
             self.checks += checks;
             self.forgotten += u64::from(forgotten);
+            self.checks += keys::check(index, &calls, &mut chains);
         }
-        attribution::check_fifo(&calls, &mut chains);
+        attribution::check_order(&calls, &mut chains);
         self.checks += feed::check(&events, &mut chains, population);
         for (id, chain) in chains {
             self.versions += chain.versions.len().saturating_sub(usize::from(self.last.contains_key(&id))) as u64;

@@ -2,8 +2,7 @@
 //!
 //! Everything that is stored about contacts besides the contacts themselves is derived from them: memberships, index
 //! attributes, the tag catalogue. [`verify`](super::ContactsTable::verify) computes it anew and compares. Functions keep
-//! it correct by themselves; items differ after somebody has edited or deleted them by hand, or has written them with
-//! another program.
+//! it correct by themselves; items differ after they were edited or deleted by hand, or written with another program.
 //!
 //! Only operators call this, and no function does. The tenant may be in use meanwhile: what looks wrong on the pages of
 //! a Query is read again in one transaction before it is reported, and a repair is written only if the contact still has

@@ -1,7 +1,7 @@
 //! Repairs. Each reads what is stored in one transaction, computes from the contact what has to be stored, and writes it
 //! on the condition that the contact has not changed since: no concurrent update is lost, and none is undone.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
 
 use super::finding::{Finding, FindingKind, Place};
 use super::inspect::{Held, Inspection, expected_memberships, is_same, membership_key};
@@ -14,14 +14,12 @@ use crate::store::items;
 use crate::store::keys::{self, ITEM, Item};
 use crate::store::outcome::Outcome;
 use crate::store::retry::Retry;
+use crate::store::save::Unchanged;
 use crate::store::snapshot::{Consistency, Target, new_call_id};
 use crate::store::transaction::{Attempt, transact, unbuilt};
 
 /// The maximum number of items of one TransactWriteItems, without the condition.
 const TRANSACTION: usize = 99;
-
-/// The attribute of a contact and of a tombstone that every write increments.
-const VERSION: &str = "version";
 
 /// What a repair did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,14 +85,10 @@ impl ContactsTable {
                 Held::Tombstone(_) if inspection.has_contact_finding() => self.rewrite(tenant, id, &call).await?,
                 _ => self.repair_memberships(tenant, id, &inspection).await?,
             };
-            match attempt {
+            if retry.has_written(&attempt).await? {
                 // Inspected again, because one of the two kinds of write does not repair everything.
-                Attempt::Written => {
-                    done = Repair::Repaired;
-                    retry.pause_after_race().await?;
-                }
-                Attempt::Lost(_) => retry.pause_after_race().await?,
-                Attempt::Throttled => retry.pause_after_throttling().await?,
+                done = Repair::Repaired;
+                retry.pause_after_race().await?;
             }
         }
     }
@@ -120,10 +114,8 @@ impl ContactsTable {
             let moved_to = contact.map(|contact| contact.id);
             let new = Stored::Deleted(Tombstone { version: old.version + 1, moved_to, ..old.clone() });
             let (attempt, _) = self.save(target, &snapshot, (&new, Outcome::Updated), &[], Vec::new(), &call).await?;
-            match attempt {
-                Attempt::Written => return Ok(Repair::Repaired),
-                Attempt::Lost(_) => retry.pause_after_race().await?,
-                Attempt::Throttled => retry.pause_after_throttling().await?,
+            if retry.has_written(&attempt).await? {
+                return Ok(Repair::Repaired);
             }
         }
     }
@@ -190,14 +182,13 @@ impl ContactsTable {
             Held::Absent => None,
             Held::Unusable => return Err(Error::Unreadable("the contact has no readable version".to_owned())),
         };
-        let check = match version {
-            None => check.condition_expression("attribute_not_exists(#item)").expression_attribute_names("#item", ITEM),
-            Some(version) => check
-                .condition_expression("#version = :version")
-                .expression_attribute_names("#version", VERSION)
-                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
-        };
-        check.build().map_err(unbuilt)
+        let unchanged = Unchanged::since(version);
+        check
+            .condition_expression(unchanged.expression)
+            .set_expression_attribute_names(Some(unchanged.names))
+            .set_expression_attribute_values(unchanged.values)
+            .build()
+            .map_err(unbuilt)
     }
 
     /// Puts the catalogue entry of a tag, unless it is right.
@@ -217,10 +208,8 @@ impl ContactsTable {
             let put = put.condition_expression(condition).expression_attribute_names("#item", ITEM);
             let write = TransactWriteItem::builder().put(put.build().map_err(unbuilt)?).build();
             self.permission_to_write().await;
-            match transact(&self.client, vec![write]).await? {
-                Attempt::Written => return Ok(Repair::Repaired),
-                Attempt::Lost(_) => retry.pause_after_race().await?,
-                Attempt::Throttled => retry.pause_after_throttling().await?,
+            if retry.has_written(&transact(&self.client, vec![write]).await?).await? {
+                return Ok(Repair::Repaired);
             }
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::census::{Census, Match};
 use super::finding::{Finding, FindingKind, Place, tag_of};
-use super::inspect::{self, Held, parse_contact, parse_membership};
+use super::inspect::{self, Held};
 use super::pace::Pace;
 use crate::model::{ContactId, Tag, TagDefinition, Tenant};
 use crate::store::contacts_table::ContactsTable;
@@ -81,6 +81,22 @@ struct Pass<'a> {
     findings: BTreeSet<Finding>,
 }
 
+/// A Query whose pages are read one after the other.
+struct Pages<'a> {
+    range: Range<'a>,
+    keys_only: bool,
+    /// The key after which the next page begins; `None` for the first page.
+    from: Option<Item>,
+    /// Whether the last page was read.
+    is_over: bool,
+}
+
+impl<'a> Pages<'a> {
+    fn new(range: Range<'a>) -> Self {
+        Pages { range, keys_only: false, from: None, is_over: false }
+    }
+}
+
 impl ContactsTable {
     /// Compares all items of a tenant with what its contacts say. The tenant may be in use: what is reported was wrong
     /// at one instant, and nothing is reported because of a change. Recorded events are not read, because functions
@@ -126,21 +142,17 @@ impl ContactsTable {
 impl Pass<'_> {
     /// Reads all contacts.
     async fn contacts(&mut self) -> Result<(), Error> {
-        let mut from = None;
-        loop {
-            let (items, next) = self.page(Range::Prefix(CONTACT), from, false).await?;
+        let mut pages = Pages::new(Range::Prefix(CONTACT));
+        while let Some(items) = self.page(&mut pages).await? {
             for item in items {
-                match parse_contact(sort_key(&item)) {
+                match keys::contact_of(sort_key(&item)) {
                     Some(id) => self.contact(id, item)?,
                     None => self.unknown(&item),
                 }
             }
             self.inspect_if(MAX_SUSPICIOUS).await?;
-            from = next;
-            if from.is_none() {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     fn contact(&mut self, id: ContactId, item: Item) -> Result<(), Error> {
@@ -187,12 +199,11 @@ impl Pass<'_> {
 
     /// Reads all memberships, and finds those that are missing.
     async fn memberships(&mut self) -> Result<(), Error> {
-        let mut from = None;
-        loop {
-            let (items, next) = self.page(Range::Prefix(MEMBERSHIP), from, false).await?;
+        let mut pages = Pages::new(Range::Prefix(MEMBERSHIP));
+        while let Some(items) = self.page(&mut pages).await? {
             self.counts.memberships += items.len() as u64;
             for item in items {
-                let Some((label, id)) = parse_membership(sort_key(&item)) else {
+                let Some((label, id)) = keys::membership_of(sort_key(&item)) else {
                     self.unknown(&item);
                     continue;
                 };
@@ -201,10 +212,6 @@ impl Pass<'_> {
                 }
             }
             self.inspect_if(MAX_SUSPICIOUS).await?;
-            from = next;
-            if from.is_none() {
-                break;
-            }
         }
         self.inspect_if(1).await?;
         let unseen: Vec<(ContactId, Vec<String>)> = self.census.unseen().collect();
@@ -219,29 +226,20 @@ impl Pass<'_> {
     async fn catalogue(&mut self) -> Result<(), Error> {
         let mut undefined: BTreeSet<String> = self.census.label_names().filter_map(tag_of).map(str::to_owned).collect();
         let mut suspicious = Vec::new();
-        let mut from = None;
-        loop {
-            let (items, next) = self.page(Range::Prefix(DEFINITION), from, false).await?;
+        let mut pages = Pages::new(Range::Prefix(DEFINITION));
+        while let Some(items) = self.page(&mut pages).await? {
             self.counts.tags += items.len() as u64;
             for item in items {
                 let name = sort_key(&item).strip_prefix(DEFINITION).unwrap_or_default();
-                let Ok(tag) = name.parse::<Tag>() else {
+                // The parser trims; the key of another spelling is that of another item.
+                let Some(tag) = name.parse().ok().filter(|tag: &Tag| tag.as_str() == name) else {
                     self.unknown(&item);
                     continue;
                 };
-                // The parser trims; the key of another spelling is that of another item.
-                if tag.as_str() != name {
-                    self.unknown(&item);
-                    continue;
-                }
                 undefined.remove(name);
                 if !is_defined(self.tenant, &tag, &item) {
                     suspicious.push(tag);
                 }
-            }
-            from = next;
-            if from.is_none() {
-                break;
             }
         }
         for tag in suspicious {
@@ -272,15 +270,10 @@ impl Pass<'_> {
     /// Reads the keys of items of unknown kinds.
     async fn elsewhere(&mut self) -> Result<(), Error> {
         for range in ELSEWHERE {
-            let mut from = None;
-            loop {
-                let (items, next) = self.page(range, from, true).await?;
+            let mut pages = Pages { keys_only: true, ..Pages::new(range) };
+            while let Some(items) = self.page(&mut pages).await? {
                 for item in items {
                     self.unknown(&item);
-                }
-                from = next;
-                if from.is_none() {
-                    break;
                 }
             }
         }
@@ -301,15 +294,17 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn page(
-        &mut self,
-        range: Range<'_>,
-        from: Option<Item>,
-        keys_only: bool,
-    ) -> Result<(Vec<Item>, Option<Item>), Error> {
-        let page = self.table.items_of(self.tenant, range, from, keys_only, self.pace).await?;
+    /// The next page of a Query; `None` after the last one.
+    async fn page(&mut self, pages: &mut Pages<'_>) -> Result<Option<Vec<Item>>, Error> {
+        if pages.is_over {
+            return Ok(None);
+        }
+        let Pages { range, keys_only, .. } = *pages;
+        let (items, next) = self.table.items_of(self.tenant, range, pages.from.take(), keys_only, self.pace).await?;
+        pages.is_over = next.is_none();
+        pages.from = next;
         (self.progress)(&self.counts, self.pace.units());
-        Ok(page)
+        Ok(Some(items))
     }
 
     /// The catalogue entry of a tag, strongly consistent.
