@@ -65,7 +65,7 @@
 //!
 //! A name or email address with `+` and a digit (`jane+1@example.com`) counts as one more tag here.
 //! An `Idempotency-Key` makes the read a BatchGetItem and the write a TransactWriteItems with one more item; a repetition is
-//! the read alone.
+//! the read, and the same read strongly consistent.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 

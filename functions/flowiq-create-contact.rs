@@ -58,7 +58,7 @@
 //! 1 GetItem (0.5 read units) and 1 PutItem (3 write units; 4 with an email address). With tags 1 BatchGetItem and 1
 //! TransactWriteItems. For 409 the read twice, the second time strongly consistent, and no write.
 //! An `Idempotency-Key` makes the read a BatchGetItem and the write a TransactWriteItems with one more item; a repetition is
-//! the read alone.
+//! the read, and the same read strongly consistent.
 //! On a token-cache or tenant-cache miss (60 s each), one extra GetItem each. If the token has a rate limit, one more
 //! UpdateItem (1 write unit for a limit of up to 120).
 

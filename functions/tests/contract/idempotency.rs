@@ -340,7 +340,7 @@ async fn a_key_costs_one_item() {
     let expected = [
         ("GetItem PutItem", 0.5, 2.0),
         ("BatchGetItem TransactWriteItems", 1.0, 5.0),
-        ("BatchGetItem", 1.0, 0.0),
+        ("BatchGetItem BatchGetItem", 3.0, 0.0),
         ("BatchGetItem BatchGetItem PutItem", 3.0, 1.0),
         ("GetItem PutItem", 0.5, 2.0),
     ];

@@ -172,3 +172,17 @@ async fn a_read_that_misses_the_contacts_key_is_repeated() {
     let reads: Vec<String> = proxy.take_operations();
     assert_eq!(reads, ["BatchGetItem", "BatchGetItem"], "the second is strongly consistent");
 }
+
+/// DynamoDB returns the contact as it was before it was deleted.
+#[tokio::test]
+async fn a_read_that_misses_a_deletion_is_repeated() {
+    let (bundle, proxy, _engine) = Bundle::behind_proxy().await;
+    let jane = json!({ "phone": FIRST, "name": "Jane" });
+    bundle.once("create-contact", "key", &jane).await.has("x-contact-outcome", "created");
+    assert!(is_replayed(&bundle.once("create-contact", "key", &jane).await));
+    bundle.call("delete-contact", json!({ "phone": FIRST })).await;
+    proxy.inject(|operation| if operation == "BatchGetItem" { Fault::StaleRead } else { Fault::None });
+    proxy.take_requests();
+    assert_eq!(bundle.once("create-contact", "key", &jane).await.status, 410);
+    assert_eq!(proxy.take_operations(), ["BatchGetItem", "BatchGetItem"], "the second is strongly consistent");
+}
