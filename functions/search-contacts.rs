@@ -52,8 +52,8 @@
 //! is not returned again; if not, it is missed, and is among the first of a new search. A contact that starts or ceases to
 //! match, or is deleted and created again, may be returned or not.
 //!
-//! No page is empty but the first one of a search without matches, and only the last one is shorter than `limit`, with one
-//! exception: a call with `cursor` or `limit` that takes longer than 20 s returns what it has found, perhaps nothing, with a
+//! Only the last page is shorter than `limit`. It is empty if nothing matches, or if nothing is left of what followed the page
+//! before. There is one exception: a call with `cursor` or `limit` that takes longer than 20 s returns what it has found, perhaps nothing, with a
 //! cursor that continues there.
 //!
 //! # Cost

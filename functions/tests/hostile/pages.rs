@@ -68,7 +68,7 @@ impl Caller {
                 continue;
             }
             if began.elapsed() < LONG {
-                check(&self.client, operation, cursor.is_some(), &answer);
+                check(&self.client, operation, &answer);
             }
             return answer;
         }
@@ -89,7 +89,7 @@ impl Caller {
 }
 
 /// Checks the form of one page.
-fn check(client: &Client, operation: &Operation, is_later: bool, answer: &Answer) {
+fn check(client: &Client, operation: &Operation, answer: &Answer) {
     let (Operation::Pages { limit, .. }, Outcome::Read(Value::Array(rows))) = (operation, &answer.outcome) else {
         return;
     };
@@ -97,9 +97,12 @@ fn check(client: &Client, operation: &Operation, is_later: bool, answer: &Answer
     let problem = match rows.len() {
         count if count > *limit => "has more rows than its limit",
         count if count < *limit && answer.next.is_some() => "is not full, although another one follows",
-        0 if is_later => "is empty",
+        // The last page is empty if what followed the page before is gone meanwhile.
         count if ids.len() < count => "repeats a row",
         _ => return,
     };
-    client.violate("pages are full and not empty", format!("a page of {operation:?} {problem}: {rows:?}"));
+    client.violate(
+        "pages that another one follows are full, and no page repeats a row",
+        format!("a page of {operation:?} {problem}: {rows:?}"),
+    );
 }
